@@ -1,0 +1,246 @@
+//! The command line. Hand-written: most of it is handed on to other programs word for word.
+
+use std::ffi::OsString;
+
+use crate::error::{Error, Result};
+use crate::libtorch::Flavor;
+
+/// One sub-command with its options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Print the help text.
+    Help,
+    /// Find or provision libtorch and link it.
+    Setup {
+        /// The set asked for; none keeps what is linked.
+        flavor: Option<Flavor>,
+        /// Provision anew even if there is one.
+        force: bool,
+    },
+    /// Build the default members.
+    Build {
+        /// Set up the CUDA libtorch first.
+        cuda: bool,
+        /// Optimised.
+        release: bool,
+    },
+    /// Build in release and run `dtrp` with these arguments (`train …` and `bench …` too).
+    Dtrp(Vec<OsString>),
+    /// Run the tests with these arguments for the test runner.
+    Test(Vec<OsString>),
+    /// Build the documentation with these arguments for `cargo doc`.
+    Doc(Vec<OsString>),
+    /// Run every check.
+    Ci,
+}
+
+/// What `cargo xtask --help` prints.
+pub(crate) const HELP: &str = "\
+Build system of dtrp: sets up libtorch, builds, tests, trains.
+
+Usage: cargo xtask <COMMAND> [ARGS...]
+
+Use it:
+  train [ARGS...]   Train: build in release, then `dtrp train ARGS` (no ARGS: the digits that ship with the project)
+  bench [ARGS...]   Measure: build in release, then `dtrp bench ARGS`
+  dtrp  [ARGS...]   Any other `dtrp` command, built in release
+
+Work on it:
+  build             Build everything [--release] [--cuda: with the CUDA libtorch]
+  test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
+  doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
+  ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run
+
+Set it up (every command above does it first; done once, it takes no time):
+  setup             Find libtorch 2.11.0, or fetch it with pip, and link it as `.libtorch` [--cpu | --cuda] [--force]
+  help              Print this text
+
+Where libtorch comes from, in this order:
+  1. the folder named by LIBTORCH
+  2. LIBTORCH_USE_PYTORCH=1: the PyTorch of your python3
+  3. what `.libtorch` links to already, unless --cpu or --cuda asks for another
+  4. the cache: $DTRP_CACHE_DIR, else $XDG_CACHE_HOME/dtrp, else ~/.cache/dtrp
+  5. `python3 -m pip download` into that cache (0.5 GB to fetch for the CPU, 2.5 GB with CUDA)
+  Set-up with --force fetches into the cache again.
+
+Examples:
+  cargo xtask train
+  cargo xtask train --config configs/digits.yaml --set run.max_steps=100
+  cargo xtask test -p dtrp-core
+  cargo xtask setup --cuda
+  LIBTORCH=/opt/libtorch cargo xtask build --release
+
+Exit codes: 0 done, 1 a check failed, 2 wrong usage, 3 set-up failed, else the code of the program that failed.
+";
+
+/// Reads the words after `cargo xtask`.
+pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
+    let Some((name, rest)) = words.split_first() else {
+        return Ok(Command::Help);
+    };
+    let name = name.to_string_lossy();
+    // Commands that hand everything on also hand on `--help`.
+    match &*name {
+        "train" | "bench" => {
+            let mut args = vec![OsString::from(&*name)];
+            args.extend_from_slice(rest);
+            return Ok(Command::Dtrp(args));
+        }
+        "dtrp" => return Ok(Command::Dtrp(rest.to_vec())),
+        "test" => return Ok(Command::Test(rest.to_vec())),
+        "doc" => return Ok(Command::Doc(rest.to_vec())),
+        "help" | "--help" | "-h" => return Ok(Command::Help),
+        _ => {}
+    }
+    let mut flags = Flags::new(&name, rest);
+    let command = match &*name {
+        "setup" => {
+            let (cpu, cuda) = (flags.take("--cpu"), flags.take("--cuda"));
+            let flavor = match (cpu, cuda) {
+                (true, true) => {
+                    let text = "`setup` takes --cpu or --cuda, not both";
+                    return Err(Error::Usage(text.into()));
+                }
+                (true, false) => Some(Flavor::Cpu),
+                (false, true) => Some(Flavor::Cuda),
+                (false, false) => None,
+            };
+            Command::Setup {
+                flavor,
+                force: flags.take("--force"),
+            }
+        }
+        "build" => Command::Build {
+            cuda: flags.take("--cuda"),
+            release: flags.take("--release"),
+        },
+        "ci" => Command::Ci,
+        _ => return Err(Error::Usage(format!("there is no command `{name}`"))),
+    };
+    if flags.take("--help") || flags.take("-h") {
+        return Ok(Command::Help);
+    }
+    flags.finish()?;
+    Ok(command)
+}
+
+/// The flags of a command, taken out one by one; what is left at the end is unknown.
+struct Flags {
+    command: String,
+    left: Vec<String>,
+}
+
+impl Flags {
+    fn new(command: &str, words: &[OsString]) -> Self {
+        let left = words
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        Self {
+            command: command.into(),
+            left,
+        }
+    }
+
+    fn take(&mut self, flag: &str) -> bool {
+        let before = self.left.len();
+        self.left.retain(|word| word != flag);
+        self.left.len() < before
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.left.first() {
+            None => Ok(()),
+            Some(word) => Err(Error::Usage(format!(
+                "`{}` does not know `{word}`",
+                self.command
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn commands() {
+        let check = |line: &str, command| assert_eq!(parse(&words(line)).unwrap(), command);
+        check("", Command::Help);
+        check("--help", Command::Help);
+        check("setup -h", Command::Help);
+        check(
+            "setup",
+            Command::Setup {
+                flavor: None,
+                force: false,
+            },
+        );
+        check(
+            "setup --force --cuda",
+            Command::Setup {
+                flavor: Some(Flavor::Cuda),
+                force: true,
+            },
+        );
+        check(
+            "setup --cpu",
+            Command::Setup {
+                flavor: Some(Flavor::Cpu),
+                force: false,
+            },
+        );
+        check(
+            "build --release",
+            Command::Build {
+                cuda: false,
+                release: true,
+            },
+        );
+        check("train", Command::Dtrp(words("train")));
+        check(
+            "train --help --set a=b",
+            Command::Dtrp(words("train --help --set a=b")),
+        );
+        check("dtrp doctor", Command::Dtrp(words("doctor")));
+        check("bench --quick", Command::Dtrp(words("bench --quick")));
+        check(
+            "test -p dtrp-core -- x",
+            Command::Test(words("-p dtrp-core -- x")),
+        );
+        check("doc --open", Command::Doc(words("--open")));
+        check("ci", Command::Ci);
+    }
+
+    #[test]
+    fn wrong_words_are_one_clear_error() {
+        let check = |line: &str, text: &str| {
+            let error = parse(&words(line)).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("error: {text}\n  what to do: see `cargo xtask --help`")
+            );
+        };
+        check("trian", "there is no command `trian`");
+        check("setup --gpu", "`setup` does not know `--gpu`");
+        check("ci fast", "`ci` does not know `fast`");
+        check(
+            "setup --cpu --cuda",
+            "`setup` takes --cpu or --cuda, not both",
+        );
+    }
+
+    #[test]
+    fn help_fits_and_names_every_command() {
+        for name in [
+            "train", "bench", "dtrp", "build", "test", "doc", "ci", "setup", "help",
+        ] {
+            assert!(HELP.contains(&format!("\n  {name} ")), "{name}");
+        }
+        assert!(HELP.lines().all(|line| line.len() <= 120));
+    }
+}

@@ -1,0 +1,186 @@
+//! `cargo xtask ci`: every check, cheapest first; stops at the first that fails.
+//!
+//! All steps share one target folder and two profiles (dev, release), so that the C++ wrappers of torch-sys, by far the
+//! slowest thing to build, are built twice and no more.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::{doc, setup, test};
+use crate::cargo;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::libtorch::Request;
+use crate::tally::Tally;
+use crate::tidy;
+
+/// A step: its name, and what it does.
+type Step = (&'static str, fn(&Context, &mut Tally) -> Result<()>);
+
+const STEPS: [Step; 8] = [
+    ("formatting", formatting),
+    ("house rules", house_rules),
+    ("core without libtorch", core_without_libtorch),
+    ("set-up", set_up),
+    ("clippy", clippy),
+    ("documentation", documentation),
+    ("tests", tests),
+    ("short training run", short_training_run),
+];
+
+/// Runs the steps. The last line says how many tests passed and failed.
+pub(crate) fn run(context: &Context) -> Result<()> {
+    // Incremental files only help the next build, and slow this one down.
+    let context = context.with_var("CARGO_INCREMENTAL", "0");
+    let mut tally = Tally::default();
+    let mut report = Vec::new();
+    let mut result = Ok(());
+    for (number, (name, step)) in STEPS.iter().enumerate() {
+        eprintln!("==> [{}/{}] {name}", number + 1, STEPS.len());
+        let start = Instant::now();
+        result = step(&context, &mut tally);
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        report.push(format!(
+            "  {name:<24}{verdict:<8}{:>7.1} s",
+            start.elapsed().as_secs_f64()
+        ));
+        if let Err(error) = &result {
+            eprintln!("{error}");
+            break;
+        }
+    }
+    println!("\nci {}:", if result.is_ok() { "passed" } else { "failed" });
+    for line in report {
+        println!("{line}");
+    }
+    if result.is_err() && tally.failed == 0 {
+        tally.failed = 1; // the step itself
+    }
+    println!("{tally}");
+    result.map_err(|error| Error::Told(Box::new(error)))
+}
+
+fn formatting(context: &Context, _: &mut Tally) -> Result<()> {
+    cargo::run(context.cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn house_rules(context: &Context, _: &mut Tally) -> Result<()> {
+    tidy::check(context)
+}
+
+/// Schedules, analysis and the threaded engine need no tensor library, and their tests neither.
+fn core_without_libtorch(context: &Context, tally: &mut Tally) -> Result<()> {
+    let mut tests = context.cargo();
+    tests.args(["test", "--package", "dtrp-core", "--no-default-features"]);
+    cargo::count_tests(&mut tests, tally)
+}
+
+fn set_up(context: &Context, _: &mut Tally) -> Result<()> {
+    setup::run(context, Request::default())
+}
+
+fn clippy(context: &Context, _: &mut Tally) -> Result<()> {
+    let context = setup::ensure(context, Request::default())?;
+    let args = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    cargo::run(context.cargo().args(args))
+}
+
+fn documentation(context: &Context, _: &mut Tally) -> Result<()> {
+    let context = setup::ensure(context, Request::default())?;
+    doc::run(&context.with_var("RUSTDOCFLAGS", "-D warnings"), &[])
+}
+
+fn tests(context: &Context, tally: &mut Tally) -> Result<()> {
+    test::run(&setup::ensure(context, Request::default())?, &[], tally)
+}
+
+/// What `cargo xtask train` does, but short: the shipped data, two workers.
+const TRAIN: [&str; 4] = ["train", "--set", "run.max_steps=200", "--set"];
+/// Guessing one of ten digits gives 0.1.
+const ACCURACY: f64 = 0.5;
+
+fn short_training_run(context: &Context, _: &mut Tally) -> Result<()> {
+    let context = setup::ensure(context, Request::default())?;
+    let program = cargo::build_dtrp(&context)?;
+    let folder = program.with_file_name("ci-run");
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io(format!("remove {}", folder.display()))(error));
+        }
+        _ => {}
+    }
+    let mut train = context.command(program);
+    train
+        .args(TRAIN)
+        .arg(format!("run.dir={}", folder.display()));
+    cargo::run(train.current_dir(&context.workspace))?;
+    let summary = find_summary(&folder).ok_or_else(|| {
+        Error::Check(format!(
+            "the run left no summary.json below {}",
+            folder.display()
+        ))
+    })?;
+    let accuracy = accuracy(&summary)?;
+    eprintln!("test accuracy after the short run: {accuracy}");
+    if accuracy > ACCURACY {
+        return Ok(());
+    }
+    let file = summary.display();
+    Err(Error::Check(format!(
+        "{file}: final_test_accuracy is {accuracy}, not above {ACCURACY}"
+    )))
+}
+
+/// The `summary.json` in this folder or below it.
+fn find_summary(folder: &Path) -> Option<PathBuf> {
+    let here = folder.join("summary.json");
+    if here.is_file() {
+        return Some(here);
+    }
+    let folders = std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path());
+    folders
+        .filter(|path| path.is_dir())
+        .find_map(|path| find_summary(&path))
+}
+
+fn accuracy(summary: &Path) -> Result<f64> {
+    let file = summary.display();
+    let text = std::fs::read_to_string(summary).map_err(Error::io(format!("read {file}")))?;
+    let json: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| Error::Check(format!("{file} is not JSON: {error}")))?;
+    json["final_test_accuracy"]
+        .as_f64()
+        .ok_or_else(|| Error::Check(format!("{file} has no number final_test_accuracy")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(find_summary(folder.path()), None);
+        let run = folder.path().join("a/b");
+        std::fs::create_dir_all(&run).unwrap();
+        let file = run.join("summary.json");
+        let check = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(find_summary(folder.path()).as_ref(), Some(&file));
+            accuracy(&file).ok()
+        };
+        assert_eq!(check(r#"{"final_test_accuracy": 0.97}"#), Some(0.97));
+        assert_eq!(check(r#"{"final_test_accuracy": null}"#), None);
+        assert_eq!(check("{"), None);
+    }
+}

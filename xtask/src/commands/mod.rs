@@ -1,0 +1,52 @@
+//! The sub-commands, one file each.
+
+mod build;
+mod ci;
+mod doc;
+mod dtrp;
+mod setup;
+mod test;
+
+use crate::cli::{Command, HELP};
+use crate::context::Context;
+use crate::error::Result;
+use crate::libtorch::{Flavor, Request};
+use crate::tally::Tally;
+
+/// Runs one command to its end.
+pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
+    match command {
+        Command::Help => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Command::Setup { flavor, force } => setup::run(context, Request { flavor, force }),
+        Command::Build { cuda, release } => {
+            let flavor = cuda.then_some(Flavor::Cuda);
+            build::run(
+                &setup::ensure(
+                    context,
+                    Request {
+                        flavor,
+                        force: false,
+                    },
+                )?,
+                release,
+            )
+        }
+        Command::Dtrp(args) => dtrp::run(&setup::ensure(context, Request::default())?, &args),
+        Command::Doc(args) => doc::run(&setup::ensure(context, Request::default())?, &args),
+        Command::Test(args) => {
+            let mut tally = Tally::default();
+            let result = test::run(
+                &setup::ensure(context, Request::default())?,
+                &args,
+                &mut tally,
+            );
+            // Last, so that it is where one looks.
+            println!("{tally}");
+            result
+        }
+        Command::Ci => ci::run(context),
+    }
+}

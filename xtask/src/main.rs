@@ -1,0 +1,42 @@
+//! `cargo xtask`: the build system of dtrp.
+//!
+//! It finds or provisions libtorch, builds, tests, and starts the `dtrp` program; it knows nothing of training. It
+//! depends on no other crate of the workspace, so it builds in seconds on a machine that has no libtorch yet.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`cli`] | the command line: what the words mean, the help text |
+//! | [`commands`] | one file a sub-command |
+//! | [`libtorch`] | which libtorch is used, and how one is provisioned |
+//! | [`cargo`] | starting cargo and reading what it says |
+//! | [`tidy`] | the house rules that `ci` checks |
+//! | [`context`] | the workspace folder and the environment, as data |
+
+mod cargo;
+mod cli;
+mod commands;
+mod context;
+mod error;
+mod libtorch;
+mod tally;
+mod tidy;
+
+use std::process::ExitCode;
+
+use context::Context;
+
+fn main() -> ExitCode {
+    let result = Context::from_process().and_then(|context| {
+        let words: Vec<_> = std::env::args_os().skip(1).collect();
+        commands::run(&context, cli::parse(&words)?)
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !matches!(error, error::Error::Told(_)) {
+                eprintln!("{error}");
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
