@@ -1,0 +1,35 @@
+//! Is a program right, and what does it cost? Every program is analysed before any thread starts.
+//!
+//! [`analyse`] proves that every receive has its send in order, that nothing can deadlock with bounded channels, that each
+//! unit is forwarded, back-propagated and applied exactly once by every module, and that weight versions and horizons are
+//! the ones counted from the updates. It then derives what the program costs: staleness, stored inputs, live graphs,
+//! weight versions, messages.
+//!
+//! Knows nothing of tensors or threads.
+
+mod fault;
+mod progress;
+mod report;
+mod worker;
+
+pub use fault::Fault;
+pub(crate) use fault::around;
+pub use report::{Report, WorkerReport};
+
+use crate::schedule::Program;
+use std::num::NonZeroUsize;
+
+/// Checks a program and derives its report.
+///
+/// `capacity` is the number of messages that a link holds in each direction before its sender has to wait.
+///
+/// # Errors
+///
+/// The first [`Fault`] found: the worker, the action, and what is wrong there.
+pub fn analyse(program: &Program, capacity: NonZeroUsize) -> Result<Report, Fault> {
+    let links = worker::gradient_links(program)?;
+    let workers = (1..=program.modules()).map(|k| worker::examine(program, k, &links));
+    let workers = workers.collect::<Result<_, _>>()?;
+    progress::check(program, capacity)?;
+    Ok(Report { workers })
+}

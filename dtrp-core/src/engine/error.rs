@@ -1,0 +1,65 @@
+//! How a run can fail.
+
+use crate::analysis::Fault;
+use crate::schedule::Action;
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError<E: std::error::Error + 'static> {
+    /// There must be one stage for each worker.
+    #[error("the program has {modules} modules, but there are {stages} stages")]
+    Stages {
+        /// Stages given.
+        stages: usize,
+        /// Modules of the program.
+        modules: usize,
+    },
+    /// The analysis rejected the program; nothing ran.
+    #[error("the program is faulty: {0}")]
+    Program(#[from] Fault),
+    /// What ran is not what the program says: a bug.
+    #[error("the trace differs from the program: {0}")]
+    Trace(String),
+    /// A worker failed.
+    #[error("worker {worker} failed at {action}: {failure}\n{around}")]
+    Worker {
+        /// The worker, from 1.
+        worker: usize,
+        /// What it was doing.
+        action: Action,
+        /// What went wrong.
+        failure: Box<StageFailure<E>>,
+        /// The part of the program around the action, with an arrow.
+        around: String,
+    },
+}
+
+/// What went wrong in a worker.
+#[derive(Debug, thiserror::Error)]
+pub enum StageFailure<E: std::error::Error + 'static> {
+    /// The stage returned an error.
+    #[error("{0}")]
+    Error(#[source] E),
+    /// The stage panicked: a bug in it.
+    #[error("panic: {0}")]
+    Panic(String),
+    /// The watchdog fired: nothing came from a neighbour in time.
+    #[error("{0}")]
+    Stalled(String),
+    /// The stage gave nothing where the program sends something, or the reverse.
+    #[error("{0}")]
+    Contract(&'static str),
+}
+
+impl<E: std::error::Error + 'static> EngineError<E> {
+    /// The stage's own error, if one is the cause.
+    pub fn stage_error(&self) -> Option<&E> {
+        match self {
+            EngineError::Worker { failure, .. } => match &**failure {
+                StageFailure::Error(error) => Some(error),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A program: for each worker, the finite list of its actions for N batches.
+
+use super::action::{Action, Op};
+use std::fmt;
+use std::str::FromStr;
+
+/// How a method arranges its actions in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// A slot holds one backward and one forward of every worker; a message arrives one slot later.
+    Lockstep,
+    /// One forward, one backward in turn, each as soon as its message is there.
+    Eager,
+    /// All workers finish a batch before the next one starts.
+    Synchronous,
+    /// A slot holds the forward of one batch through all modules, then one backward of every worker.
+    Sweep,
+}
+
+impl Order {
+    /// Every order.
+    pub const ALL: [Order; 4] = [
+        Order::Lockstep,
+        Order::Eager,
+        Order::Synchronous,
+        Order::Sweep,
+    ];
+
+    /// The name in text, JSON and YAML.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Order::Lockstep => "lockstep",
+            Order::Eager => "eager",
+            Order::Synchronous => "synchronous",
+            Order::Sweep => "sweep",
+        }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Order {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Order::ALL
+            .into_iter()
+            .find(|o| o.name() == name)
+            .ok_or_else(|| {
+                let known = Order::ALL.map(Order::name).join(", ");
+                format!("unknown order `{name}`; the orders are {known}")
+            })
+    }
+}
+
+/// What every worker does, action by action.
+///
+/// `Display` writes the text form and `FromStr` reads it (see `docs/schedules.md`); [`Program::table`] draws it with
+/// slots down and workers across.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The name of the method that made it (any single word, for a program written by hand).
+    pub method: String,
+    /// How its actions are arranged.
+    pub order: Order,
+    /// N, the number of batches, numbered from 1.
+    pub batches: u32,
+    /// m, the number of micro-batches in a batch; 1 means that batches are not split.
+    pub micro_batches: u16,
+    /// The actions of worker k = 1..K at index k−1.
+    pub workers: Vec<Vec<Action>>,
+}
+
+impl Program {
+    /// K, the number of modules and of workers.
+    pub fn modules(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Actions of all workers together.
+    pub fn len(&self) -> usize {
+        self.workers.iter().map(Vec::len).sum()
+    }
+
+    /// Whether no worker has anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.workers.iter().all(Vec::is_empty)
+    }
+
+    /// How many actions of this kind worker `worker` (from 1) has.
+    pub fn count(&self, worker: usize, op: Op) -> usize {
+        self.workers[worker - 1]
+            .iter()
+            .filter(|a| a.op == op)
+            .count()
+    }
+}
+
+impl fmt::Debug for Program {
+    /// The text form: thousands of nested structs would help nobody who reads a failed assertion.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,200 @@
+//! Blocks: the smallest pieces of a network, functions of (parameter views, input).
+
+use super::initial::Init;
+use std::ops::Index;
+use tch::{TchError, Tensor};
+
+/// What a forward pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Training: batch statistics; the running statistics are updated.
+    Train,
+    /// The first of two forwards of a batch (`F`): batch statistics; the running statistics are left alone.
+    TrainKeepingStatistics,
+    /// Evaluation: running statistics, no dropout.
+    Evaluate,
+}
+
+/// One forward pass, as its blocks see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// What it is for.
+    pub mode: Mode,
+    /// The run's seed, for randomness inside blocks.
+    pub seed: u64,
+    /// The batch, counted over the whole run, for randomness inside blocks: the same in F and R.
+    pub batch: u64,
+    /// Index of the block in the network, for randomness inside blocks.
+    pub block: usize,
+}
+
+impl Pass {
+    /// Whether batch statistics are used.
+    pub fn training(&self) -> bool {
+        self.mode != Mode::Evaluate
+    }
+}
+
+/// A function from parameters and an input to an output. It holds shapes, never tensors, and must not change its input in
+/// place: another pass needs it.
+pub trait Block: Send + Sync {
+    /// Computes the output.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch: wrong shapes, no memory.
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError>;
+}
+
+/// Whether weight decay applies to a parameter when biases and norms are excluded from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A weight of a convolution or linear layer.
+    Weight,
+    /// A bias, or a parameter of a normalisation.
+    BiasOrNorm,
+}
+
+/// A parameter that a block declares.
+#[derive(Debug, Clone)]
+pub struct ParamSpec {
+    /// Its name in the whole network, such as `layer1.0.conv1.weight`.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<i64>,
+    /// What it is.
+    pub role: Role,
+    /// How it starts.
+    pub init: Init,
+}
+
+impl ParamSpec {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product::<i64>() as usize
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A tensor that is state but not a parameter, such as a running mean.
+#[derive(Debug, Clone)]
+pub struct BufferSpec {
+    /// Its name in the whole network.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<i64>,
+    /// The value it starts with everywhere.
+    pub start: f64,
+}
+
+/// A parameter of one block.
+#[derive(Debug, Clone, Copy)]
+pub struct ParamId(usize);
+
+/// A buffer of one block.
+#[derive(Debug, Clone, Copy)]
+pub struct BufferId(usize);
+
+/// A block and what it declares.
+pub struct BlockSpec {
+    /// Its name, such as `layer1.0`.
+    pub name: String,
+    /// Its parameters, in the order of declaration.
+    pub params: Vec<ParamSpec>,
+    /// Its buffers, in the order of declaration.
+    pub buffers: Vec<BufferSpec>,
+    /// The function.
+    pub block: Box<dyn Block>,
+}
+
+impl BlockSpec {
+    /// Builds a block: `build` declares parameters and buffers in its scope and returns the function.
+    pub fn build<B: Block + 'static>(name: &str, build: impl FnOnce(&mut Scope<'_>) -> B) -> Self {
+        let mut declared = Declared::default();
+        let block = build(&mut Scope {
+            prefix: String::new(),
+            declared: &mut declared,
+        });
+        Self {
+            name: name.to_owned(),
+            params: declared.params,
+            buffers: declared.buffers,
+            block: Box::new(block),
+        }
+    }
+
+    /// Number of parameters' elements.
+    pub fn parameters(&self) -> usize {
+        self.params.iter().map(ParamSpec::len).sum()
+    }
+}
+
+#[derive(Default)]
+struct Declared {
+    params: Vec<ParamSpec>,
+    buffers: Vec<BufferSpec>,
+}
+
+/// Where a block declares its parameters, under a dotted prefix.
+pub struct Scope<'a> {
+    prefix: String,
+    declared: &'a mut Declared,
+}
+
+impl Scope<'_> {
+    /// The scope `name` inside this one.
+    pub fn sub(&mut self, name: &str) -> Scope<'_> {
+        Scope {
+            prefix: format!("{}{name}.", self.prefix),
+            declared: self.declared,
+        }
+    }
+
+    /// Declares a parameter.
+    pub fn param(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> ParamId {
+        self.declared.params.push(ParamSpec {
+            name: format!("{}{name}", self.prefix),
+            shape: shape.to_vec(),
+            role,
+            init,
+        });
+        ParamId(self.declared.params.len() - 1)
+    }
+
+    /// Declares a buffer that starts as `start` everywhere.
+    pub fn buffer(&mut self, name: &str, shape: &[i64], start: f64) -> BufferId {
+        self.declared.buffers.push(BufferSpec {
+            name: format!("{}{name}", self.prefix),
+            shape: shape.to_vec(),
+            start,
+        });
+        BufferId(self.declared.buffers.len() - 1)
+    }
+}
+
+/// The tensors of one block in one pass: views of some arena, and the module's buffers.
+#[derive(Clone, Copy)]
+pub struct Vars<'a> {
+    pub(super) params: &'a [Tensor],
+    pub(super) buffers: &'a [Tensor],
+}
+
+impl Index<ParamId> for Vars<'_> {
+    type Output = Tensor;
+
+    fn index(&self, id: ParamId) -> &Tensor {
+        &self.params[id.0]
+    }
+}
+
+impl Index<BufferId> for Vars<'_> {
+    type Output = Tensor;
+
+    fn index(&self, id: BufferId) -> &Tensor {
+        &self.buffers[id.0]
+    }
+}

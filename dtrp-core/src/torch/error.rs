@@ -1,0 +1,54 @@
+//! What can go wrong in a libtorch stage.
+
+use crate::schedule::Unit;
+
+/// An error of the libtorch stage.
+#[derive(Debug, thiserror::Error)]
+pub enum TorchError {
+    /// An operator of libtorch failed.
+    #[error("libtorch: {0}")]
+    Tch(#[from] tch::TchError),
+    /// A function of the shim failed.
+    #[error("libtorch: {what}: {message}")]
+    Libtorch {
+        /// What was called.
+        what: &'static str,
+        /// libtorch's message.
+        message: String,
+    },
+    /// The predictor failed.
+    #[error("predictor: {0}")]
+    Predictor(#[from] dtrp_predictors::PredictorError),
+    /// The loss became infinite or NaN: training has diverged.
+    #[error(
+        "the loss of batch {unit} is {loss}: training has diverged; a smaller learning rate (`optimizer.lr`) or a \
+         warm-up (`optimizer.schedule.warmup_epochs`) may help"
+    )]
+    Diverged {
+        /// The batch, numbered within its program.
+        unit: Unit,
+        /// The loss.
+        loss: f64,
+    },
+    /// The data could not be read.
+    #[error("{0}")]
+    Data(String),
+    /// The program asks for something that the stage does not hold.
+    #[error("the stage holds no {what} of batch {unit}")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+        /// The unit.
+        unit: Unit,
+    },
+    /// A tensor to load has another shape than the parameter.
+    #[error("`{name}` has shape {found:?}, but this network needs {expected:?}")]
+    Shape {
+        /// The parameter or buffer.
+        name: String,
+        /// The shape given.
+        found: Vec<i64>,
+        /// The shape needed.
+        expected: Vec<i64>,
+    },
+}

@@ -1,0 +1,201 @@
+//! Learning-rate schedules: a pure function of the number of the update, so that the rates of coming updates are known.
+
+/// How the rate goes over the run, in updates.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Curve {
+    /// The same rate throughout.
+    Constant,
+    /// Multiplied by `gamma` at each milestone.
+    MultiStep {
+        /// Updates before each change, ascending.
+        milestones: Vec<u64>,
+        /// The factor.
+        gamma: f64,
+    },
+    /// Half a cosine from the base rate to `floor` at `total` updates (Loshchilov and Hutter, 2017, without restarts).
+    Cosine {
+        /// Updates of the whole run.
+        total: u64,
+        /// The rate at the end.
+        floor: f64,
+    },
+}
+
+/// A linear rise at the start: update u of the first `updates` uses `from + (1 − from)·u/updates` of the curve's rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Warmup {
+    /// Updates until the full rate is reached.
+    pub updates: u64,
+    /// The share of the rate to start with, 0..1.
+    pub from: f64,
+}
+
+/// A learning-rate schedule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearningRate {
+    base: f64,
+    curve: Curve,
+    warmup: Option<Warmup>,
+}
+
+/// Why a schedule makes no sense.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RateError {
+    /// A number is negative, infinite or NaN.
+    #[error("{what} must be a finite number from 0, not {value}")]
+    Number {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// Milestones must ascend.
+    #[error("the milestones must ascend, but {after} follows {before}")]
+    Milestones {
+        /// A milestone.
+        before: u64,
+        /// The one after it.
+        after: u64,
+    },
+}
+
+impl LearningRate {
+    /// A schedule with this base rate.
+    ///
+    /// # Errors
+    ///
+    /// [`RateError`] for numbers that make no sense.
+    pub fn new(base: f64, curve: Curve, warmup: Option<Warmup>) -> Result<Self, RateError> {
+        let mut numbers = vec![("the learning rate", base)];
+        match &curve {
+            Curve::Constant => {}
+            Curve::MultiStep { milestones, gamma } => {
+                numbers.push(("gamma", *gamma));
+                if let Some(pair) = milestones.windows(2).find(|pair| pair[0] >= pair[1]) {
+                    return Err(RateError::Milestones {
+                        before: pair[0],
+                        after: pair[1],
+                    });
+                }
+            }
+            Curve::Cosine { floor, .. } => numbers.push(("the final learning rate", *floor)),
+        }
+        numbers.extend(warmup.map(|w| ("the warm-up's first share", w.from)));
+        match numbers
+            .into_iter()
+            .find(|(_, n)| !n.is_finite() || *n < 0.0)
+        {
+            Some((what, value)) => Err(RateError::Number { what, value }),
+            None => Ok(Self {
+                base,
+                curve,
+                warmup,
+            }),
+        }
+    }
+
+    /// A constant rate.
+    ///
+    /// # Errors
+    ///
+    /// [`RateError`] if it is negative, infinite or NaN.
+    pub fn constant(rate: f64) -> Result<Self, RateError> {
+        Self::new(rate, Curve::Constant, None)
+    }
+
+    /// The rate η of the update that follows `updates` others.
+    pub fn at(&self, updates: u64) -> f64 {
+        let rate = match &self.curve {
+            Curve::Constant => self.base,
+            Curve::MultiStep { milestones, gamma } => {
+                let passed = milestones.iter().filter(|m| **m <= updates).count();
+                (0..passed).fold(self.base, |rate, _| rate * gamma)
+            }
+            Curve::Cosine { total, floor } => {
+                let progress = (updates as f64 / (*total).max(1) as f64).min(1.0);
+                floor + (self.base - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+            }
+        };
+        match self.warmup {
+            Some(Warmup {
+                updates: length,
+                from,
+            }) if updates < length => rate * (from + (1.0 - from) * updates as f64 / length as f64),
+            _ => rate,
+        }
+    }
+
+    /// The rates of the `count` updates that follow `updates` others.
+    pub fn coming(&self, updates: u64, count: u32) -> Vec<f64> {
+        (0..u64::from(count))
+            .map(|i| self.at(updates + i))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(curve: Curve, warmup: Option<Warmup>, expected: &[(u64, f64)]) {
+        let rate = LearningRate::new(0.1, curve, warmup).unwrap();
+        for (update, value) in expected {
+            assert!(
+                (rate.at(*update) - value).abs() < 1e-15,
+                "at {update}: {}",
+                rate.at(*update)
+            );
+        }
+    }
+
+    #[test]
+    fn curves() {
+        check(Curve::Constant, None, &[(0, 0.1), (1_000_000, 0.1)]);
+        let milestones = vec![10, 20];
+        let steps = Curve::MultiStep {
+            milestones,
+            gamma: 0.1,
+        };
+        check(
+            steps,
+            None,
+            &[(0, 0.1), (9, 0.1), (10, 0.01), (19, 0.01), (20, 0.001)],
+        );
+        let cosine = Curve::Cosine {
+            total: 100,
+            floor: 0.02,
+        };
+        check(
+            cosine,
+            None,
+            &[(0, 0.1), (50, 0.06), (100, 0.02), (200, 0.02)],
+        );
+        let warmup = Some(Warmup {
+            updates: 4,
+            from: 0.2,
+        });
+        check(
+            Curve::Constant,
+            warmup,
+            &[(0, 0.02), (1, 0.04), (2, 0.06), (3, 0.08), (4, 0.1)],
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(LearningRate::constant(-0.1).is_err());
+        assert!(LearningRate::constant(f64::NAN).is_err());
+        let milestones = vec![20, 10];
+        assert!(
+            LearningRate::new(
+                0.1,
+                Curve::MultiStep {
+                    milestones,
+                    gamma: 0.1
+                },
+                None
+            )
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,35 @@
+//! The stage that trains with libtorch. Knows nothing of schedules.
+//!
+//! All parameters of a module are views into one flat tensor, its [`Arena`]; so are gradients and the optimizer's state.
+//! Which weights a pass uses is which arena it is given. [`TorchStage`] ties it together as the engine's
+//! [`Stage`](crate::engine::Stage).
+
+mod arena;
+mod block;
+mod error;
+mod evaluate;
+mod initial;
+mod learning_rate;
+mod loss;
+mod module;
+mod optimizer;
+mod prediction;
+mod shim;
+mod stage;
+mod worker;
+
+pub use arena::{Arena, Layout};
+pub use block::{
+    Block, BlockSpec, BufferId, BufferSpec, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars,
+};
+pub use error::TorchError;
+pub use evaluate::{Evaluation, evaluate};
+pub use initial::Init;
+pub use learning_rate::{Curve, LearningRate, RateError, Warmup};
+pub use loss::Loss;
+pub use module::Module;
+pub use optimizer::{Optimizer, Sgd};
+pub use prediction::{Forecaster, Gain};
+pub use shim::{build_information, flush_denormals, parallel_information};
+pub use stage::{Activation, Input, LossEvent, Metrics, Source, StageOptions, TorchStage};
+pub use worker::Worker;

@@ -1,0 +1,149 @@
+//! A module: a run of consecutive blocks, and their forward pass through any arena.
+
+use super::arena::{Arena, Layout};
+use super::block::{BlockSpec, BufferSpec, ParamSpec, Pass, Vars};
+use super::error::TorchError;
+use super::initial;
+use std::collections::HashMap;
+use tch::{Device, Kind, Tensor};
+
+/// A run of consecutive blocks on one device, with their buffers. The parameters live in arenas.
+pub struct Module {
+    blocks: Vec<BlockSpec>,
+    first_block: usize,
+    layout: Layout,
+    buffers: Vec<Tensor>,
+    options: (Kind, Device),
+}
+
+impl Module {
+    /// Takes over `blocks`, the first of which has number `first_block` (from 0) in the network.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no room.
+    pub fn new(
+        blocks: Vec<BlockSpec>,
+        first_block: usize,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, TorchError> {
+        let layout = Layout::new(blocks.iter().flat_map(|b| &b.params));
+        let buffer =
+            |spec: &BufferSpec| Tensor::f_full(spec.shape.as_slice(), spec.start, (kind, device));
+        let buffers = blocks
+            .iter()
+            .flat_map(|b| &b.buffers)
+            .map(buffer)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            blocks,
+            first_block,
+            layout,
+            buffers,
+            options: (kind, device),
+        })
+    }
+
+    /// Where its parameters lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Element type and device.
+    pub fn options(&self) -> (Kind, Device) {
+        self.options
+    }
+
+    /// The names of its blocks.
+    pub fn block_names(&self) -> impl Iterator<Item = &str> {
+        self.blocks.iter().map(|b| b.name.as_str())
+    }
+
+    /// Its parameters' specs, in the order of the arena's leaves.
+    pub fn params(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
+        self.blocks.iter().flat_map(|b| &b.params)
+    }
+
+    /// Its buffers with their specs.
+    pub fn buffers(&self) -> impl Iterator<Item = (&BufferSpec, &Tensor)> {
+        self.blocks
+            .iter()
+            .flat_map(|b| &b.buffers)
+            .zip(&self.buffers)
+    }
+
+    /// An arena with the starting values of this seed.
+    pub fn initial_arena(&self, seed: u64) -> Result<Arena, TorchError> {
+        let flat = self.layout.zeros(self.options)?;
+        for (spec, view) in self.params().zip(self.layout.views(&flat)?) {
+            let values = Tensor::f_from_slice(&initial::values(spec, seed))?;
+            write(&view, &values.f_view(spec.shape.as_slice())?)?;
+        }
+        Arena::new(flat, &self.layout)
+    }
+
+    /// Runs the blocks on `input` with the parameters of `arena`.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn forward(
+        &self,
+        arena: &Arena,
+        input: &Tensor,
+        mut pass: Pass,
+    ) -> Result<Tensor, TorchError> {
+        let mut activation = input.shallow_clone();
+        let (mut params, mut buffers) = (&arena.leaves[..], &self.buffers[..]);
+        for (index, spec) in self.blocks.iter().enumerate() {
+            let vars = Vars {
+                params: &params[..spec.params.len()],
+                buffers: &buffers[..spec.buffers.len()],
+            };
+            pass.block = self.first_block + index;
+            activation = spec.block.forward(&vars, &activation, &pass)?;
+            params = &params[spec.params.len()..];
+            buffers = &buffers[spec.buffers.len()..];
+        }
+        Ok(activation)
+    }
+
+    /// Overwrites the parameters in `arena` and the buffers from tensors by name. Returns how many it took.
+    ///
+    /// # Errors
+    ///
+    /// [`TorchError::Shape`] when a tensor has another shape.
+    pub fn load(
+        &self,
+        arena: &Arena,
+        tensors: &HashMap<String, Tensor>,
+    ) -> Result<usize, TorchError> {
+        let params = self
+            .params()
+            .map(|s| (&s.name, &s.shape))
+            .zip(&arena.leaves);
+        let buffers = self.buffers().map(|(s, t)| ((&s.name, &s.shape), t));
+        let mut taken = 0;
+        for ((name, shape), place) in params.chain(buffers) {
+            let Some(tensor) = tensors.get(name) else {
+                continue;
+            };
+            if tensor.size() != *shape {
+                return Err(TorchError::Shape {
+                    name: name.clone(),
+                    found: tensor.size(),
+                    expected: shape.clone(),
+                });
+            }
+            write(place, tensor)?;
+            taken += 1;
+        }
+        Ok(taken)
+    }
+}
+
+/// Copies values into a view, whatever their type and device.
+fn write(place: &Tensor, values: &Tensor) -> Result<(), TorchError> {
+    tch::no_grad(|| Ok(place.shallow_clone().f_copy_(values)?))
+}

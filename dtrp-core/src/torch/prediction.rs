@@ -1,0 +1,267 @@
+//! Predicted weights: applying a predictor to an arena, and measuring what the prediction was worth.
+
+use super::arena::copy;
+use super::error::TorchError;
+use super::shim::add_scaled;
+use crate::schedule::Unit;
+use dtrp_predictors::{
+    Coefficients, Context, Inputs, Predictor, PredictorError, Probe, Real, Rule, Views,
+};
+use tch::{Device, Kind, Tensor};
+
+/// The flat tensors a predictor may read.
+pub(super) struct State<'a> {
+    pub(super) weights: &'a Tensor,
+    pub(super) direction: Option<&'a Tensor>,
+    pub(super) gradient: Option<&'a Tensor>,
+    pub(super) displacement: Option<&'a Tensor>,
+}
+
+/// Mean results of the closed probes of one module.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Gain {
+    /// Mean of ρ_err = ‖W_R − Ŵ‖ / ‖W_R − W_F‖: 1 is no better than no prediction, 0 is perfect.
+    pub error: f64,
+    /// Mean cosine between predicted and realised displacement; NaN if nothing was ever predicted.
+    pub cosine: f64,
+    /// Number of probes.
+    pub probes: u64,
+}
+
+/// A predictor at work in one module, and its probe.
+///
+/// A probe keeps W_F and Ŵ of one forward until the same unit is recomputed. One is open at a time, so it costs two spare
+/// copies of the weights.
+pub struct Forecaster {
+    predictor: Box<dyn Predictor>,
+    inputs: Inputs,
+    probe: Option<OpenProbe>,
+    probe_every: u32,
+    since_probe: u32,
+    errors: f64,
+    cosines: f64,
+    probes: u64,
+    cosine_probes: u64,
+}
+
+struct OpenProbe {
+    unit: Unit,
+    horizon: u32,
+    at_forward: Tensor,
+    predicted: Tensor,
+    /// e = −(Σ η_i)·d, kept only for predictors that learn from it.
+    direction: Option<Tensor>,
+}
+
+impl Forecaster {
+    /// Uses `predictor`; every `probe_every`-th prediction may open a probe (0: never).
+    pub fn new(predictor: Box<dyn Predictor>, probe_every: u32) -> Self {
+        Self {
+            inputs: predictor.inputs(),
+            predictor,
+            probe: None,
+            probe_every,
+            since_probe: probe_every,
+            errors: 0.0,
+            cosines: 0.0,
+            probes: 0,
+            cosine_probes: 0,
+        }
+    }
+
+    /// What the predictor reads besides the weights.
+    pub fn inputs(&self) -> Inputs {
+        self.inputs
+    }
+
+    /// The results so far; `None` before the first probe has closed.
+    pub fn gain(&self) -> Option<Gain> {
+        (self.probes > 0).then(|| Gain {
+            error: self.errors / self.probes as f64,
+            cosine: self.cosines / self.cosine_probes as f64,
+            probes: self.probes,
+        })
+    }
+
+    /// How the prediction is to be made; `None` if it is the current weights themselves.
+    pub(super) fn rule(&mut self, context: &Context<'_>) -> Result<Option<Rule>, TorchError> {
+        if context.horizon() == 0 {
+            return Ok(None);
+        }
+        let rule = self.predictor.rule(context)?;
+        Ok(Some(rule).filter(|rule| !matches!(rule, Rule::Linear(c) if c.is_identity())))
+    }
+
+    /// Writes Ŵ into `out`, by a rule from [`rule`](Self::rule).
+    pub(super) fn write(
+        &mut self,
+        rule: Rule,
+        context: &Context<'_>,
+        state: &State<'_>,
+        out: &mut Tensor,
+    ) -> Result<(), TorchError> {
+        tch::no_grad(|| apply(&mut *self.predictor, rule, context, state, out))
+    }
+
+    /// Takes note of what was predicted for this unit, if a probe is due.
+    pub(super) fn predicted(
+        &mut self,
+        unit: Unit,
+        context: &Context<'_>,
+        state: &State<'_>,
+        predicted: &Tensor,
+    ) -> Result<(), TorchError> {
+        if context.horizon() == 0 || self.probe_every == 0 {
+            return Ok(());
+        }
+        self.since_probe = self.since_probe.saturating_add(1);
+        if self.since_probe < self.probe_every || self.probe.is_some() {
+            return Ok(());
+        }
+        let direction = match state.direction {
+            Some(d) if self.predictor.wants_feedback() => {
+                Some(d.f_mul_scalar(-context.rate_sum())?)
+            }
+            _ => None,
+        };
+        self.since_probe = 0;
+        self.probe = Some(OpenProbe {
+            unit,
+            horizon: context.horizon(),
+            at_forward: copy(state.weights)?,
+            predicted: copy(predicted)?,
+            direction,
+        });
+        Ok(())
+    }
+
+    /// Closes the probe of this unit, if it has one: these are the weights that were predicted.
+    pub(super) fn realised(&mut self, unit: Unit, weights: &Tensor) -> Result<(), TorchError> {
+        let Some(open) = self.probe.take_if(|open| open.unit == unit) else {
+            return Ok(());
+        };
+        let probe = tch::no_grad(|| open.close(weights))?;
+        if let Some(gain) = probe.gain() {
+            self.errors += gain;
+            self.probes += 1;
+        }
+        if let Some(cosine) = probe.cosine() {
+            self.cosines += cosine;
+            self.cosine_probes += 1;
+        }
+        self.predictor.feedback(&probe);
+        Ok(())
+    }
+}
+
+impl OpenProbe {
+    fn close(&self, weights: &Tensor) -> Result<Probe, TorchError> {
+        let dot = |a: &Tensor, b: &Tensor| Ok::<f64, TorchError>(a.f_dot(b)?.f_double_value(&[])?);
+        let realised = weights.f_sub(&self.at_forward)?;
+        let predicted = self.predicted.f_sub(&self.at_forward)?;
+        let error = weights.f_sub(&self.predicted)?;
+        let mut probe = Probe {
+            horizon: self.horizon,
+            realised_norm2: dot(&realised, &realised)?,
+            predicted_norm2: dot(&predicted, &predicted)?,
+            predicted_dot_realised: dot(&predicted, &realised)?,
+            error_norm2: dot(&error, &error)?,
+            ..Probe::default()
+        };
+        if let Some(direction) = &self.direction {
+            probe.realised_dot_direction = dot(&realised, direction)?;
+            probe.direction_norm2 = dot(direction, direction)?;
+        }
+        Ok(probe)
+    }
+}
+
+/// Writes Ŵ into `out`: on the CPU in one fused pass over slices, elsewhere with a tensor operation for each input.
+fn apply(
+    predictor: &mut dyn Predictor,
+    rule: Rule,
+    context: &Context<'_>,
+    state: &State<'_>,
+    out: &mut Tensor,
+) -> Result<(), TorchError> {
+    match (rule, out.device(), out.f_kind()?) {
+        (_, Device::Cpu, Kind::Float) => apply_slices::<f32>(predictor, rule, context, state, out),
+        (_, Device::Cpu, Kind::Double) => apply_slices::<f64>(predictor, rule, context, state, out),
+        (Rule::Linear(coefficients), ..) => apply_tensors(&coefficients, state, out),
+        (Rule::Custom, ..) => {
+            let host = |t: &Tensor| t.f_to_device(Device::Cpu);
+            let [direction, gradient, displacement] =
+                [state.direction, state.gradient, state.displacement]
+                    .map(|t| t.map(host).transpose());
+            let (direction, gradient, displacement) = (direction?, gradient?, displacement?);
+            let staged = State {
+                weights: &host(state.weights)?,
+                direction: direction.as_ref(),
+                gradient: gradient.as_ref(),
+                displacement: displacement.as_ref(),
+            };
+            let mut result = copy(staged.weights)?;
+            apply(predictor, rule, context, &staged, &mut result)?;
+            Ok(out.f_copy_(&result)?)
+        }
+    }
+}
+
+fn apply_slices<T: Real>(
+    predictor: &mut dyn Predictor,
+    rule: Rule,
+    context: &Context<'_>,
+    state: &State<'_>,
+    out: &mut Tensor,
+) -> Result<(), TorchError> {
+    let views = Views {
+        weights: slice::<T>(state.weights),
+        direction: state.direction.map(slice),
+        gradient: state.gradient.map(slice),
+        displacement: state.displacement.map(slice),
+    };
+    let len = out.numel();
+    // SAFETY: a flat, contiguous CPU tensor of element type T (see `apply`), which nobody else holds while `out` is
+    // borrowed mutably; it is an arena of its own, so it overlaps none of the views.
+    let out = unsafe { std::slice::from_raw_parts_mut(out.data_ptr().cast::<T>(), len) };
+    match rule {
+        Rule::Linear(coefficients) if !coefficients.is_finite() => {
+            let predictor = predictor.name().into();
+            let what = "a coefficient of the rule";
+            return Err(PredictorError::NonFinite { predictor, what }.into());
+        }
+
+        Rule::Linear(coefficients) => coefficients.apply(views, out),
+        Rule::Custom => T::predict(predictor, context, views, out)?,
+    }
+    Ok(())
+}
+
+/// The elements of a flat CPU tensor.
+fn slice<T: Real>(flat: &Tensor) -> &[T] {
+    // SAFETY: arenas and optimizer state are flat, contiguous and of one element type, which `apply` has matched with T;
+    // the tensor is borrowed for as long as the slice, and no other thread writes to this module's tensors.
+    unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<T>(), flat.numel()) }
+}
+
+fn apply_tensors(
+    coefficients: &Coefficients,
+    state: &State<'_>,
+    out: &mut Tensor,
+) -> Result<(), TorchError> {
+    out.f_copy_(state.weights)?;
+    if coefficients.weights != 1.0 {
+        let _ = out.f_mul_scalar_(coefficients.weights)?;
+    }
+    let terms = [
+        (coefficients.direction, state.direction),
+        (coefficients.gradient, state.gradient),
+        (coefficients.displacement, state.displacement),
+    ];
+    for (coefficient, input) in terms {
+        if let Some(input) = input.filter(|_| coefficient != 0.0) {
+            add_scaled(out, input, coefficient)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The Rust side of `shim.cpp`.
+
+use super::TorchError;
+use std::ffi::{CStr, c_char, c_int};
+use tch::Tensor;
+
+/// A C++ `at::Tensor`, as torch-sys passes it.
+type CTensor = std::ffi::c_void;
+
+unsafe extern "C" {
+    fn dtrp_free(text: *mut c_char);
+    fn dtrp_vjp(
+        output: *const CTensor,
+        delta: *const CTensor,
+        inputs: *const *const CTensor,
+        count: usize,
+        results: *mut *mut CTensor,
+    ) -> *mut c_char;
+    fn dtrp_add_scaled(y: *mut CTensor, x: *const CTensor, alpha: f64) -> *mut c_char;
+    fn dtrp_flush_denormals(on: c_int) -> c_int;
+    fn dtrp_build_information() -> *mut c_char;
+    fn dtrp_parallel_information() -> *mut c_char;
+}
+
+/// Takes over a text of the shim.
+fn text(raw: *mut c_char) -> String {
+    if raw.is_null() {
+        return String::new();
+    }
+    // SAFETY: the shim returns null or a NUL-terminated string made by strdup, which nobody else holds.
+    unsafe {
+        let text = CStr::from_ptr(raw).to_string_lossy().into_owned();
+        dtrp_free(raw);
+        text
+    }
+}
+
+fn check(what: &'static str, error: *mut c_char) -> Result<(), TorchError> {
+    if error.is_null() {
+        return Ok(());
+    }
+    Err(TorchError::Libtorch {
+        what,
+        message: text(error),
+    })
+}
+
+/// Vector-Jacobian product: the gradients of `output`, seeded with `delta` (for a scalar output `None` means 1), with
+/// respect to each of `inputs`. The graph is freed. An input on which the output does not depend gives `None`.
+pub(crate) fn vjp(
+    output: &Tensor,
+    delta: Option<&Tensor>,
+    inputs: &[&Tensor],
+) -> Result<Vec<Option<Tensor>>, TorchError> {
+    let leaves: Vec<*const CTensor> = inputs.iter().map(|t| t.as_ptr().cast()).collect();
+    let mut results = vec![std::ptr::null_mut(); leaves.len()];
+    let delta = delta.map_or(std::ptr::null(), |t| t.as_ptr().cast());
+    // SAFETY: all pointers are to live tensors, and `results` has room for one result of each input.
+    let error = unsafe {
+        dtrp_vjp(
+            output.as_ptr().cast(),
+            delta,
+            leaves.as_ptr(),
+            leaves.len(),
+            results.as_mut_ptr(),
+        )
+    };
+    // SAFETY: each non-null result is a tensor newly made for us.
+    let own = |raw: *mut CTensor| (!raw.is_null()).then(|| unsafe { Tensor::from_ptr(raw.cast()) });
+    let grads = results.into_iter().map(own).collect();
+    check("vector-Jacobian product", error)?;
+    Ok(grads)
+}
+
+/// `y += alpha * x`, in place.
+pub(crate) fn add_scaled(y: &mut Tensor, x: &Tensor, alpha: f64) -> Result<(), TorchError> {
+    // SAFETY: both are live tensors.
+    check("add", unsafe {
+        dtrp_add_scaled(y.as_mut_ptr().cast(), x.as_ptr().cast(), alpha)
+    })
+}
+
+/// Makes denormal numbers of the calling thread 0 (or not); false if the processor cannot.
+pub fn flush_denormals(on: bool) -> bool {
+    // SAFETY: sets a flag of the calling thread's processor state.
+    unsafe { dtrp_flush_denormals(c_int::from(on)) != 0 }
+}
+
+/// What libtorch says of its build: versions, libraries, flags.
+pub fn build_information() -> String {
+    // SAFETY: returns a string of its own.
+    text(unsafe { dtrp_build_information() })
+}
+
+/// What libtorch says of its threads.
+pub fn parallel_information() -> String {
+    // SAFETY: returns a string of its own.
+    text(unsafe { dtrp_parallel_information() })
+}
