@@ -1,0 +1,3 @@
+//! The families, one file each.
+
+mod resnet_cifar;

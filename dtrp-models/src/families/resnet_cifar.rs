@@ -1,0 +1,184 @@
+//! ResNets for small images (He et al., 2016, section 4.2): 6n+2 layers, three stages of n basic blocks with 16, 32 and 64
+//! channels, global average pooling, one linear layer.
+
+use crate::ModelError;
+use crate::layers::{BatchNorm2d, Conv2d, Linear};
+use crate::options::{OptionSpec, Reader};
+use crate::registry::{Family, ModelInput};
+use dtrp_core::torch::{Block, BlockSpec, Init, Pass, Scope, Vars};
+use tch::{TchError, Tensor};
+
+inventory::submit!(Family::new(
+    "resnet-cifar",
+    "ResNet of 6n+2 layers for small images: 20, 32, 44, 56, 110, 1202, ...",
+    &[
+        OptionSpec {
+            name: "depth",
+            default: "20",
+            help: "6n+2: 8, 14, 20, 32, 44, 56, 110, 1202, ..."
+        },
+        OptionSpec {
+            name: "width",
+            default: "16",
+            help: "channels of the first stage; doubled in each next one"
+        },
+        OptionSpec {
+            name: "shortcut",
+            default: "A",
+            help: "where the shape changes: A (subsample and pad with zeros) or B (1x1 convolution)",
+        },
+    ],
+    build,
+));
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ShortcutKind {
+    Pad,
+    Project,
+}
+
+fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+    let depth = options.count("depth", 20)?;
+    if depth < 8 || depth % 6 != 2 {
+        return Err(options.invalid(
+            "depth",
+            "6n+2 with n from 1: 8, 14, 20, 32, 44, 56, 110, ...",
+        ));
+    }
+    let width = options.count("width", 16)? as i64;
+    let shortcut = [("A", ShortcutKind::Pad), ("B", ShortcutKind::Project)];
+    let shortcut = options.choice("shortcut", &shortcut, ShortcutKind::Pad)?;
+    if input.height.min(input.width) < 4 {
+        return Err(ModelError::Input {
+            model: "resnet-cifar",
+            height: input.height,
+            width: input.width,
+            reason: "two stages halve the image, so it needs at least 4 x 4 pixels".to_owned(),
+        });
+    }
+    let mut blocks = vec![BlockSpec::build("stem", |scope| Stem {
+        conv: Conv2d::new(&mut scope.sub("conv1"), input.channels as i64, width, 3, 1),
+        norm: BatchNorm2d::new(&mut scope.sub("bn1"), width),
+    })];
+    let mut inputs = width;
+    for stage in 1..=3 {
+        let outputs = width << (stage - 1);
+        for index in 0..(depth - 2) / 6 {
+            let stride = if stage > 1 && index == 0 { 2 } else { 1 };
+            let name = format!("layer{stage}.{index}");
+            let block = |scope: &mut Scope<'_>| {
+                Basic::new(&mut scope.sub(&name), inputs, outputs, stride, shortcut)
+            };
+            blocks.push(BlockSpec::build(&name, block));
+            inputs = outputs;
+        }
+    }
+    blocks.push(BlockSpec::build("head", |scope| Head {
+        linear: Linear::new(
+            &mut scope.sub("linear"),
+            inputs,
+            input.classes as i64,
+            Init::he_normal(inputs),
+        ),
+    }));
+    Ok(blocks)
+}
+
+/// Convolution, normalisation, ReLU.
+struct Stem {
+    conv: Conv2d,
+    norm: BatchNorm2d,
+}
+
+impl Block for Stem {
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
+        self.norm
+            .forward(vars, &self.conv.forward(vars, input)?, pass)?
+            .f_relu_()
+    }
+}
+
+/// The basic residual block: two 3×3 convolutions beside a shortcut.
+struct Basic {
+    conv1: Conv2d,
+    bn1: BatchNorm2d,
+    conv2: Conv2d,
+    bn2: BatchNorm2d,
+    shortcut: Shortcut,
+}
+
+enum Shortcut {
+    Identity,
+    /// Every `stride`-th pixel, and `channels` channels of zeros on either side.
+    Pad {
+        stride: i64,
+        channels: i64,
+    },
+    Project(Conv2d, BatchNorm2d),
+}
+
+impl Basic {
+    fn new(
+        scope: &mut Scope<'_>,
+        inputs: i64,
+        outputs: i64,
+        stride: i64,
+        kind: ShortcutKind,
+    ) -> Self {
+        let shortcut = |scope: &mut Scope<'_>| match kind {
+            _ if stride == 1 && inputs == outputs => Shortcut::Identity,
+            ShortcutKind::Pad => Shortcut::Pad {
+                stride,
+                channels: (outputs - inputs) / 2,
+            },
+            ShortcutKind::Project => {
+                let mut scope = scope.sub("shortcut");
+                let conv = Conv2d::new(&mut scope.sub("0"), inputs, outputs, 1, stride);
+                Shortcut::Project(conv, BatchNorm2d::new(&mut scope.sub("1"), outputs))
+            }
+        };
+        Self {
+            conv1: Conv2d::new(&mut scope.sub("conv1"), inputs, outputs, 3, stride),
+            bn1: BatchNorm2d::new(&mut scope.sub("bn1"), outputs),
+            conv2: Conv2d::new(&mut scope.sub("conv2"), outputs, outputs, 3, 1),
+            bn2: BatchNorm2d::new(&mut scope.sub("bn2"), outputs),
+            shortcut: shortcut(scope),
+        }
+    }
+}
+
+impl Block for Basic {
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
+        // The normalisations' outputs are this block's own and their backward does not read them: changed in place.
+        let hidden = self
+            .bn1
+            .forward(vars, &self.conv1.forward(vars, input)?, pass)?
+            .f_relu_()?;
+        let mut output = self
+            .bn2
+            .forward(vars, &self.conv2.forward(vars, &hidden)?, pass)?;
+        let shortcut = match &self.shortcut {
+            Shortcut::Identity => input.shallow_clone(),
+            Shortcut::Pad { stride, channels } => input
+                .f_slice(2, None, None, *stride)?
+                .f_slice(3, None, None, *stride)?
+                .f_constant_pad_nd([0, 0, 0, 0, *channels, *channels])?,
+            Shortcut::Project(conv, norm) => {
+                norm.forward(vars, &conv.forward(vars, input)?, pass)?
+            }
+        };
+        output.f_add_(&shortcut)?.f_relu_()
+    }
+}
+
+/// Global average pooling and the classifier.
+struct Head {
+    linear: Linear,
+}
+
+impl Block for Head {
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, _: &Pass) -> Result<Tensor, TchError> {
+        let pooled = input.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?;
+        self.linear.forward(vars, &pooled)
+    }
+}

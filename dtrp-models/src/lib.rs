@@ -1,0 +1,32 @@
+//! The model zoo: networks as lists of blocks that can be cut into modules.
+//!
+//! A family is a function from options and an input's shape to blocks, registered by name:
+//!
+//! ```
+//! use dtrp_models::{ModelInput, build, options};
+//!
+//! # fn main() -> Result<(), dtrp_models::ModelError> {
+//! let cifar = ModelInput { channels: 3, height: 32, width: 32, classes: 10 };
+//! let network = build("resnet-cifar", &options([("depth", 20.into())]), &cifar)?;
+//! assert_eq!(network.parameters(), 269_722);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Parameter names are the usual PyTorch ones, so weights move both ways as safetensors ([`weights`]).
+
+mod cuts;
+mod error;
+mod families;
+pub mod layers;
+mod options;
+mod registry;
+pub mod weights;
+
+pub use cuts::{Cuts, split};
+pub use error::ModelError;
+pub use options::{OptionSpec, Options, options};
+pub use registry::{Family, ModelInput, Network, build, list};
+
+#[doc(hidden)]
+pub use inventory;

@@ -1,0 +1,88 @@
+//! Families by name.
+
+use crate::ModelError;
+use crate::options::{OptionSpec, Options, Reader, nearest};
+use dtrp_core::torch::BlockSpec;
+
+/// The shape of the images and the number of classes that a network is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelInput {
+    /// Channels of an image.
+    pub channels: usize,
+    /// Its height in pixels.
+    pub height: usize,
+    /// Its width in pixels.
+    pub width: usize,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// A family of networks. Register one with `inventory::submit!`.
+pub struct Family {
+    /// The name in YAML and on the command line.
+    pub name: &'static str,
+    /// One line for people.
+    pub summary: &'static str,
+    /// Its options.
+    pub options: &'static [OptionSpec],
+    build: fn(&Reader<'_>, &ModelInput) -> Result<Vec<BlockSpec>, ModelError>,
+}
+
+impl Family {
+    pub(crate) const fn new(
+        name: &'static str,
+        summary: &'static str,
+        options: &'static [OptionSpec],
+        build: fn(&Reader<'_>, &ModelInput) -> Result<Vec<BlockSpec>, ModelError>,
+    ) -> Self {
+        Self {
+            name,
+            summary,
+            options,
+            build,
+        }
+    }
+}
+
+inventory::collect!(Family);
+
+/// A network: blocks in the order in which they run. The last one gives the logits, samples × classes.
+pub struct Network {
+    /// The blocks.
+    pub blocks: Vec<BlockSpec>,
+}
+
+impl Network {
+    /// Number of elements of all parameters.
+    pub fn parameters(&self) -> usize {
+        self.blocks.iter().map(BlockSpec::parameters).sum()
+    }
+}
+
+/// Every family, by name.
+pub fn list() -> Vec<&'static Family> {
+    let mut families: Vec<_> = inventory::iter::<Family>.into_iter().collect();
+    families.sort_by_key(|family| family.name);
+    families
+}
+
+/// Builds the network `name` for images like `input`.
+///
+/// # Errors
+///
+/// [`ModelError`] when there is no such family, or an option or the input does not fit it.
+pub fn build(name: &str, options: &Options, input: &ModelInput) -> Result<Network, ModelError> {
+    let families = list();
+    let Some(family) = families.iter().find(|family| family.name == name) else {
+        let names = || families.iter().map(|family| family.name);
+        return Err(ModelError::Unknown {
+            name: name.to_owned(),
+            nearest: nearest(name, names()),
+            known: names().collect::<Vec<_>>().join(", "),
+        });
+    };
+    let reader = Reader::new(family.name, family.options, options)?;
+    Ok(Network {
+        blocks: (family.build)(&reader, input)?,
+    })
+}

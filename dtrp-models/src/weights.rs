@@ -1,0 +1,108 @@
+//! Weights as safetensors files with PyTorch's names.
+
+use crate::ModelError;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::HashMap;
+use std::path::Path;
+use tch::{Kind, Tensor};
+
+/// Element types that move, with their names in the format.
+const TYPES: [(Kind, Dtype); 5] = [
+    (Kind::Float, Dtype::F32),
+    (Kind::Double, Dtype::F64),
+    (Kind::Half, Dtype::F16),
+    (Kind::BFloat16, Dtype::BF16),
+    (Kind::Int64, Dtype::I64),
+];
+
+/// Writes named tensors. Where there is a `running_mean`, PyTorch expects a `num_batches_tracked` beside it: it is written
+/// as `batches`. The file appears whole or not at all.
+///
+/// # Errors
+///
+/// [`ModelError::Weights`] when the file cannot be written.
+pub fn save(path: &Path, tensors: &[(String, Tensor)], batches: u64) -> Result<(), ModelError> {
+    let fail = |message: String| ModelError::Weights {
+        path: path.to_owned(),
+        message,
+    };
+    let tracked = tensors
+        .iter()
+        .filter_map(|(name, _)| name.strip_suffix("running_mean"));
+    let count = Tensor::from(i64::try_from(batches).unwrap_or(i64::MAX));
+    let tracked: Vec<(String, Tensor)> = tracked
+        .map(|prefix| {
+            (
+                format!("{prefix}num_batches_tracked"),
+                count.shallow_clone(),
+            )
+        })
+        .collect();
+    let mut parts = Vec::with_capacity(tensors.len() + tracked.len());
+    for (name, tensor) in tensors.iter().chain(&tracked) {
+        let (dtype, bytes) = encode(tensor).map_err(&fail)?;
+        let shape: Vec<usize> = tensor.size().into_iter().map(|n| n as usize).collect();
+        parts.push((name.as_str(), dtype, shape, bytes));
+    }
+    let views = parts
+        .iter()
+        .map(|(name, dtype, shape, bytes)| {
+            Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?))
+        })
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
+    let views = views.map_err(|e| fail(e.to_string()))?;
+    let data = safetensors::serialize(views, None).map_err(|e| fail(e.to_string()))?;
+    let temporary = path.with_extension("safetensors.part");
+    std::fs::write(&temporary, data)
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .map_err(|e| fail(format!("cannot be written: {e}")))
+}
+
+/// Reads named tensors.
+///
+/// # Errors
+///
+/// [`ModelError::Weights`] when the file cannot be read, is not a safetensors file, or holds a type that libtorch lacks.
+pub fn load(path: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
+    let fail = |message: String| ModelError::Weights {
+        path: path.to_owned(),
+        message,
+    };
+    let data = std::fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    let file = SafeTensors::deserialize(&data)
+        .map_err(|e| fail(format!("not a safetensors file: {e}")))?;
+    let mut tensors = HashMap::new();
+    for (name, view) in file.iter() {
+        let kind = TYPES.iter().find(|(_, dtype)| *dtype == view.dtype());
+        let (kind, _) = kind.ok_or_else(|| {
+            fail(format!(
+                "`{name}` has type {:?}, which is not supported",
+                view.dtype()
+            ))
+        })?;
+        let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind)
+            .map_err(|e| fail(e.to_string()))?;
+        tensors.insert(name.to_owned(), tensor);
+    }
+    Ok(tensors)
+}
+
+/// A tensor's elements in row-major order.
+fn encode(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), String> {
+    let kind = tensor.f_kind().map_err(|e| e.to_string())?;
+    let (_, dtype) = TYPES
+        .iter()
+        .find(|(k, _)| *k == kind)
+        .ok_or(format!("{kind:?} tensors cannot be saved"))?;
+    let tensor = tensor
+        .f_detach()
+        .and_then(|t| t.f_contiguous())
+        .map_err(|e| e.to_string())?;
+    let count = tensor.numel();
+    let mut bytes = vec![0; count * kind.elt_size_in_bytes()];
+    tensor
+        .f_copy_data_u8(&mut bytes, count)
+        .map_err(|e| e.to_string())?;
+    Ok((*dtype, bytes))
+}

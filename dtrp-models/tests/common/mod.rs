@@ -1,0 +1,294 @@
+//! What the training tests share: a small network on random data, trained by any method, and the same network written out
+//! by hand as the oracle.
+
+use dtrp_core::engine::{self, Executor, Options, Outcome, Stage};
+use dtrp_core::schedule::{Method, Order, Plan, Unit};
+use dtrp_core::torch::{
+    Activation, Forecaster, Input, LearningRate, Loss, Module, Sgd, Source, StageOptions,
+    TorchError, TorchStage, Worker,
+};
+use dtrp_models::{Cuts, ModelInput, build, options, split};
+use dtrp_predictors::Spec;
+use std::collections::{BTreeMap, HashMap};
+use tch::{Device, Kind, Tensor};
+
+pub(crate) const INPUT: ModelInput = ModelInput {
+    channels: 3,
+    height: 8,
+    width: 8,
+    classes: 5,
+};
+
+/// One training run.
+#[derive(Clone)]
+pub(crate) struct Run {
+    pub(crate) method: &'static str,
+    pub(crate) modules: usize,
+    pub(crate) order: Option<Order>,
+    pub(crate) predictor: &'static str,
+    pub(crate) batches: u32,
+    pub(crate) micro_batches: u16,
+    pub(crate) accumulate: u32,
+    pub(crate) seed: u64,
+    pub(crate) kind: Kind,
+    pub(crate) executor: Executor,
+    pub(crate) rate: f64,
+    pub(crate) momentum: f64,
+    pub(crate) nesterov: bool,
+    pub(crate) weight_decay: f64,
+    pub(crate) decay_all: bool,
+    pub(crate) label_smoothing: f64,
+    pub(crate) shortcut: &'static str,
+}
+
+impl Run {
+    pub(crate) fn new(method: &'static str, modules: usize) -> Self {
+        Self {
+            method,
+            modules,
+            order: None,
+            predictor: "momentum",
+            batches: 7,
+            micro_batches: 1,
+            accumulate: 1,
+            seed: 1,
+            kind: Kind::Float,
+            executor: Executor::Sequential,
+            rate: 0.05,
+            momentum: 0.9,
+            nesterov: false,
+            weight_decay: 5e-4,
+            decay_all: true,
+            label_smoothing: 0.0,
+            shortcut: "A",
+        }
+    }
+
+    /// Batch `number` (from 1): random images and labels, the same for every method. The last one is smaller.
+    pub(crate) fn data(&self, number: u32) -> (Tensor, Tensor) {
+        let samples = if number == self.batches { 5 } else { 8 };
+        let mut state = self
+            .seed
+            .wrapping_mul(1_000_003)
+            .wrapping_add(u64::from(number))
+            | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state >> 11
+        };
+        let pixels: Vec<f64> = (0..samples * 3 * 64)
+            .map(|_| next() as f64 / (1u64 << 52) as f64 - 1.0)
+            .collect();
+        let labels: Vec<i64> = (0..samples).map(|_| (next() % 5) as i64).collect();
+        let images = Tensor::from_slice(&pixels)
+            .view([samples as i64, 3, 8, 8])
+            .to_kind(self.kind);
+        let images = images
+            .permute([0, 2, 3, 1])
+            .contiguous()
+            .permute([0, 3, 1, 2]);
+        (images, Tensor::from_slice(&labels))
+    }
+
+    pub(crate) fn stages(&self) -> Vec<TorchStage> {
+        let choice = options([
+            ("depth", 8.into()),
+            ("width", 4.into()),
+            ("shortcut", self.shortcut.into()),
+        ]);
+        let mut blocks = build("resnet-cifar", &choice, &INPUT)
+            .unwrap()
+            .blocks
+            .into_iter();
+        let ranges = split(blocks.len(), self.modules, &Cuts::Even).unwrap();
+        let stage = |(index, range): (usize, std::ops::Range<usize>)| {
+            let own = blocks.by_ref().take(range.len()).collect();
+            let module = Module::new(own, range.start, self.kind, Device::Cpu).unwrap();
+            let predictor = dtrp_predictors::create(&Spec::named(self.predictor)).unwrap();
+            let options = StageOptions {
+                module: index + 1,
+                modules: self.modules,
+                seed: self.seed,
+                loss: Loss {
+                    label_smoothing: self.label_smoothing,
+                },
+                rate: LearningRate::constant(self.rate).unwrap(),
+                optimizer: Box::new(Sgd::new(
+                    self.momentum,
+                    self.nesterov,
+                    self.weight_decay,
+                    self.decay_all,
+                )),
+                forecaster: Some(Forecaster::new(predictor, 1)),
+                worker: Worker { threads: 1 },
+            };
+            TorchStage::new(module, options).unwrap()
+        };
+        ranges.into_iter().enumerate().map(stage).collect()
+    }
+
+    pub(crate) fn source(&self) -> Box<dyn Source> {
+        Box::new(Batches(self.clone()))
+    }
+
+    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut [S]) -> Outcome {
+        let mut plan = Plan::new(self.modules, self.batches);
+        plan.order = self.order;
+        let plan = plan
+            .micro_batches(self.micro_batches)
+            .accumulate(self.accumulate);
+        let program = Method::named(self.method).unwrap().program(&plan).unwrap();
+        let options = Options {
+            executor: self.executor,
+            ..Options::default()
+        };
+        engine::run(&program, stages, &options).unwrap_or_else(|e| panic!("{}: {e}", self.method))
+    }
+
+    /// Trains from the start and returns the final weights and statistics by name.
+    pub(crate) fn weights(&self) -> BTreeMap<String, Tensor> {
+        let mut stages = self.stages();
+        stages[0].begin(0, Some(self.source()));
+        self.train(&mut stages);
+        state(&stages)
+    }
+
+    /// Trains and returns what every module received and computed for each batch.
+    pub(crate) fn spy(&self) -> Vec<Seen> {
+        let mut stages = self.stages();
+        stages[0].begin(0, Some(self.source()));
+        let mut spies: Vec<Spy<'_>> = stages
+            .iter_mut()
+            .map(|stage| Spy {
+                stage,
+                seen: Seen::default(),
+            })
+            .collect();
+        self.train(&mut spies);
+        spies.into_iter().map(|spy| spy.seen).collect()
+    }
+}
+
+pub(crate) fn state(stages: &[TorchStage]) -> BTreeMap<String, Tensor> {
+    stages
+        .iter()
+        .flat_map(|stage| stage.state().unwrap())
+        .collect()
+}
+
+/// Fails unless both hold the same names with the same bits.
+pub(crate) fn assert_same_bits(
+    what: &str,
+    a: &BTreeMap<String, Tensor>,
+    b: &BTreeMap<String, Tensor>,
+) {
+    assert_eq!(
+        a.keys().collect::<Vec<_>>(),
+        b.keys().collect::<Vec<_>>(),
+        "{what}: names"
+    );
+    for (name, tensor) in a {
+        assert!(
+            tensor.equal(&b[name]),
+            "{what}: {name} differs by {:e}",
+            difference(tensor, &b[name])
+        );
+    }
+}
+
+/// The largest absolute difference of two tensors.
+pub(crate) fn difference(a: &Tensor, b: &Tensor) -> f64 {
+    (a - b).abs().max().double_value(&[])
+}
+
+struct Batches(Run);
+
+impl Source for Batches {
+    fn next(&mut self, unit: Unit) -> Result<Input, TorchError> {
+        let (images, labels) = self.0.data(unit.batch);
+        if unit.micro == 0 {
+            return Ok(Input {
+                images,
+                labels,
+                share: 1.0,
+                parts: 1,
+            });
+        }
+        let (total, m) = (images.size()[0], i64::from(self.0.micro_batches));
+        let (from, to) = (
+            (i64::from(unit.micro) - 1) * total / m,
+            i64::from(unit.micro) * total / m,
+        );
+        Ok(Input {
+            images: images.narrow(0, from, to - from),
+            labels: labels.narrow(0, from, to - from),
+            share: (to - from) as f64 / total as f64,
+            parts: self.0.micro_batches,
+        })
+    }
+}
+
+/// What one module received and sent, by batch.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) outputs: HashMap<u32, Tensor>,
+    pub(crate) deltas: HashMap<u32, Tensor>,
+}
+
+struct Spy<'a> {
+    stage: &'a mut TorchStage,
+    seen: Seen,
+}
+
+impl Stage for Spy<'_> {
+    type Up = Activation;
+    type Down = Tensor;
+    type Error = TorchError;
+
+    fn enter(&mut self) {
+        self.stage.enter();
+    }
+    fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
+        self.stage.input(unit)
+    }
+    fn forward(
+        &mut self,
+        unit: Unit,
+        input: Activation,
+        horizon: Option<u32>,
+    ) -> Result<Activation, TorchError> {
+        let output = self.stage.forward(unit, input, horizon)?;
+        self.seen.outputs.insert(unit.batch, output.tensor().copy());
+        Ok(output)
+    }
+    fn forward_graph(
+        &mut self,
+        u: Unit,
+        x: Activation,
+        h: Option<u32>,
+    ) -> Result<Option<Activation>, TorchError> {
+        let output = self.stage.forward_graph(u, x, h)?;
+        if let Some(output) = &output {
+            self.seen.outputs.insert(u.batch, output.tensor().copy());
+        }
+        Ok(output)
+    }
+    fn recompute(&mut self, unit: Unit) -> Result<(), TorchError> {
+        self.stage.recompute(unit)
+    }
+    fn backward(
+        &mut self,
+        unit: Unit,
+        delta: Option<Tensor>,
+    ) -> Result<Option<Tensor>, TorchError> {
+        if let Some(delta) = &delta {
+            self.seen.deltas.insert(unit.batch, delta.copy());
+        }
+        self.stage.backward(unit, delta)
+    }
+    fn update(&mut self, batch: u32) -> Result<(), TorchError> {
+        self.stage.update(batch)
+    }
+}
