@@ -1,0 +1,210 @@
+//! Whether a plug-in does what the interface asks: what `dtrp predictors check` runs.
+//!
+//! For each predictor of a library, over both families of optimizers, the number types it declares, several lengths,
+//! horizons and updates:
+//!
+//! | check | what must hold |
+//! |---|---|
+//! | `create` | it can be made with the given options |
+//! | `in time` | no call hangs |
+//! | `calls succeed` | no panic, no broken contract, at least one family of optimizers is accepted |
+//! | `output` | all of it is written, and nothing around it (guard zones) |
+//! | `finite` | finite inputs give a finite forecast |
+//! | `inputs` | nothing that it may only read has changed (checksums) |
+//! | `horizon 0` | gives the weights, bit for bit |
+//! | `same bytes` | the same calls give the same bytes |
+//! | `save and load` | a restored instance goes on with the same bytes |
+//! | `wrong options` | an unknown option, broken JSON and an unknown id are refused, and it says why |
+//! | `threads` | many instances in several threads at once give the same bytes as one alone |
+
+mod play;
+mod report;
+
+use std::{path::Path, sync::Arc, thread, time::Duration};
+
+use serde_json::Value;
+
+use self::play::{Problem, Subject};
+pub use self::report::{Check, Checked, Outcome, Report};
+use crate::{
+    PluginError, PredictorError, abi,
+    loader::{DEFAULT_LIMIT, Descriptor, Library, limit::limited},
+};
+
+/// How a check is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long loading and each check may take.
+    pub limit: Duration,
+    /// Only the predictor of this id.
+    pub only: Option<String>,
+    /// Options that predictors are made with; null for none.
+    pub options: Value,
+}
+
+impl Default for Settings {
+    /// Every predictor, without options, [`DEFAULT_LIMIT`].
+    fn default() -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            only: None,
+            options: Value::Null,
+        }
+    }
+}
+
+/// Checks the library at `path`. What cannot be loaded is reported, not returned as an error.
+///
+/// Runs code of the library in this process: one that crashes takes the process with it. A check that hangs leaves its
+/// thread behind.
+pub fn check(path: &Path) -> Report {
+    check_with(path, &Settings::default())
+}
+
+/// As [`check`], with settings.
+pub fn check_with(path: &Path, settings: &Settings) -> Report {
+    match Library::open_within(path, settings.limit) {
+        Ok(library) => check_library(library, settings),
+        Err(error) => Report::unloadable(path, error),
+    }
+}
+
+/// Checks a plug-in that is part of this program: what the tests of a plug-in call with [`entry!`](crate::entry).
+pub fn check_entry(entry: &'static abi::Entry) -> Report {
+    match Library::linked(entry) {
+        Ok(library) => check_library(library, &Settings::default()),
+        Err(error) => Report::unloadable(Path::new("(linked)"), error),
+    }
+}
+
+fn check_library(library: &'static Library, settings: &Settings) -> Report {
+    let mut report = Report::of(library);
+    let wanted =
+        |descriptor: &&Descriptor| settings.only.as_ref().is_none_or(|id| *id == descriptor.id);
+    for descriptor in library.descriptors().iter().filter(wanted) {
+        let checks = check_predictor(library, descriptor, settings);
+        report.predictors.push(Checked {
+            descriptor: descriptor.clone(),
+            checks,
+        });
+    }
+    if report.predictors.is_empty() {
+        report.error = Some(PredictorError::from(PluginError::UnknownId {
+            path: library.path().into(),
+            id: settings.only.clone().unwrap_or_default(),
+            nearest: None,
+            available: library
+                .descriptors()
+                .iter()
+                .map(|d| d.id.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+        }));
+    }
+    report
+}
+
+/// The checks that one play of the script can fail, in the order in which they are reported.
+const OF_A_PLAY: [&str; 6] = [
+    "in time",
+    "calls succeed",
+    "output",
+    "finite",
+    "inputs",
+    "horizon 0",
+];
+/// Those that come after it.
+const AFTERWARDS: [&str; 4] = ["same bytes", "save and load", "wrong options", "threads"];
+
+const THREADS: usize = 4;
+
+fn check_predictor(
+    library: &'static Library,
+    descriptor: &'static Descriptor,
+    settings: &Settings,
+) -> Vec<Check> {
+    let options = if settings.options.is_null() {
+        String::new()
+    } else {
+        settings.options.to_string()
+    };
+    let subject = Subject {
+        library,
+        descriptor,
+        options: Arc::from(options),
+    };
+    let mut checks = Vec::new();
+    let within = |work: fn(&Subject) -> Result<Vec<u64>, Problem>| {
+        let subject = subject.clone();
+        let late = Problem::new(
+            "in time",
+            format!("it has not come back after {:?}", settings.limit),
+        );
+        limited(settings.limit, move || work(&subject)).unwrap_or(Err(late))
+    };
+
+    if let Err(problem) = within(|subject| {
+        subject
+            .instance()
+            .map(|_| Vec::new())
+            .map_err(Problem::of_create)
+    }) {
+        checks.push(Check::failed(problem.check, problem.message));
+        return checks;
+    }
+    checks.push(Check::passed("create"));
+
+    let script =
+        match within(play::script) {
+            Ok(bytes) => bytes,
+            Err(Problem { check, message }) => {
+                // A failure ends the play, so that the others may or may not hold.
+                let rest = OF_A_PLAY
+                    .iter()
+                    .chain(&AFTERWARDS)
+                    .filter(|name| **name != check);
+                checks.push(Check::failed(check, message));
+                checks.extend(rest.map(|name| {
+                    Check::skipped(name, format!("not reached, since `{check}` failed"))
+                }));
+                return checks;
+            }
+        };
+    checks.extend(OF_A_PLAY.map(Check::passed));
+
+    let outcome = |name, result: Result<Vec<u64>, Problem>, expected: Option<&[u64]>| match result {
+        Err(problem) => Check::failed(name, problem.message),
+        Ok(bytes) if expected.is_some_and(|expected| expected != bytes) => {
+            Check::failed(name, "the forecasts differ in their bits".into())
+        }
+        Ok(_) => Check::passed(name),
+    };
+    checks.push(outcome("same bytes", within(play::script), Some(&script)));
+    checks.push(outcome("save and load", within(play::interrupted), None));
+    checks.push(outcome("wrong options", within(play::wrong_options), None));
+    let together = within(|subject| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let subject = subject.clone();
+                thread::spawn(move || play::script(&subject))
+            })
+            .collect();
+        let mut all = Vec::new();
+        for thread in threads {
+            let bytes = thread
+                .join()
+                .map_err(|_| Problem::new("threads", "a thread panicked".into()))??;
+            if all.is_empty() {
+                all = bytes;
+            } else if all != bytes {
+                return Err(Problem::new(
+                    "threads",
+                    "the forecasts differ in their bits".into(),
+                ));
+            }
+        }
+        Ok(all)
+    });
+    checks.push(outcome("threads", together, Some(&script)));
+    checks
+}

@@ -1,0 +1,310 @@
+//! A loaded plug-in.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    descriptor::Descriptor, handshake::read_entry, instance::Loaded, limit::limited, trial,
+};
+use crate::{PluginError, Predictor, PredictorError, abi, error::nearest};
+
+/// How long a plug-in may take for being loaded, and for being tried out.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+
+/// A loaded plug-in. Never unloaded: its threads, thread-locals and statics live on until the process ends.
+#[derive(Debug)]
+pub struct Library {
+    path: PathBuf,
+    sha256: String,
+    entry: abi::Entry,
+    descriptors: Vec<Descriptor>,
+    /// What has been tried out and found good: id and options.
+    tried: Mutex<HashSet<(String, String)>>,
+}
+
+impl Library {
+    /// Loads the library at `path`, or finds it again if it has been loaded. Nothing is searched for: a relative path
+    /// is taken from the working directory.
+    ///
+    /// # Errors
+    ///
+    /// The variants of [`PluginError`] up to `Empty`, and `Timeout` after [`DEFAULT_LIMIT`].
+    pub fn open(path: &Path) -> Result<&'static Self, PredictorError> {
+        Self::open_within(path, DEFAULT_LIMIT)
+    }
+
+    /// As [`open`](Self::open), with a time limit of one's own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_within(path: &Path, limit: Duration) -> Result<&'static Self, PredictorError> {
+        static LOADED: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
+
+        // Absolute, so that the system does not search its library folders for a bare file name.
+        let path = path.canonicalize().map_err(|source| PluginError::File {
+            path: path.into(),
+            source,
+        })?;
+        // A panic of another thread leaves the list as good as it was.
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = loaded.iter().find(|library| library.path == path) {
+            return Ok(library);
+        }
+        let sha256 = hash(&path).map_err(|source| PluginError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let timeout = PluginError::Timeout {
+            plugin: path.display().to_string(),
+            call: "load",
+            limit,
+        };
+        let library = limited(limit, move || {
+            let address = load(&path)?;
+            // SAFETY: the address of the symbol, in a library that stays loaded.
+            unsafe { Self::from_address(path, sha256, address) }
+        })
+        .ok_or(timeout)??;
+        let library: &'static Self = Box::leak(Box::new(library));
+        loaded.push(library);
+        Ok(library)
+    }
+
+    /// A plug-in that is part of this program, such as [`entry!`](crate::entry) makes.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn linked(entry: &'static abi::Entry) -> Result<&'static Self, PredictorError> {
+        static LINKED: Mutex<Vec<(usize, &'static Library)>> = Mutex::new(Vec::new());
+
+        let address = std::ptr::from_ref(entry).addr();
+        // A panic of another thread leaves the list as good as it was.
+        let mut linked = LINKED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, library)) = linked.iter().find(|(known, _)| *known == address) {
+            return Ok(library);
+        }
+        // SAFETY: a reference to an entry, for ever.
+        let library = unsafe { Self::from_address("(linked)".into(), String::new(), entry) }?;
+        let library: &'static Self = Box::leak(Box::new(library));
+        linked.push((address, library));
+        Ok(library)
+    }
+
+    /// Shakes hands and asks for the descriptors.
+    ///
+    /// # Safety
+    ///
+    /// As [`read_entry`]; the functions of the entry do what the header says.
+    unsafe fn from_address(
+        path: PathBuf,
+        sha256: String,
+        address: *const abi::Entry,
+    ) -> Result<Self, PluginError> {
+        // SAFETY: the caller's promise.
+        let entry = unsafe { read_entry(&path, address) }?;
+        let (Some(count), Some(descriptor)) = (entry.count, entry.descriptor) else {
+            return Err(PluginError::NoEntry { path });
+        };
+        // SAFETY: the functions do what the header says.
+        let descriptors = (0..unsafe { count() })
+            .map(|index| {
+                let fail = |reason: &str| PluginError::Descriptor {
+                    path: path.clone(),
+                    index,
+                    reason: reason.into(),
+                };
+                // SAFETY: the index is less than the count; a descriptor lives as long as the process.
+                let raw = unsafe { abi::read_within(descriptor(index)) }
+                    .ok_or_else(|| fail("it is null"))?;
+                // SAFETY: the texts of a descriptor live as long as the process.
+                unsafe { Descriptor::read(&raw) }.map_err(fail)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if descriptors.is_empty() {
+            return Err(PluginError::Empty { path });
+        }
+        if let Some(twice) = (1..descriptors.len())
+            .find(|&i| descriptors[..i].iter().any(|d| d.id == descriptors[i].id))
+        {
+            let reason = format!(
+                "its id `{}` is that of an earlier one",
+                descriptors[twice].id
+            );
+            return Err(PluginError::Descriptor {
+                path,
+                index: twice as u32,
+                reason,
+            });
+        }
+        Ok(Self {
+            path,
+            sha256,
+            entry,
+            descriptors,
+            tried: Mutex::default(),
+        })
+    }
+
+    /// Makes a predictor: of this id, or the only one if the id is empty. With each new set of options it is first tried
+    /// out on small arrays between guard zones, on a thread of its own, so that one that panics, hangs, predicts NaN or
+    /// writes too little or too much is found before training.
+    ///
+    /// # Errors
+    ///
+    /// The variants of [`PluginError`] from `UnknownId` on.
+    pub fn create(
+        &'static self,
+        id: &str,
+        options: &Value,
+    ) -> Result<Box<dyn Predictor>, PredictorError> {
+        self.create_within(id, options, DEFAULT_LIMIT)
+    }
+
+    /// As [`create`](Self::create), with a time limit of one's own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create).
+    pub fn create_within(
+        &'static self,
+        id: &str,
+        options: &Value,
+        limit: Duration,
+    ) -> Result<Box<dyn Predictor>, PredictorError> {
+        let descriptor = self.find(id)?;
+        let options = if options.is_null() {
+            String::new()
+        } else {
+            options.to_string()
+        };
+        let key = (descriptor.id.clone(), options.clone());
+        // A panic of another thread leaves the set as good as it was.
+        let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if !tried().contains(&key) {
+            let given = options.clone();
+            limited(limit, move || trial::run(self, descriptor, &given)).ok_or_else(|| {
+                PluginError::Timeout {
+                    plugin: self.plugin(&descriptor.id),
+                    call: "create, rule, predict or observe",
+                    limit,
+                }
+            })??;
+            tried().insert(key);
+        }
+        Ok(Box::new(self.instance(descriptor, &options)?))
+    }
+
+    /// Makes an instance without trying it out. `options` is JSON, or empty.
+    pub(crate) fn instance(
+        &'static self,
+        descriptor: &'static Descriptor,
+        options: &str,
+    ) -> Result<Loaded, PredictorError> {
+        Loaded::create(self, descriptor, &descriptor.id, options)
+    }
+
+    fn find(&'static self, id: &str) -> Result<&'static Descriptor, PluginError> {
+        if let ([only], "") = (&self.descriptors[..], id) {
+            return Ok(only);
+        }
+        self.descriptors
+            .iter()
+            .find(|descriptor| descriptor.id == id)
+            .ok_or_else(|| {
+                let ids: Vec<_> = self
+                    .descriptors
+                    .iter()
+                    .map(|descriptor| descriptor.id.as_str())
+                    .collect();
+                PluginError::UnknownId {
+                    path: self.path.clone(),
+                    id: id.into(),
+                    nearest: nearest(id, ids.iter().copied()),
+                    available: ids.join(", "),
+                }
+            })
+    }
+
+    /// What it holds.
+    pub fn descriptors(&self) -> &[Descriptor] {
+        &self.descriptors
+    }
+
+    /// The file, as an absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// SHA-256 of the file as it was loaded, in hexadecimal; empty for one that is [linked](Self::linked).
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Major and minor version of the interface that it was built against.
+    pub fn abi(&self) -> (u32, u32) {
+        (self.entry.abi_major, self.entry.abi_minor)
+    }
+
+    pub(super) fn entry(&self) -> &abi::Entry {
+        &self.entry
+    }
+
+    /// How errors name one of its predictors.
+    pub(crate) fn plugin(&self, id: &str) -> String {
+        format!("`{id}` of {}", self.path.display())
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn hash(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+/// Loads a library for ever and finds its entry.
+fn load(path: &Path) -> Result<*const abi::Entry, PluginError> {
+    let fail = |error: libloading::Error| PluginError::Load {
+        path: path.into(),
+        reason: error.to_string(),
+    };
+    #[cfg(unix)]
+    let library = {
+        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+        // SAFETY: running the constructors of a library that the user names is what loading a plug-in means.
+        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(fail)?
+    };
+    #[cfg(not(unix))]
+    // SAFETY: as above.
+    let library = unsafe { libloading::Library::new(path) }.map_err(fail)?;
+    // SAFETY: the symbol is data, of which only the address is taken.
+    let symbol = unsafe { library.get::<*const abi::Entry>(abi::SYMBOL.as_bytes()) };
+    let address = symbol
+        .map(|symbol| *symbol)
+        .map_err(|_| PluginError::NoEntry { path: path.into() });
+    // Never unloaded, and not even when it turns out to be no plug-in: its constructors may have started threads.
+    std::mem::forget(library);
+    address
+}

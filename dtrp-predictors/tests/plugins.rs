@@ -1,0 +1,411 @@
+//! The example plug-ins, built as a third party would build them, loaded and checked; and the broken ones, each with its
+//! own error.
+#![cfg(feature = "host")]
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use dtrp_predictors::{
+    Context, OptimizerState, PluginError, Predictor, PredictorError, Spec, Views,
+    conformance::{self, Settings},
+    create,
+    loader::Library,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn crate_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn examples() -> PathBuf {
+    crate_folder().join("../examples/plugins")
+}
+
+fn run(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// `cargo` on a crate, with a target folder that all tests share, inside that of the workspace.
+fn cargo(command: &str, folder: &Path) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugins");
+    run(Command::new(env!("CARGO"))
+        .args([command, "--quiet", "--manifest-path"])
+        .arg(folder.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS"));
+    target
+}
+
+fn build_rust(folder: &Path, name: &str) -> PathBuf {
+    let file = format!(
+        "{}{}{}",
+        env::consts::DLL_PREFIX,
+        name.replace('-', "_"),
+        env::consts::DLL_SUFFIX
+    );
+    cargo("build", folder).join("debug").join(file)
+}
+
+/// Compiles one C file with all warnings as errors.
+fn build_c(source: &Path) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let library = folder.path().join("libplugin.so");
+    run(Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()))
+        .args([
+            "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-I",
+        ])
+        .arg(crate_folder().join("include"))
+        .arg("-o")
+        .args([&library, source]));
+    (folder, library)
+}
+
+fn sgd<'a>(learning_rates: &'a [f64]) -> Context<'a> {
+    let optimizer = OptimizerState::Sgd {
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    Context {
+        module: 1,
+        modules: 4,
+        update: 20,
+        learning_rates,
+        optimizer,
+    }
+}
+
+fn forecast(predictor: &mut dyn Predictor, views: Views<'_, f32>) -> Vec<u32> {
+    let mut out = vec![f32::NAN; views.weights.len()];
+    predictor
+        .forecast(&sgd(&[0.1, 0.1, 0.01]), views, &mut out)
+        .expect("a forecast");
+    out.into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn the_examples_pass_their_own_tests() {
+    for name in ["linear-rule", "online"] {
+        cargo("test", &examples().join(name));
+    }
+}
+
+#[test]
+fn linear_rule() {
+    let path = build_rust(&examples().join("linear-rule"), "linear-rule");
+    let report = conformance::check(&path);
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.sha256.len(), 64);
+
+    // The same bits as the same rules built in, by the way a configuration goes.
+    let (w, d) = (vec![0.3f32, -0.7, 1.1], vec![0.2f32, 0.9, -0.4]);
+    let views = Views {
+        direction: Some(&d),
+        ..Views::of(&w)
+    };
+    for (fade, name) in [(1.0, "momentum"), (0.9, "damped")] {
+        let spec =
+            json!({ "plugin": path, "id": "org.example.fading", "options": { "fade": fade } });
+        let mut plugin = create(&Spec::from_value(&spec).expect("a spec")).expect("a predictor");
+        let mut built_in = create(&Spec::named(name)).expect("a built-in");
+        assert_eq!(
+            forecast(&mut *plugin, views),
+            forecast(&mut *built_in, views),
+            "{name}"
+        );
+    }
+    for (spec, says) in [
+        (
+            json!({ "plugin": path, "id": "org.example.fadin" }),
+            "did you mean `org.example.fading`?",
+        ),
+        (
+            json!({ "plugin": path, "options": { "fad": 1 } }),
+            "has no option `fad` (did you mean `fade`?)",
+        ),
+        (
+            json!({ "plugin": path, "options": { "fade": 2 } }),
+            "must be a number from 0 to 1",
+        ),
+        (
+            json!({ "plugin": "no/such.so" }),
+            "cannot read the plug-in no/such.so: No such file",
+        ),
+        (
+            json!({ "plugin": crate_folder().join("Cargo.toml") }),
+            "is it a shared library for this system",
+        ),
+    ] {
+        let error = create(&Spec::from_value(&spec).expect("a spec"))
+            .map(drop)
+            .expect_err(says);
+        assert!(
+            matches!(error, PredictorError::Plugin(_)) && error.to_string().contains(says),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn online() {
+    let path = build_rust(&examples().join("online"), "online");
+    let report = conformance::check(&path);
+    assert!(report.passed(), "{report}");
+
+    let mut predictor = create(&Spec::plugin(&path, "")).expect("a predictor");
+    assert!(predictor.wants_observe());
+    let (w, x) = ([1.0f32, 2.0], [-0.2f32, 0.1]);
+    let views = Views {
+        displacement: Some(&x[..]),
+        ..Views::of(&w)
+    };
+    predictor.observe_f32(&sgd(&[0.1]), views).expect("seen");
+    let mut restored = create(&Spec::plugin(&path, "")).expect("a predictor");
+    restored.load(&predictor.save()).expect("its own state");
+    for predictor in [&mut predictor, &mut restored] {
+        let ahead = forecast(&mut **predictor, Views::of(&w));
+        // Δ/η = (−2, 1), over Σ η = 0.21.
+        let expected = [1.0 - 0.42f32, 2.21];
+        assert!(
+            ahead
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (f32::from_bits(*a) - b).abs() < 1e-6),
+            "{ahead:?}"
+        );
+    }
+    let error = restored.load(&[1, 2, 3]).expect_err("no state").to_string();
+    assert!(
+        error.contains("refuses the saved state") && error.contains("3 bytes are no list of f64"),
+        "{error}"
+    );
+}
+
+#[test]
+fn c_lookahead() {
+    let (_folder, path) = build_c(&examples().join("c-lookahead/lookahead.c"));
+    let report = conformance::check(&path);
+    assert!(report.passed(), "{report}");
+    let with_options = Settings {
+        options: json!({ "limit": 0.5 }),
+        ..Settings::default()
+    };
+    assert!(conformance::check_with(&path, &with_options).passed());
+
+    let mut predictor =
+        create(&Spec::plugin(&path, "").with(json!({ "limit": 0.1 }))).expect("a predictor");
+    let (w, d) = ([1.0f32, 1.0, 1.0], [0.1f32, 10.0, -10.0]);
+    let ahead = forecast(
+        &mut *predictor,
+        Views {
+            direction: Some(&d),
+            ..Views::of(&w)
+        },
+    );
+    let ahead: Vec<_> = ahead.into_iter().map(f32::from_bits).collect();
+    assert_eq!(ahead, [1.0 - 0.021, 0.9, 1.1]);
+    let error = create(&Spec::plugin(&path, "").with(json!({ "limit": 0 })))
+        .map(drop)
+        .expect_err("refused")
+        .to_string();
+    assert!(
+        error.contains("refuses its options: the only option is \"limit\", a number above 0"),
+        "{error}"
+    );
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Loading and trying out says `load`; the conformance check fails in `check`, or cannot load it at all.
+fn broken(path: &Path, load: &str, check: &str) {
+    let start = Instant::now();
+    let loaded = Library::open(path)
+        .and_then(|library| library.create_within("", &Value::Null, SECOND).map(drop));
+    let said = loaded
+        .as_ref()
+        .map_or_else(ToString::to_string, |()| String::new());
+    assert!(
+        said.contains(load) && said.is_empty() == load.is_empty(),
+        "{}: {said}",
+        path.display()
+    );
+
+    let report = conformance::check_with(
+        path,
+        &Settings {
+            limit: SECOND,
+            ..Settings::default()
+        },
+    );
+    assert!(!report.passed(), "{report}");
+    match report.failures().next() {
+        Some((_, name, how)) => assert_eq!(name, check, "{how}"),
+        None => assert!(
+            check.is_empty() && report.to_string().contains(load),
+            "{report}"
+        ),
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "it took {:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn broken_ones_in_c() {
+    for (name, load, check) in [
+        ("no_entry", "it does not export `dtrp_predictor_entry`", ""),
+        (
+            "wrong_magic",
+            "its entry begins with \"CLAPCLAP\", not \"DTRPPRED\"",
+            "",
+        ),
+        (
+            "wrong_major",
+            "speaks version 99 of the interface, this program version 1",
+            "",
+        ),
+        (
+            "short_struct",
+            "has a dtrp_entry of 24 bytes, but the least is 48",
+            "",
+        ),
+        ("nan", "predicts NaN for parameter 66 of 67", "finite"),
+        (
+            "too_long",
+            "wrote outside the output it was given (67 elements of f32): behind its end",
+            "output",
+        ),
+        (
+            "too_short",
+            "did not write its whole output (67 elements of f32): element 66 was left",
+            "output",
+        ),
+        (
+            "sleeps",
+            "did not come back from `create, rule, predict or observe` within 1s",
+            "in time",
+        ),
+        (
+            "silent",
+            "failed in `predict` (status 1): it does not say why",
+            "calls succeed",
+        ),
+        ("writes_inputs", "", "inputs"),
+        ("not_identity", "", "horizon 0"),
+        ("unsteady", "", "same bytes"),
+    ] {
+        let (_folder, path) = build_c(&examples().join("broken").join(name).with_extension("c"));
+        broken(&path, load, check);
+    }
+}
+
+#[test]
+fn one_that_panics() {
+    let path = build_rust(&examples().join("broken/panics"), "panics");
+    broken(&path, "`org.example.broken.panics` of ", "calls succeed");
+    broken(
+        &path,
+        "panicked in `predict`: 67 weights are too many for me",
+        "calls succeed",
+    );
+}
+
+/// A predictor that turns bad only in the middle of a run: the run gets an error, and never the bad forecast.
+#[test]
+fn an_error_at_a_later_call() {
+    let (_folder, path) = build_c(&examples().join("c-lookahead/lookahead.c"));
+    let mut predictor = create(&Spec::plugin(&path, "")).expect("a predictor");
+    let mut out = [0.0f32];
+    let error = predictor
+        .forecast(&sgd(&[0.1]), Views::of(&[f32::INFINITY]), &mut out)
+        .expect_err("not finite");
+    assert!(
+        matches!(error, PredictorError::Plugin(PluginError::NonFinite { .. })),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("predicts inf for parameter 0 of 1"),
+        "{error}"
+    );
+}
+
+/// What a new plug-in starts from, filled in as `templates/README.md` says.
+fn from_template(language: &str, name: &str) -> TempDir {
+    fn copy(from: &Path, to: &Path, name: &str) {
+        for entry in std::fs::read_dir(from).expect("a template folder") {
+            let path = entry.expect("a file").path();
+            let file = path.file_name().and_then(|f| f.to_str()).expect("a name");
+            if path.is_dir() {
+                std::fs::create_dir(to.join(file)).expect("a folder");
+                copy(&path, &to.join(file), name);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path)
+                .expect("text")
+                .replace("{{name}}", name)
+                .replace("{{library}}", &name.replace('-', "_"))
+                .replace("{{dtrp}}", &crate_folder().display().to_string());
+            assert!(
+                !text.contains("{{"),
+                "{}: an unknown placeholder",
+                path.display()
+            );
+            let file = file
+                .strip_suffix(".in")
+                .expect("a name that ends in .in")
+                .replace("gitignore", ".gitignore");
+            std::fs::write(to.join(file), text).expect("a new file");
+        }
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    copy(
+        &crate_folder().join("templates").join(language),
+        folder.path(),
+        name,
+    );
+    folder
+}
+
+#[test]
+fn a_new_plugin_in_rust() {
+    let folder = from_template("rust", "brand-new");
+    // The versions that the examples use, which are those of the workspace: nothing to look up.
+    std::fs::copy(
+        examples().join("linear-rule/Cargo.lock"),
+        folder.path().join("Cargo.lock"),
+    )
+    .expect("a copy");
+    let path = build_rust(folder.path(), "brand-new");
+    let report = conformance::check(&path);
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.predictors[0].descriptor.id, "org.example.brand-new");
+}
+
+#[test]
+fn a_new_plugin_in_c() {
+    let folder = from_template("c", "brand-new");
+    run(Command::new("make")
+        .arg("--silent")
+        .current_dir(folder.path()));
+    let report = conformance::check(&folder.path().join("libbrand_new.so"));
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.predictors[0].descriptor.id, "org.example.brand-new");
+}

@@ -1,0 +1,12 @@
+/* Predicts NaN for the last parameter. */
+#include <math.h>
+
+#include "broken.h"
+
+static dtrp_status predict(void *data, const dtrp_context *context, const dtrp_views *views, const dtrp_tensor *out) {
+  (void)data, (void)context;
+  const int64_t length = out->shape[0];
+  copy(views, out, length);
+  if (length > 0) ((float *)out->data)[length - 1] = NAN;
+  return DTRP_OK;
+}

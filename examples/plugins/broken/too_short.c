@@ -1,0 +1,8 @@
+/* Leaves the last element as it was. */
+#include "broken.h"
+
+static dtrp_status predict(void *data, const dtrp_context *context, const dtrp_views *views, const dtrp_tensor *out) {
+  (void)data, (void)context;
+  copy(views, out, out->shape[0] - 1);
+  return DTRP_OK;
+}
