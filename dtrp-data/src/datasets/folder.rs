@@ -1,0 +1,142 @@
+//! `image-folder`: JPEG and PNG files, one folder per class: `train/CLASS/*.jpg` and
+//! `test/CLASS/*.jpg` (or `val/`).
+//!
+//! Classes are the folders of `train/`, sorted by name. The samples come in turns, the first image
+//! by name of each class, then the second of each, so that the first N samples have all classes.
+//! Images are decoded when they are asked for, in the loader's threads, and nothing of them is
+//! kept. Without augmentation the middle of an image is brought to the set's shape; see
+//! [`Region::center`]. Files of other kinds and hidden ones are left alone.
+
+mod scan;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub(crate) use scan::check;
+use scan::{Listing, scan};
+
+use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
+use crate::files;
+use crate::image_file;
+use crate::resample::{Pixels, Region};
+use crate::{DataError, DataSpec};
+
+const NAME: &str = "image-folder";
+
+pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
+    let shape = spec.shape.unwrap_or(ImageShape::new(3, 224, 224));
+    let option = |option, problem: &str| {
+        Err(DataError::Option {
+            dataset: NAME.to_string(),
+            option,
+            problem: problem.to_string(),
+        })
+    };
+    let sides = 1..=1 << 16;
+    if !matches!(shape.channels, 1 | 3)
+        || !sides.contains(&shape.height)
+        || !sides.contains(&shape.width)
+    {
+        return option(
+            "shape",
+            "must have 1 channel (grey) or 3 (colour), and sides from 1 to 65536",
+        );
+    }
+    let largest = shape.height.max(shape.width);
+    if spec
+        .resize
+        .is_some_and(|resize| !(largest..=1 << 16).contains(&resize))
+    {
+        return option(
+            "resize",
+            &format!("must be from {largest}, the larger side of `shape`, to 65536"),
+        );
+    }
+    let (listing, mut errors) = scan(spec);
+    if !errors.is_empty() {
+        return Err(errors.swap_remove(0));
+    }
+    let Listing {
+        classes,
+        train,
+        test,
+    } = listing;
+    let classes = Arc::new(classes);
+    let part = |files| {
+        Arc::new(Folder {
+            files,
+            classes: Arc::clone(&classes),
+            shape,
+            resize: spec.resize,
+        })
+    };
+    Ok(Split {
+        train: part(train),
+        test: part(test),
+    })
+}
+
+/// One part.
+struct Folder {
+    /// Each with its class.
+    files: Vec<(PathBuf, u32)>,
+    classes: Arc<Vec<String>>,
+    shape: ImageShape,
+    resize: Option<usize>,
+}
+
+impl Dataset for Folder {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    fn shape(&self) -> ImageShape {
+        self.shape
+    }
+
+    fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    fn class_names(&self) -> Vec<String> {
+        self.classes.to_vec()
+    }
+
+    /// ImageNet's, as torchvision gives it; for grey images the mean of its channels.
+    fn normalization(&self) -> Normalization {
+        match self.shape.channels {
+            1 => Normalization::new(&[0.449], &[0.226]),
+            _ => Normalization::new(&[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]),
+        }
+    }
+
+    fn get(&self, index: usize, image: &mut [u8]) -> Result<u32, DataError> {
+        let (shape, resize) = (self.shape, self.resize);
+        self.get_region(
+            index,
+            &mut |height, width| Region::center(height, width, shape, resize),
+            image,
+        )
+    }
+
+    fn get_region(
+        &self,
+        index: usize,
+        choose: &mut dyn FnMut(usize, usize) -> Region,
+        image: &mut [u8],
+    ) -> Result<u32, DataError> {
+        check_get(self, index, image)?;
+        let (path, label) = &self.files[index];
+        let file = std::fs::read(path).map_err(files::io(path, "read the file"))?;
+        let channels = self.shape.channels;
+        let decoded = image_file::decode(&file, channels).map_err(|fault| fault.at(path))?;
+        let (height, width) = (decoded.height, decoded.width);
+        let pixels = Pixels::interleaved(&decoded.bytes, height, width, channels);
+        pixels.resample(choose(height, width), self.shape, image);
+        Ok(*label)
+    }
+}

@@ -1,0 +1,167 @@
+//! What can go wrong with data, and what to do about it.
+
+use std::path::PathBuf;
+
+/// An error of this crate: what, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The name is not in the registry.
+    #[error("there is no data set `{name}`{}; the sets are: {valid}", did_you_mean(.nearest))]
+    UnknownDataset {
+        /// The name asked for.
+        name: String,
+        /// The registered name most like it, if one is near.
+        nearest: Option<String>,
+        /// All registered names, separated by commas.
+        valid: String,
+    },
+    /// The text names no augmentation.
+    #[error("there is no augmentation `{text}`{}; there are: {valid}", did_you_mean(.nearest))]
+    UnknownAugment {
+        /// The part of the text that was not understood.
+        text: String,
+        /// The augmentation most like it, if one is near.
+        nearest: Option<String>,
+        /// All augmentations, separated by commas.
+        valid: String,
+    },
+    /// An augmentation is known but cannot be used like this.
+    #[error("augmentation `{text}`: {problem}")]
+    Augment {
+        /// The augmentation.
+        text: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// An option does not fit the data set.
+    #[error("data set `{dataset}`: option `{option}` {problem}")]
+    Option {
+        /// The data set.
+        dataset: String,
+        /// The field of [`DataSpec`](crate::DataSpec).
+        option: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// An option of the loader makes no sense.
+    #[error("the loader's option `{option}` {problem}")]
+    Loader {
+        /// The field of [`LoaderOptions`](crate::LoaderOptions).
+        option: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A file or folder that the data set is made of is not there.
+    #[error("data set `{dataset}`: {} is not there: {help}", .path.display())]
+    Missing {
+        /// The data set.
+        dataset: String,
+        /// The absent file or folder.
+        path: PathBuf,
+        /// What to do.
+        help: String,
+    },
+    /// A file's content breaks its format.
+    #[error("{}: byte {offset}: {problem}", .path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file, in bytes from its start (of the unpacked content where the file is
+        /// compressed).
+        offset: u64,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The operating system refused.
+    #[error("{}: cannot {action}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried: a verb that fits after "cannot".
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// There is nothing to download for this set.
+    #[error("data set `{dataset}` cannot be fetched{}; these can: {valid}", did_you_mean(.nearest))]
+    NotFetchable {
+        /// The set asked for.
+        dataset: String,
+        /// The name most like it of those that can be fetched, if one is near.
+        nearest: Option<String>,
+        /// The sets that can be fetched, separated by commas.
+        valid: String,
+    },
+    /// A download did not work.
+    #[error("cannot fetch {address}: {problem}")]
+    Fetch {
+        /// Where from.
+        address: String,
+        /// What happened and what to do.
+        problem: String,
+    },
+    /// A download is complete but not what was published.
+    #[error(
+        "{address}: the MD5 of what came is {got}, the published one is {want}: \
+         it was damaged on the way or is another file; it has been removed, \
+         try again or name another address"
+    )]
+    Checksum {
+        /// Where from.
+        address: String,
+        /// The published checksum, in hexadecimal digits.
+        want: String,
+        /// That of what came.
+        got: String,
+    },
+    /// A sample was asked for that the set does not have.
+    #[error(
+        "data set `{dataset}` has {len} samples; there is no sample {index} (they count from 0)"
+    )]
+    Index {
+        /// The data set.
+        dataset: String,
+        /// The sample asked for.
+        index: usize,
+        /// How many there are.
+        len: usize,
+    },
+    /// The caller's buffer does not have the size of an image.
+    #[error("data set `{dataset}`: an image takes {want} bytes, the buffer has {got}")]
+    Buffer {
+        /// The data set.
+        dataset: String,
+        /// Bytes of one image: channels × height × width.
+        want: usize,
+        /// Bytes of the buffer.
+        got: usize,
+    },
+    /// A data set's code panicked while the loader asked it for a sample.
+    #[error(
+        "data set `{dataset}` panicked at sample {index}: {message}; this is a bug in the data set's code"
+    )]
+    Panicked {
+        /// The data set.
+        dataset: String,
+        /// The sample.
+        index: usize,
+        /// What the panic said.
+        message: String,
+    },
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+}
+
+/// The name in `valid` most like `text`, if it is like it at all.
+pub(crate) fn nearest<'a>(text: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let likeness = |name: &str| strsim::jaro_winkler(&text.to_lowercase(), name);
+    let best = valid
+        .into_iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) >= 0.75).then(|| best.to_string())
+}

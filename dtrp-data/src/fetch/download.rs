@@ -1,0 +1,216 @@
+//! One file over HTTP, continued where it broke off.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::thread;
+
+use md5::{Digest, Md5};
+
+use super::{FetchOptions, Progress, Remote, beside};
+use crate::DataError;
+use crate::files::io;
+
+/// Downloads `address` to `target` by way of `target.part`, and checks it.
+pub(super) fn download(
+    address: &str,
+    target: &Path,
+    remote: &Remote,
+    options: &FetchOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), DataError> {
+    let part = beside(target, ".part");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&part)
+        .map_err(io(&part, "write the file"))?;
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(options.timeout))
+        .timeout_recv_response(Some(options.timeout))
+        .timeout_per_read(Some(options.timeout))
+        .user_agent(concat!("dtrp/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent();
+
+    // Tries end when so many in a row have brought no byte that was not there before.
+    let (mut idle, mut most) = (0, 0);
+    loop {
+        let outcome = attempt(&agent, address, &mut file, &part, remote, progress)?;
+        let done = file
+            .metadata()
+            .map_err(io(&part, "look at the file"))?
+            .len();
+        let problem = match outcome {
+            Attempt::Complete => break,
+            Attempt::Broken(problem) => problem,
+        };
+        if done > most {
+            (idle, most) = (0, done);
+        }
+        idle += 1;
+        if idle >= options.tries {
+            let problem = format!(
+                "{problem}; {done} bytes are kept, try again to continue, or name another address"
+            );
+            return Err(DataError::Fetch {
+                address: address.to_string(),
+                problem,
+            });
+        }
+        thread::sleep(options.pause * 2u32.saturating_pow(idle - 1).min(64));
+    }
+
+    let got = md5(&part)?;
+    if got != remote.md5 {
+        fs::remove_file(&part).map_err(io(&part, "remove the file"))?;
+        return Err(DataError::Checksum {
+            address: address.to_string(),
+            want: remote.md5.to_string(),
+            got,
+        });
+    }
+    fs::rename(&part, target).map_err(io(target, "put the file in place"))
+}
+
+enum Attempt {
+    Complete,
+    /// What happened; another try may do better.
+    Broken(String),
+}
+
+/// One request, for what the file does not have yet.
+fn attempt(
+    agent: &ureq::Agent,
+    address: &str,
+    file: &mut File,
+    part: &Path,
+    remote: &Remote,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Attempt, DataError> {
+    let write = "write the file";
+    let mut done = file.seek(SeekFrom::End(0)).map_err(io(part, write))?;
+    let mut request = agent.get(address);
+    if done > 0 {
+        request = request.header("Range", format!("bytes={done}-"));
+    }
+    let mut response = match request.call() {
+        Ok(response) => response,
+        Err(error) => return broken_or_hopeless(address, error),
+    };
+    let header = |name| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let status = response.status().as_u16();
+    let range = header("content-range").and_then(parse_range);
+    let length = header("content-length").and_then(|length| length.parse::<u64>().ok());
+    let total = match (status, range) {
+        (206, Some((start, total))) if start == Some(done) => total,
+        // The part is as long as the file: the checksum will tell whether it is the file.
+        (416, Some((None, Some(total)))) if total == done => return Ok(Attempt::Complete),
+        // The whole file, asked for or not.
+        (200, _) => {
+            (file.set_len(0).and_then(|()| file.rewind())).map_err(io(part, write))?;
+            done = 0;
+            length
+        }
+        // An answer that does not fit what is there: start anew.
+        (206 | 416, _) => {
+            file.set_len(0).map_err(io(part, write))?;
+            return Ok(Attempt::Broken(format!(
+                "the server answered {status} with a range that does not fit"
+            )));
+        }
+        (408 | 429 | 500..=599, _) => {
+            return Ok(Attempt::Broken(format!("the server answered {status}")));
+        }
+        _ => {
+            let problem = format!(
+                "the server answered {status}; name another address, or get the file by hand"
+            );
+            return Err(DataError::Fetch {
+                address: address.to_string(),
+                problem,
+            });
+        }
+    };
+
+    let mut body = response.body_mut().as_reader();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        progress(Progress {
+            file: remote.name,
+            done,
+            total,
+        });
+        match body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                file.write_all(&buffer[..count]).map_err(io(part, write))?;
+                done += count as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Ok(Attempt::Broken(format!(
+                    "the connection broke after {done} bytes ({error})"
+                )));
+            }
+        }
+    }
+    Ok(match total {
+        Some(total) if done < total => Attempt::Broken(format!(
+            "the connection ended after {done} of {total} bytes"
+        )),
+        _ => Attempt::Complete,
+    })
+}
+
+/// A wrong address stays wrong; a network may come back.
+fn broken_or_hopeless(address: &str, error: ureq::Error) -> Result<Attempt, DataError> {
+    match error {
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::TooManyRedirects => {
+            Err(DataError::Fetch {
+                address: address.to_string(),
+                problem: format!("{error}; check the address"),
+            })
+        }
+        error => Ok(Attempt::Broken(error.to_string())),
+    }
+}
+
+/// `bytes 5-9/10` is (5, 10), `bytes */10` is (none, 10), an unknown total is `*`.
+fn parse_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let (range, total) = text
+        .trim()
+        .strip_prefix("bytes")?
+        .trim_start()
+        .split_once('/')?;
+    let start = match range.split_once('-') {
+        Some((start, _)) => Some(start.trim().parse().ok()?),
+        None => None,
+    };
+    Some((start, total.trim().parse().ok()))
+}
+
+/// A file's MD5 in hexadecimal digits.
+pub(super) fn md5(path: &Path) -> Result<String, DataError> {
+    let mut file = File::open(path).map_err(io(path, "open the file"))?;
+    let (mut hash, mut buffer) = (Md5::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer).map_err(io(path, "read the file"))? {
+            0 => break,
+            count => hash.update(&buffer[..count]),
+        }
+    }
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}

@@ -1,0 +1,131 @@
+//! What the readers of files share: finding folders, sizes, faults with their offset.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::DataError;
+
+/// Something wrong in a file's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Bytes from the start of the (unpacked) content.
+    pub(crate) offset: u64,
+    /// What is wrong and what to do.
+    pub(crate) problem: String,
+}
+
+impl Fault {
+    pub(crate) fn new(offset: usize, problem: impl Into<String>) -> Self {
+        Self {
+            offset: offset as u64,
+            problem: problem.into(),
+        }
+    }
+
+    pub(crate) fn at(self, path: &Path) -> DataError {
+        DataError::Corrupt {
+            path: path.to_path_buf(),
+            offset: self.offset,
+            problem: self.problem,
+        }
+    }
+}
+
+/// For `map_err`: an error of the system at `path`.
+pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> DataError {
+    let path = path.to_path_buf();
+    move |source| DataError::Io {
+        path,
+        action,
+        source,
+    }
+}
+
+/// The first of `dir` and its sub-folders `inner` that `has` the set.
+///
+/// `help` says how the folder should look and where to get it.
+pub(crate) fn locate(
+    dataset: &str,
+    dir: Option<&Path>,
+    inner: &[&str],
+    help: String,
+    has: impl Fn(&Path) -> bool,
+) -> Result<PathBuf, DataError> {
+    let Some(dir) = dir else {
+        return Err(DataError::Option {
+            dataset: dataset.to_string(),
+            option: "dir",
+            problem: format!("is missing: {help}"),
+        });
+    };
+    let missing = |path: &Path, help| DataError::Missing {
+        dataset: dataset.to_string(),
+        path: path.to_path_buf(),
+        help,
+    };
+    if !dir.exists() {
+        return Err(missing(dir, help));
+    }
+    let mut places =
+        std::iter::once(dir.to_path_buf()).chain(inner.iter().map(|inner| dir.join(inner)));
+    if let Some(place) = places.find(|place| has(place)) {
+        return Ok(place);
+    }
+    let inside = inner
+        .first()
+        .map_or_else(|| dir.to_path_buf(), |inner| dir.join(inner));
+    Err(missing(&inside, help))
+}
+
+/// A file's size in bytes.
+pub(crate) fn size(dataset: &str, path: &Path) -> Result<u64, DataError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DataError::Missing {
+            dataset: dataset.to_string(),
+            path: path.to_path_buf(),
+            help: "the folder is incomplete: get the set again".to_string(),
+        }),
+        Err(error) => Err(io(path, "look at the file")(error)),
+    }
+}
+
+/// A file's content, unpacked if its name ends in `.gz`.
+///
+/// `size` tells from the first bytes how many there should be, if it can. No more than one byte
+/// beyond is unpacked, so that a small file cannot fill the memory.
+pub(crate) fn read_unpacked(
+    path: &Path,
+    size: impl Fn(&[u8]) -> Option<u64>,
+) -> Result<Vec<u8>, DataError> {
+    let mut file = std::fs::File::open(path).map_err(io(path, "open the file"))?;
+    let mut bytes = Vec::new();
+    if path.extension().is_none_or(|extension| extension != "gz") {
+        file.read_to_end(&mut bytes)
+            .map_err(io(path, "read the file"))?;
+        return Ok(bytes);
+    }
+    let mut unpacked = flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file));
+    let mut read = |most, bytes: &mut Vec<u8>| match unpacked.by_ref().take(most).read_to_end(bytes)
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.raw_os_error().is_some() => Err(io(path, "read the file")(error)),
+        Err(error) => {
+            let problem = format!(
+                "the compressed data is damaged or truncated after this unpacked byte ({error})"
+            );
+            Err(Fault::new(bytes.len(), problem + "; get the file again").at(path))
+        }
+    };
+    read(HEADER, &mut bytes)?;
+    if let Some(size) = size(&bytes) {
+        read(
+            size.saturating_add(1).saturating_sub(bytes.len() as u64),
+            &mut bytes,
+        )?;
+    }
+    Ok(bytes)
+}
+
+/// Unpacked bytes that every header is within.
+const HEADER: u64 = 64;

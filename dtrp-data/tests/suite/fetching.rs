@@ -1,0 +1,347 @@
+//! Downloads from a server in this process that answers, breaks off and lies as told.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dtrp_data::fetch::{FetchOptions, Remote, Source, fetch, fetch_source, sources};
+use dtrp_data::{DataError, DataSpec, open};
+use md5::{Digest, Md5};
+
+use crate::support::{contains, message};
+
+/// What the server does with one request.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// As it should be: the range asked for, or the whole.
+    Good,
+    /// Good, but the connection ends after so many bytes.
+    Break(usize),
+    /// The whole file, whatever was asked for.
+    Whole,
+    /// Whole, but ends after so many bytes.
+    WholeBreak(usize),
+    /// Another range than asked for.
+    WrongRange,
+    Status(u16),
+}
+
+/// Serves `body` to as many requests as there are answers and tells what was asked: path and range.
+fn serve(body: Vec<u8>, answers: &[Answer]) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/mirror", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (log, answers) = (Arc::clone(&asked), answers.to_vec());
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap())
+                .lines()
+                .map_while(Result::ok);
+            let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_string();
+            let headers = lines.take_while(|line| !line.is_empty());
+            let range = headers
+                .filter_map(|line| {
+                    line.to_lowercase()
+                        .strip_prefix("range: bytes=")
+                        .map(str::to_string)
+                })
+                .last();
+            log.lock()
+                .unwrap()
+                .push(format!("{path} {}", range.as_deref().unwrap_or("all")));
+            let start = range
+                .and_then(|range| range.trim_end_matches('-').parse().ok())
+                .unwrap_or(0);
+            let total = body.len();
+            let (status, start, most) = match answer {
+                Answer::Status(status) => (status, total, 0),
+                Answer::Whole => (200, 0, total),
+                Answer::WholeBreak(most) => (200, 0, most),
+                Answer::WrongRange => (206, start + 1, total),
+                _ if start >= total && start > 0 => (416, total, 0),
+                Answer::Good => (if start > 0 { 206 } else { 200 }, start, total),
+                Answer::Break(most) => (if start > 0 { 206 } else { 200 }, start, most),
+            };
+            let range = match status {
+                206 => format!("Content-Range: bytes {start}-{}/{total}\r\n", total - 1),
+                416 => format!("Content-Range: bytes */{total}\r\n"),
+                _ => String::new(),
+            };
+            let length = total - start;
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{range}Connection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(head.as_bytes());
+            let _ = stream.write_all(&body[start..][..most.min(length)]);
+        }
+    });
+    (address, asked)
+}
+
+fn leak(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+fn md5(bytes: &[u8]) -> &'static str {
+    leak(
+        Md5::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
+}
+
+fn source(name: &'static str, body: &[u8], folder: &'static str, archive: bool) -> Source {
+    let files = Box::leak(Box::new([Remote {
+        name,
+        md5: md5(body),
+    }]));
+    Source {
+        dataset: "test",
+        base: "http://127.0.0.1:9",
+        files,
+        folder,
+        archive,
+        page: "",
+    }
+}
+
+fn options(dir: &Path, from: String) -> FetchOptions {
+    FetchOptions {
+        from: Some(from),
+        tries: 3,
+        pause: Duration::from_millis(1),
+        timeout: Duration::from_secs(5),
+        ..FetchOptions::new(dir)
+    }
+}
+
+fn body() -> Vec<u8> {
+    (0..200_000u32)
+        .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+        .collect()
+}
+
+/// The file comes whole; `asked` is what the server was asked for.
+fn check(answers: &[Answer], part: Option<usize>, asked: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("set");
+    if let Some(part) = part {
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("data.gz.part"), &body()[..part]).unwrap();
+    }
+    let (address, log) = serve(body(), answers);
+    let mut last = 0;
+    let got = fetch_source(
+        &source("data.gz", &body(), "set", false),
+        &options(dir.path(), address),
+        &mut |progress| {
+            assert_eq!(progress.file, "data.gz");
+            last = progress.done;
+        },
+    );
+    assert_eq!(got.unwrap(), folder);
+    assert_eq!(std::fs::read(folder.join("data.gz")).unwrap(), body());
+    assert!(!folder.join("data.gz.part").exists());
+    assert!(last == 200_000 || part == Some(200_000), "{last}");
+    assert_eq!(
+        *log.lock().unwrap(),
+        asked
+            .iter()
+            .map(|range| format!("/mirror/data.gz {range}"))
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn downloads_are_continued_where_they_broke_off() {
+    use Answer::*;
+    check(&[Good], None, &["all"]);
+    check(&[Break(70_000), Good], None, &["all", "70000-"]);
+    check(
+        &[Break(1), Break(9), Break(0), Break(90_000), Good],
+        None,
+        &["all", "1-", "10-", "10-", "90010-"],
+    );
+    // A part from an earlier run, short, whole, and longer than the file.
+    check(&[Good], Some(150_000), &["150000-"]);
+    check(&[Good], Some(200_000), &["200000-"]);
+    // A server that knows no ranges, or gets them wrong.
+    check(&[Break(5), Whole], None, &["all", "5-"]);
+    check(
+        &[WholeBreak(5), WholeBreak(50), Whole],
+        None,
+        &["all", "5-", "50-"],
+    );
+    check(&[Break(5), WrongRange, Good], None, &["all", "5-", "all"]);
+    // A server that has trouble for a while.
+    check(
+        &[Status(503), Status(429), Good],
+        None,
+        &["all", "all", "all"],
+    );
+    check(&[Break(8), Status(500), Good], None, &["all", "8-", "8-"]);
+}
+
+#[test]
+fn hopeless_downloads_end_with_a_clear_error() {
+    use Answer::*;
+    let fails = |answers: &[Answer], served: Vec<u8>| {
+        let dir = tempfile::tempdir().unwrap();
+        let (address, _) = serve(served, answers);
+        let source = source("data.gz", &body(), "set", false);
+        let error = fetch_source(&source, &options(dir.path(), address), &mut |_| {}).unwrap_err();
+        (
+            error,
+            dir.path()
+                .join("set/data.gz.part")
+                .metadata()
+                .map(|part| part.len())
+                .ok(),
+        )
+    };
+    let (error, _) = fails(&[Status(404)], body());
+    contains(
+        &error.to_string(),
+        &["/mirror/data.gz", "404", "another address"],
+    );
+    let (error, kept) = fails(&[Break(100), Break(0), Break(0), Break(0)], body());
+    contains(&error.to_string(), &["100 bytes are kept", "try again"]);
+    assert_eq!(kept, Some(100));
+    let (error, kept) = fails(&[Good], b"something else".to_vec());
+    assert!(matches!(error, DataError::Checksum { .. }), "{error}");
+    contains(&error.to_string(), &[md5(b"something else"), md5(&body())]);
+    assert_eq!(kept, None);
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let result = fetch(
+        "mnist",
+        &options(dir.path(), format!("http://{nobody}")),
+        &mut |_| {},
+    );
+    contains(
+        &message(result),
+        &[&format!(
+            "cannot fetch http://{nobody}/train-images-idx3-ubyte.gz"
+        )],
+    );
+    let result = fetch(
+        "mnist",
+        &options(dir.path(), "no address".to_string()),
+        &mut |_| {},
+    );
+    contains(&message(result), &["cannot fetch no address"]);
+    contains(
+        &message(fetch(
+            "cifar-10",
+            &options(dir.path(), String::new()),
+            &mut |_| {},
+        )),
+        &["`cifar10`", "cifar100, mnist"],
+    );
+}
+
+fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(packed);
+    for (path, bytes) in entries {
+        let mut header = tar::Header::new_gnu();
+        // Written by hand: the builder refuses paths that lead out of the folder.
+        header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_entry_type(if path.ends_with('/') {
+            tar::EntryType::Directory
+        } else {
+            tar::EntryType::Regular
+        });
+        header.set_cksum();
+        tar.append(&header, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+/// A small CIFAR-10 in an archive, with entries that must be left alone, becomes a set that opens.
+#[test]
+fn archives_are_unpacked_and_nothing_outside_the_folder_is_touched() {
+    let record = [vec![3], vec![7; 3072]].concat();
+    let mut entries: Vec<(&str, &[u8])> = vec![
+        ("cifar-10-batches-bin/", b""),
+        ("../evil", b"x"),
+        ("cifar-10-batches-bin/../evil", b"x"),
+        ("cifar-10-batches-bin/deep/evil", b"x"),
+        ("other/evil", b"x"),
+        ("./cifar-10-batches-bin/test_batch.bin", &record),
+    ];
+    let names = ["1", "2", "3", "4", "5"]
+        .map(|number| format!("cifar-10-batches-bin/data_batch_{number}.bin"));
+    entries.extend(names.iter().map(|name| (name.as_str(), record.as_slice())));
+    let body = archive(&entries);
+    let dir = tempfile::tempdir().unwrap();
+    let inner = dir.path().join("data");
+    // What a killed run left behind is no obstacle.
+    std::fs::create_dir_all(inner.join("cifar-10-batches-bin.unpacking/junk")).unwrap();
+    let (address, asked) = serve(body.clone(), &[Answer::Break(300), Answer::Good]);
+    let source = source("cifar.tar.gz", &body, "cifar-10-batches-bin", true);
+    for _ in 0..2 {
+        // The second time there is nothing to do.
+        let folder = fetch_source(&source, &options(&inner, address.clone()), &mut |_| {}).unwrap();
+        assert_eq!(
+            open(&DataSpec::in_dir("cifar10", folder))
+                .unwrap()
+                .train
+                .len(),
+            5
+        );
+    }
+    assert_eq!(asked.lock().unwrap().len(), 2);
+    let list = |path: &Path| {
+        let names = std::fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    assert_eq!(list(dir.path()), ["data"]);
+    assert_eq!(list(&inner), [".test.lock", "cifar-10-batches-bin"]);
+    assert_eq!(list(&inner.join("cifar-10-batches-bin")).len(), 6);
+}
+
+#[test]
+fn two_at_once_do_not_mix() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = std::fs::File::create(dir.path().join(".test.lock")).unwrap();
+    lock.lock().unwrap();
+    let source = source("data.gz", &body(), "set", false);
+    let result = fetch_source(
+        &source,
+        &options(dir.path(), "http://127.0.0.1:9".to_string()),
+        &mut |_| {},
+    );
+    contains(&message(result), &["another process"]);
+}
+
+#[test]
+fn sources_are_registered_sets_with_well_formed_checksums() {
+    for source in sources() {
+        assert!(
+            dtrp_data::names()
+                .iter()
+                .any(|set| set.name == source.dataset)
+        );
+        assert!(!source.archive || source.files.len() == 1);
+        for file in source.files {
+            assert!(
+                file.md5.len() == 32
+                    && file.md5.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
+            );
+        }
+    }
+}

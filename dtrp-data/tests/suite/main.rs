@@ -1,0 +1,14 @@
+//! What the crate promises, through its public items alone.
+
+mod augmentations;
+mod checking;
+mod cifar_files;
+#[cfg(feature = "fetch")]
+mod fetching;
+mod idx_files;
+mod image_folders;
+mod loading;
+mod names;
+mod resampling;
+mod shipped;
+mod support;
