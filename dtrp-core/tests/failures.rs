@@ -154,7 +154,7 @@ fn every_failure_at_every_action_ends_the_run_with_one_error() {
                     match (how, *failure) {
                         (How::Error, StageFailure::Error(Deliberate)) => {}
                         (How::Panic, StageFailure::Panic(message)) => {
-                            assert_eq!(message, "deliberate panic")
+                            assert_eq!(message, "deliberate panic");
                         }
                         (_, other) => panic!("{other:?}"),
                     }

@@ -36,6 +36,16 @@ pub struct LearningRate {
     base: f64,
     curve: Curve,
     warmup: Option<Warmup>,
+    rescale: Option<Rescale>,
+}
+
+/// PipeMare's rule for stale modules: the rate is divided by τ^p, p going from 1 to 0 over `updates` (Yang et al., 2021, T1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rescale {
+    /// τ, the staleness in updates; below 1 nothing is divided.
+    pub staleness: f64,
+    /// Updates until the full rate is reached.
+    pub updates: u64,
 }
 
 /// Why a schedule makes no sense.
@@ -90,6 +100,7 @@ impl LearningRate {
                 base,
                 curve,
                 warmup,
+                rescale: None,
             }),
         }
     }
@@ -101,6 +112,23 @@ impl LearningRate {
     /// [`RateError`] if it is negative, infinite or NaN.
     pub fn constant(rate: f64) -> Result<Self, RateError> {
         Self::new(rate, Curve::Constant, None)
+    }
+
+    /// The same schedule with every rate multiplied by `factor`.
+    pub fn scaled(mut self, factor: f64) -> Self {
+        self.base *= factor;
+        if let Curve::Cosine { floor, .. } = &mut self.curve {
+            *floor *= factor;
+        }
+        self
+    }
+
+    /// The same schedule, rescaled for a stale module.
+    pub fn rescaled(self, rescale: Rescale) -> Self {
+        Self {
+            rescale: Some(rescale),
+            ..self
+        }
     }
 
     /// The rate η of the update that follows `updates` others.
@@ -179,6 +207,17 @@ mod tests {
             warmup,
             &[(0, 0.02), (1, 0.04), (2, 0.06), (3, 0.08), (4, 0.1)],
         );
+    }
+
+    #[test]
+    fn stale_modules_start_slower() {
+        let rate = LearningRate::constant(0.1).unwrap().scaled(0.5);
+        let rate = rate.rescaled(Rescale {
+            staleness: 4.0,
+            updates: 2,
+        });
+        let rates = rate.coming(0, 4);
+        assert_eq!(rates, [0.05 / 4.0, 0.05 / 2.0, 0.05, 0.05]);
     }
 
     #[test]

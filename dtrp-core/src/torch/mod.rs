@@ -25,10 +25,10 @@ pub use block::{
 pub use error::TorchError;
 pub use evaluate::{Evaluation, evaluate};
 pub use initial::Init;
-pub use learning_rate::{Curve, LearningRate, RateError, Warmup};
+pub use learning_rate::{Curve, LearningRate, RateError, Rescale, Warmup};
 pub use loss::Loss;
 pub use module::Module;
-pub use optimizer::{Optimizer, Sgd};
+pub use optimizer::{Adam, Optimizer, Sgd};
 pub use prediction::{Forecaster, Gain};
 pub use shim::{build_information, flush_denormals, parallel_information};
 pub use stage::{Activation, Input, LossEvent, Metrics, Source, StageOptions, TorchStage};

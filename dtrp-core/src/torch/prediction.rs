@@ -103,6 +103,26 @@ impl Forecaster {
         tch::no_grad(|| apply(&mut *self.predictor, rule, context, state, out))
     }
 
+    /// Whether the predictor looks at every update.
+    pub(super) fn wants_observe(&self) -> bool {
+        self.predictor.wants_observe()
+    }
+
+    /// Shows the predictor an update that was just made.
+    pub(super) fn observe(
+        &mut self,
+        context: &Context<'_>,
+        state: &State<'_>,
+    ) -> Result<(), TorchError> {
+        let host = Staged::new(state)?;
+        let state = host.state();
+        match state.weights.f_kind()? {
+            Kind::Double => f64::observe(&mut *self.predictor, context, state.views())?,
+            _ => f32::observe(&mut *self.predictor, context, state.views())?,
+        }
+        Ok(())
+    }
+
     /// Takes note of what was predicted for this unit, if a probe is due.
     pub(super) fn predicted(
         &mut self,
@@ -189,20 +209,51 @@ fn apply(
         (_, Device::Cpu, Kind::Double) => apply_slices::<f64>(predictor, rule, context, state, out),
         (Rule::Linear(coefficients), ..) => apply_tensors(&coefficients, state, out),
         (Rule::Custom, ..) => {
-            let host = |t: &Tensor| t.f_to_device(Device::Cpu);
-            let [direction, gradient, displacement] =
-                [state.direction, state.gradient, state.displacement]
-                    .map(|t| t.map(host).transpose());
-            let (direction, gradient, displacement) = (direction?, gradient?, displacement?);
-            let staged = State {
-                weights: &host(state.weights)?,
-                direction: direction.as_ref(),
-                gradient: gradient.as_ref(),
-                displacement: displacement.as_ref(),
-            };
-            let mut result = copy(staged.weights)?;
-            apply(predictor, rule, context, &staged, &mut result)?;
+            let staged = Staged::new(state)?;
+            let mut result = copy(&staged.weights)?;
+            apply(predictor, rule, context, &staged.state(), &mut result)?;
             Ok(out.f_copy_(&result)?)
+        }
+    }
+}
+
+/// The tensors a predictor reads, in host memory: the same tensors if they are there already.
+struct Staged {
+    weights: Tensor,
+    direction: Option<Tensor>,
+    gradient: Option<Tensor>,
+    displacement: Option<Tensor>,
+}
+
+impl Staged {
+    fn new(state: &State<'_>) -> Result<Self, TorchError> {
+        let host = |tensor: &Tensor| tensor.f_to_device(Device::Cpu);
+        Ok(Self {
+            weights: host(state.weights)?,
+            direction: state.direction.map(host).transpose()?,
+            gradient: state.gradient.map(host).transpose()?,
+            displacement: state.displacement.map(host).transpose()?,
+        })
+    }
+
+    fn state(&self) -> State<'_> {
+        State {
+            weights: &self.weights,
+            direction: self.direction.as_ref(),
+            gradient: self.gradient.as_ref(),
+            displacement: self.displacement.as_ref(),
+        }
+    }
+}
+
+impl State<'_> {
+    /// The elements of tensors in host memory, of element type T.
+    fn views<T: Real>(&self) -> Views<'_, T> {
+        Views {
+            weights: slice(self.weights),
+            direction: self.direction.map(slice),
+            gradient: self.gradient.map(slice),
+            displacement: self.displacement.map(slice),
         }
     }
 }
@@ -214,12 +265,7 @@ fn apply_slices<T: Real>(
     state: &State<'_>,
     out: &mut Tensor,
 ) -> Result<(), TorchError> {
-    let views = Views {
-        weights: slice::<T>(state.weights),
-        direction: state.direction.map(slice),
-        gradient: state.gradient.map(slice),
-        displacement: state.displacement.map(slice),
-    };
+    let views = state.views::<T>();
     let len = out.numel();
     // SAFETY: a flat, contiguous CPU tensor of element type T (see `apply`), which nobody else holds while `out` is
     // borrowed mutably; it is an arena of its own, so it overlaps none of the views.

@@ -104,6 +104,9 @@ pub struct StageOptions {
     pub rate: LearningRate,
     /// The optimizer of this module.
     pub optimizer: Box<dyn Optimizer>,
+    /// β: the gradient that arrives from above is multiplied by it (FDG's gradient shrinking; 1 leaves it alone). What is
+    /// passed down is shrunk already, so it compounds.
+    pub gradient_shrink: f64,
     /// The predictor of this module, if the method predicts.
     pub forecaster: Option<Forecaster>,
     /// Settings of the thread that executes it.
@@ -440,6 +443,34 @@ impl TorchStage {
         Ok(())
     }
 
+    /// Shows the update just made to a predictor that learns from it.
+    fn observe(&mut self, rate: f64) -> Result<(), TorchError> {
+        let StageOptions {
+            module,
+            modules,
+            optimizer,
+            forecaster,
+            ..
+        } = &mut self.options;
+        let Some(forecaster) = forecaster.as_mut().filter(|f| f.wants_observe()) else {
+            return Ok(());
+        };
+        let context = Context {
+            module: *module,
+            modules: *modules,
+            update: self.metrics.updates,
+            learning_rates: &[rate],
+            optimizer: optimizer.state(),
+        };
+        let state = State {
+            weights: &self.arenas[self.current].flat,
+            direction: optimizer.direction(),
+            gradient: self.last_gradient.as_ref(),
+            displacement: self.displacement.as_ref(),
+        };
+        forecaster.observe(&context, &state)
+    }
+
     fn apply_gradient(&mut self) -> Result<(), TorchError> {
         let mut batches: Vec<u32> = self.pending.drain(..).map(|unit| unit.batch).collect();
         batches.dedup();
@@ -471,7 +502,7 @@ impl TorchStage {
             None => None,
         };
         self.metrics.updates += 1;
-        Ok(())
+        self.observe(rate)
     }
 }
 
@@ -545,7 +576,11 @@ impl Stage for TorchStage {
         if let Some(forecaster) = &mut self.options.forecaster {
             forecaster.realised(unit, &self.arenas[self.current].flat)?;
         }
-        let delta = delta.map(|d| self.to_own_device(&d)).transpose()?;
+        let mut delta = delta.map(|d| self.to_own_device(&d)).transpose()?;
+        if self.options.gradient_shrink != 1.0 {
+            let beta = self.options.gradient_shrink;
+            delta = delta.map(|d| d.f_mul_scalar(beta)).transpose()?;
+        }
         let below = self.options.module > 1;
         let inputs: Vec<&Tensor> = self.arenas[graph.arena]
             .leaves

@@ -1,40 +1,22 @@
-//! Optimizers on flat tensors, in PyTorch's convention and order of operations.
+//! Stochastic gradient descent.
 
-use super::arena::{Layout, copy};
-use super::error::TorchError;
-use super::shim::add_scaled;
+use super::super::arena::{Layout, copy};
+use super::super::error::TorchError;
+use super::super::shim::add_scaled;
+use super::{Optimizer, add_decay};
 use dtrp_predictors::OptimizerState;
 use tch::Tensor;
 
-/// An optimizer of one module. Its state is flat, laid out as the weights.
-pub trait Optimizer: Send {
-    /// One update: changes `weights` in place with `gradient`, which may be overwritten.
-    ///
-    /// # Errors
-    ///
-    /// Those of libtorch.
-    fn step(
-        &mut self,
-        layout: &Layout,
-        weights: &mut Tensor,
-        gradient: &mut Tensor,
-        rate: f64,
-    ) -> Result<(), TorchError>;
-
-    /// The direction d of the last update, which predictors read; `None` before the first, or without momentum.
-    fn direction(&self) -> Option<&Tensor>;
-
-    /// What it is, with the scalars that its coming updates depend on.
-    fn state(&self) -> OptimizerState;
-}
-
-/// Stochastic gradient descent: g ← g + λw; v ← μv + g (v = g at first); w ← w − ηv, or with Nesterov w ← w − η(g + μv).
+/// Stochastic gradient descent: g ← g + λw; v ← μv + g (v = g at first); w ← w − ηv, or with Nesterov w ← w − η(g + μv), or
+/// with spike compensation w ← w − η(av + bg).
 #[derive(Debug)]
 pub struct Sgd {
     momentum: f64,
     nesterov: bool,
     weight_decay: f64,
     decay_all: bool,
+    /// (a, b) of spike compensation.
+    spike: Option<(f64, f64)>,
     velocity: Option<Tensor>,
 }
 
@@ -46,7 +28,22 @@ impl Sgd {
             nesterov,
             weight_decay,
             decay_all,
+            spike: None,
             velocity: None,
+        }
+    }
+
+    /// Spike compensation for gradients that come `staleness` updates late: they are applied at once with all the weight
+    /// that momentum would have given them by now, a = μ^D and b = (1 − μ^D)/(1 − μ). Kosson et al., 2021, eq. 11. Replaces
+    /// Nesterov.
+    pub fn spike_compensation(self, staleness: u32) -> Self {
+        let power = self
+            .momentum
+            .powi(i32::try_from(staleness).unwrap_or(i32::MAX));
+        Self {
+            nesterov: false,
+            spike: Some((power, (1.0 - power) / (1.0 - self.momentum))),
+            ..self
         }
     }
 }
@@ -59,19 +56,7 @@ impl Optimizer for Sgd {
         gradient: &mut Tensor,
         rate: f64,
     ) -> Result<(), TorchError> {
-        if self.weight_decay != 0.0 {
-            let len = if self.decay_all {
-                layout.len()
-            } else {
-                layout.weights()
-            } as i64;
-            let decaying = weights.f_narrow(0, 0, len)?;
-            add_scaled(
-                &mut gradient.f_narrow(0, 0, len)?,
-                &decaying,
-                self.weight_decay,
-            )?;
-        }
+        add_decay(layout, self.decay_all, self.weight_decay, weights, gradient)?;
         if self.momentum == 0.0 {
             return add_scaled(weights, gradient, -rate);
         }
@@ -85,7 +70,10 @@ impl Optimizer for Sgd {
         let Some(velocity) = &self.velocity else {
             return Ok(());
         };
-        if self.nesterov {
+        if let Some((a, b)) = self.spike {
+            add_scaled(weights, velocity, -rate * a)?;
+            add_scaled(weights, gradient, -rate * b)
+        } else if self.nesterov {
             add_scaled(gradient, velocity, self.momentum)?;
             add_scaled(weights, gradient, -rate)
         } else {

@@ -1,8 +1,6 @@
 //! What every method must compute, whoever executes it.
 
-mod common;
-
-use common::{Run, assert_same_bits, difference};
+use crate::run::{Run, assert_same_bits, difference};
 use dtrp_core::engine::Executor;
 use dtrp_core::schedule::{Method, Order};
 

@@ -39,6 +39,7 @@ pub(crate) struct Run {
     pub(crate) decay_all: bool,
     pub(crate) label_smoothing: f64,
     pub(crate) shortcut: &'static str,
+    pub(crate) gradient_shrink: f64,
 }
 
 impl Run {
@@ -61,6 +62,7 @@ impl Run {
             decay_all: true,
             label_smoothing: 0.0,
             shortcut: "A",
+            gradient_shrink: 1.0,
         }
     }
 
@@ -121,6 +123,7 @@ impl Run {
                     self.weight_decay,
                     self.decay_all,
                 )),
+                gradient_shrink: self.gradient_shrink,
                 forecaster: Some(Forecaster::new(predictor, 1)),
                 worker: Worker { threads: 1 },
             };

@@ -1,0 +1,56 @@
+//! Optimizers on flat tensors, in PyTorch's convention and order of operations.
+
+mod adam;
+mod sgd;
+
+pub use adam::Adam;
+pub use sgd::Sgd;
+
+use super::arena::Layout;
+use super::error::TorchError;
+use super::shim::add_scaled;
+use dtrp_predictors::OptimizerState;
+use tch::Tensor;
+
+/// An optimizer of one module. Its state is flat, laid out as the weights.
+pub trait Optimizer: Send {
+    /// One update: changes `weights` in place with `gradient`, which may be overwritten.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    fn step(
+        &mut self,
+        layout: &Layout,
+        weights: &mut Tensor,
+        gradient: &mut Tensor,
+        rate: f64,
+    ) -> Result<(), TorchError>;
+
+    /// The direction d of the last update, which predictors read; `None` before the first, or without momentum.
+    fn direction(&self) -> Option<&Tensor>;
+
+    /// What it is, with the scalars that its coming updates depend on.
+    fn state(&self) -> OptimizerState;
+}
+
+/// Which parameters decay: all, or only weights, not biases and norms.
+fn decaying(layout: &Layout, all: bool, flat: &Tensor) -> Result<Tensor, TorchError> {
+    let len = if all { layout.len() } else { layout.weights() };
+    Ok(flat.f_narrow(0, 0, len as i64)?)
+}
+
+/// g ← g + λw, where parameters decay.
+fn add_decay(
+    layout: &Layout,
+    all: bool,
+    decay: f64,
+    weights: &Tensor,
+    gradient: &Tensor,
+) -> Result<(), TorchError> {
+    if decay == 0.0 {
+        return Ok(());
+    }
+    let weights = decaying(layout, all, weights)?;
+    add_scaled(&mut decaying(layout, all, gradient)?, &weights, decay)
+}

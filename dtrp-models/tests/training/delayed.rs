@@ -1,0 +1,319 @@
+//! Every delayed method equals, bit for bit, a plain loop over batches with a list of all weight versions. The loop knows of
+//! no schedule: which version a module reads for batch b is a closed form of (K, k, b).
+
+use crate::reference::{self, BLOCKS, Tensors, block, is_parameter};
+use crate::run::{Run, assert_same_bits, state};
+use dtrp_core::schedule::Order;
+use dtrp_models::{Cuts, split};
+use tch::{Reduction, Tensor};
+
+/// What distinguishes the methods.
+#[derive(Clone, Copy)]
+struct Rules {
+    /// Batches between forward and backward at module k, for d = K−k: 2d in lockstep, else d.
+    lockstep: bool,
+    /// The backward differentiates at the weights of then instead of those of the forward.
+    recompute: bool,
+    /// Forwards use the weights predicted by momentum.
+    predict: bool,
+}
+
+/// One module's history: weights and velocity after u = 0, 1, 2, ... updates.
+struct History {
+    versions: Vec<(Tensors, Tensors)>,
+    blocks: std::ops::Range<usize>,
+}
+
+impl History {
+    fn newest(&self) -> &(Tensors, Tensors) {
+        self.versions.last().unwrap()
+    }
+
+    fn forward(&self, weights: &Tensors, x: &Tensor, statistics: bool) -> Tensor {
+        self.blocks.clone().fold(x.shallow_clone(), |x, index| {
+            block(weights, index, &x, statistics)
+        })
+    }
+
+    /// Adds the next version.
+    fn update(&mut self, run: &Run, gradient: &Tensors) {
+        let (weights, velocity) = self.newest();
+        let (mut new_weights, mut new_velocity) = (Tensors::new(), Tensors::new());
+        for (name, w) in weights {
+            // Running statistics are not versioned: every version shares them.
+            let (w, v) = match gradient.get(name) {
+                None => (w.shallow_clone(), None),
+                Some(g) => {
+                    let (w, v) = reference::sgd(run, name, w, g, velocity.get(name));
+                    (w, Some(v))
+                }
+            };
+            new_weights.insert(name.clone(), w);
+            new_velocity.extend(v.map(|v| (name.clone(), v)));
+        }
+        self.versions.push((new_weights, new_velocity));
+    }
+}
+
+/// Weights `s` updates ahead, if momentum went on as it is.
+fn predicted((weights, velocity): &(Tensors, Tensors), s: usize, rate: f64) -> Tensors {
+    let ahead = |(name, w): (&String, &Tensor)| {
+        let moved = velocity.get(name).map(|v| w + v * (-rate * s as f64));
+        (name.clone(), moved.unwrap_or_else(|| w.shallow_clone()))
+    };
+    weights.iter().map(ahead).collect()
+}
+
+fn as_leaves(weights: &Tensors) -> Tensors {
+    let leaf = |(name, w): (&String, &Tensor)| {
+        let leaf = if is_parameter(name) {
+            w.detach().set_requires_grad(true)
+        } else {
+            w.shallow_clone()
+        };
+        (name.clone(), leaf)
+    };
+    weights.iter().map(leaf).collect()
+}
+
+fn plain_loop(run: &Run, rules: Rules) -> Tensors {
+    reference::enter();
+    let modules = run.modules;
+    let ranges = split(BLOCKS, modules, &Cuts::Even).unwrap();
+    let mut histories: Vec<History> = run
+        .stages()
+        .iter()
+        .zip(ranges)
+        .map(|(stage, blocks)| {
+            let weights = stage.state().unwrap().into_iter().collect();
+            History {
+                versions: vec![(weights, Tensors::new())],
+                blocks,
+            }
+        })
+        .collect();
+    for b in 1..=run.batches as usize {
+        let (mut x, labels) = run.data(b as u32);
+        let mut passes = Vec::new();
+        for (k, history) in (1..).zip(&histories) {
+            let behind = modules - k;
+            // Updates that module k has made when it forwards batch b.
+            let version = match (rules.lockstep, behind) {
+                (_, 0) => b - 1,
+                (true, _) => b.saturating_sub(2 * behind),
+                (false, _) => (b - 1).saturating_sub(behind),
+            };
+            let horizon = b - 1 - version;
+            let state = &history.versions[version];
+            let weights = if rules.predict {
+                predicted(state, horizon, run.rate)
+            } else {
+                predicted(state, 0, 0.0)
+            };
+            let recompute = rules.recompute && behind > 0;
+            let first = as_leaves(&weights);
+            let input = x.detach().set_requires_grad(k > 1);
+            let output = history.forward(&first, &input, !recompute);
+            x = output.detach();
+            passes.push((input, first, output, recompute));
+        }
+        let mut delta: Option<Tensor> = None;
+        for (history, (input, first, output, recompute)) in histories.iter_mut().zip(passes).rev() {
+            let (leaves, output) = if recompute {
+                let leaves = as_leaves(&history.newest().0);
+                let output = history.forward(&leaves, &input, true);
+                (leaves, output)
+            } else {
+                (first, output)
+            };
+            match &delta {
+                None => {
+                    let loss = output.cross_entropy_loss::<Tensor>(
+                        &labels,
+                        None,
+                        Reduction::Mean,
+                        -100,
+                        0.0,
+                    );
+                    loss.backward();
+                }
+                // The gradient of sum(y * delta) with respect to y is delta.
+                Some(delta) => (&output * delta * run.gradient_shrink)
+                    .sum(output.kind())
+                    .backward(),
+            }
+            let gradient = leaves.iter().filter(|(name, _)| is_parameter(name));
+            let gradient: Tensors = gradient
+                .map(|(name, leaf)| (name.clone(), leaf.grad()))
+                .collect();
+            delta = input.requires_grad().then(|| input.grad());
+            tch::no_grad(|| history.update(run, &gradient));
+        }
+    }
+    histories
+        .into_iter()
+        .flat_map(|mut history| history.versions.pop().unwrap().0)
+        .collect()
+}
+
+fn check(method: &'static str, order: Option<Order>, predictor: &'static str, rules: Rules) {
+    for modules in 1..=BLOCKS {
+        for (batches, gradient_shrink) in [(9, 1.0), (2, 1.0), (7, 0.5)] {
+            let run = reference::exact(Run {
+                order,
+                predictor,
+                batches,
+                gradient_shrink,
+                ..Run::new(method, modules)
+            });
+            let what = format!(
+                "{method} {predictor} {order:?} K={modules} N={batches} beta={gradient_shrink}"
+            );
+            assert_same_bits(&what, &run.weights(), &plain_loop(&run, rules));
+        }
+    }
+}
+
+const EAGER_GRAPH: Rules = Rules {
+    lockstep: false,
+    recompute: false,
+    predict: false,
+};
+
+#[test]
+fn ddg_and_pipedream_keep_the_graph_of_the_forward() {
+    check("ddg", None, "none", EAGER_GRAPH);
+    check("pipedream", None, "none", EAGER_GRAPH);
+}
+
+#[test]
+fn features_replay_differentiates_at_the_newest_weights() {
+    check(
+        "features-replay",
+        None,
+        "none",
+        Rules {
+            recompute: true,
+            ..EAGER_GRAPH
+        },
+    );
+}
+
+#[test]
+fn fdg_keeps_graphs_twice_as_deep() {
+    check(
+        "fdg",
+        None,
+        "none",
+        Rules {
+            lockstep: true,
+            ..EAGER_GRAPH
+        },
+    );
+}
+
+#[test]
+fn spectrain_differentiates_at_the_predicted_weights() {
+    check(
+        "spectrain",
+        None,
+        "momentum",
+        Rules {
+            predict: true,
+            ..EAGER_GRAPH
+        },
+    );
+}
+
+#[test]
+fn dsp_and_dtrp_recompute() {
+    let lockstep = Rules {
+        lockstep: true,
+        recompute: true,
+        predict: false,
+    };
+    check("dsp", Some(Order::Lockstep), "none", lockstep);
+    check(
+        "dsp",
+        Some(Order::Eager),
+        "none",
+        Rules {
+            lockstep: false,
+            ..lockstep
+        },
+    );
+    check(
+        "dtrp",
+        Some(Order::Lockstep),
+        "momentum",
+        Rules {
+            predict: true,
+            ..lockstep
+        },
+    );
+    check(
+        "dtrp",
+        Some(Order::Eager),
+        "momentum",
+        Rules {
+            predict: true,
+            lockstep: false,
+            ..lockstep
+        },
+    );
+}
+
+/// Micro-batches with a flush are gradient accumulation.
+#[test]
+fn gpipe_and_1f1b_are_accumulated_gradients() {
+    for modules in 1..=4 {
+        for m in [1, 2, 3] {
+            let run = |method| {
+                reference::exact(Run {
+                    micro_batches: m,
+                    ..Run::new(method, modules)
+                })
+            };
+            let what = format!("K={modules} m={m}");
+            let gpipe = run("gpipe").weights();
+            assert_same_bits(&what, &gpipe, &run("1f1b").weights());
+            assert_same_bits(&what, &gpipe, &accumulated(&run("gpipe")));
+        }
+    }
+}
+
+/// The unsplit network, micro-batch by micro-batch, gradients weighted by size and added up.
+fn accumulated(run: &Run) -> Tensors {
+    reference::enter();
+    let start: Tensors = state(&run.stages());
+    let mut history = History {
+        versions: vec![(start, Tensors::new())],
+        blocks: 0..BLOCKS,
+    };
+    for b in 1..=run.batches {
+        let (images, labels) = run.data(b);
+        let (total, m) = (images.size()[0], i64::from(run.micro_batches));
+        let mut sum = Tensors::new();
+        for j in 0..m {
+            let (from, to) = (j * total / m, (j + 1) * total / m);
+            let leaves = as_leaves(&history.newest().0);
+            let logits = history.forward(&leaves, &images.narrow(0, from, to - from), true);
+            let labels = labels.narrow(0, from, to - from);
+            let loss =
+                logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
+            let loss = if m > 1 {
+                loss * ((to - from) as f64 / total as f64)
+            } else {
+                loss
+            };
+            loss.backward();
+            for (name, leaf) in leaves.iter().filter(|(name, _)| is_parameter(name)) {
+                let g = leaf.grad();
+                let added = sum.get(name).map_or_else(|| g.copy(), |s| s + &g);
+                sum.insert(name.clone(), added);
+            }
+        }
+        tch::no_grad(|| history.update(run, &sum));
+    }
+    history.versions.pop().unwrap().0
+}

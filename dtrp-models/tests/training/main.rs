@@ -1,0 +1,7 @@
+//! Training compared with oracles: what every method must compute, whoever executes it, on a small network.
+
+mod delayed;
+mod methods;
+mod oracle;
+mod reference;
+mod run;

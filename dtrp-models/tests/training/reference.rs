@@ -1,0 +1,116 @@
+//! ResNet-8 with plain tensors by name, as the paper draws it, block by block; and SGD as PyTorch documents it. Shares no
+//! code with the library.
+
+use crate::run::Run;
+use std::collections::BTreeMap;
+use tch::{Kind, Tensor};
+
+pub(crate) type Tensors = BTreeMap<String, Tensor>;
+
+/// Stem, three residual blocks, head.
+pub(crate) const BLOCKS: usize = 5;
+
+fn conv_bn(
+    w: &Tensors,
+    conv: &str,
+    norm: &str,
+    x: &Tensor,
+    stride: i64,
+    statistics: bool,
+) -> Tensor {
+    let weight = &w[&format!("{conv}.weight")];
+    let pad = weight.size()[2] / 2;
+    let y = x.conv2d::<Tensor>(weight, None, [stride; 2], [pad; 2], [1, 1], 1);
+    let get = |what: &str| Some(&w[&format!("{norm}.{what}")]);
+    let running = |what: &str| get(what).filter(|_| statistics);
+    let (mean, variance) = (running("running_mean"), running("running_var"));
+    y.batch_norm(
+        get("weight"),
+        get("bias"),
+        mean,
+        variance,
+        true,
+        0.1,
+        1e-5,
+        true,
+    )
+}
+
+/// Block `index` in training mode; running statistics are updated only if asked for.
+pub(crate) fn block(w: &Tensors, index: usize, x: &Tensor, statistics: bool) -> Tensor {
+    if index == 0 {
+        return conv_bn(w, "conv1", "bn1", x, 1, statistics).relu();
+    }
+    if index == BLOCKS - 1 {
+        let pooled = x.adaptive_avg_pool2d([1, 1]).flatten(1, -1);
+        return pooled.linear(&w["linear.weight"], Some(&w["linear.bias"]));
+    }
+    let name = |part: &str| format!("layer{index}.0.{part}");
+    let stride = if index == 1 { 1 } else { 2 };
+    let hidden = conv_bn(w, &name("conv1"), &name("bn1"), x, stride, statistics).relu();
+    let main = conv_bn(w, &name("conv2"), &name("bn2"), &hidden, 1, statistics);
+    let shortcut = if index == 1 {
+        x.shallow_clone()
+    } else if w.contains_key(&name("shortcut.0.weight")) {
+        conv_bn(
+            w,
+            &name("shortcut.0"),
+            &name("shortcut.1"),
+            x,
+            2,
+            statistics,
+        )
+    } else {
+        let channels = x.size()[1] / 2;
+        let thinned = x.slice(2, None, None, 2).slice(3, None, None, 2);
+        thinned.constant_pad_nd([0, 0, 0, 0, channels, channels])
+    };
+    (main + shortcut).relu()
+}
+
+pub(crate) fn is_parameter(name: &str) -> bool {
+    !name.contains("running")
+}
+
+/// One step of SGD on one parameter: new weight and new velocity.
+pub(crate) fn sgd(
+    run: &Run,
+    name: &str,
+    w: &Tensor,
+    g: &Tensor,
+    v: Option<&Tensor>,
+) -> (Tensor, Tensor) {
+    let norm_or_bias = name.ends_with("bias") || name.contains("bn") || name.contains("shortcut.1");
+    let g = if run.decay_all || !norm_or_bias {
+        g + w * run.weight_decay
+    } else {
+        g.copy()
+    };
+    let v = match v {
+        None => g.copy(),
+        Some(v) => v * run.momentum + &g,
+    };
+    let step = if run.nesterov {
+        &g + &v * run.momentum
+    } else {
+        v.copy()
+    };
+    (w - step * run.rate, v)
+}
+
+/// As the workers set their threads.
+pub(crate) fn enter() {
+    tch::set_num_threads(1);
+    dtrp_core::torch::flush_denormals(true);
+}
+
+/// Settings whose products are exact, so that it does not matter whether `w - rate * step` is rounded once or twice.
+pub(crate) fn exact(run: Run) -> Run {
+    Run {
+        kind: Kind::Double,
+        rate: 0.0625,
+        momentum: 0.5,
+        weight_decay: 0.0009765625,
+        ..run
+    }
+}
