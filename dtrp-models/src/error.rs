@@ -51,6 +51,16 @@ pub enum ModelError {
         /// Why.
         reason: String,
     },
+    /// A block cannot run on its input.
+    #[error("block `{block}` fails on an input of shape {shape:?}: {message}")]
+    Block {
+        /// The block.
+        block: String,
+        /// The shape of its input, samples first.
+        shape: Vec<i64>,
+        /// libtorch's message.
+        message: String,
+    },
     /// There are more modules than blocks.
     #[error(
         "the network has {blocks} blocks and cannot be cut into {modules} modules; take at most {blocks}"

@@ -15,7 +15,9 @@
 //!
 //! Parameter names are the usual PyTorch ones, so weights move both ways as safetensors ([`weights`]).
 
+pub mod auxiliary;
 mod cuts;
+mod describe;
 mod error;
 mod families;
 pub mod layers;
@@ -24,9 +26,9 @@ mod registry;
 pub mod weights;
 
 pub use cuts::{Cuts, split};
+pub use describe::BlockInfo;
 pub use error::ModelError;
-pub use options::{OptionSpec, Options, options};
-pub use registry::{Family, ModelInput, Network, build, list};
+pub use options::{OptionSpec, Options, Reader, options};
+pub use registry::{Build, Family, ModelInput, Network, build, list};
 
-#[doc(hidden)]
 pub use inventory;

@@ -1,6 +1,7 @@
 //! Options of a model: names and values as they come from YAML, checked against what the family declares.
 
 use crate::ModelError;
+use crate::registry::ModelInput;
 use serde_json::{Map, Value};
 
 /// Options by name.
@@ -25,8 +26,9 @@ pub struct OptionSpec {
     pub help: &'static str,
 }
 
-/// Reads the options of one family.
-pub(crate) struct Reader<'a> {
+/// Reads the options of one family. Where an option is not given it returns the default, which is the caller's to repeat
+/// from the [`OptionSpec`].
+pub struct Reader<'a> {
     model: &'static str,
     options: &'a Options,
 }
@@ -51,7 +53,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The error that says what `option` may be.
-    pub(crate) fn invalid(&self, option: &'static str, expected: &str) -> ModelError {
+    pub fn invalid(&self, option: &'static str, expected: &str) -> ModelError {
         ModelError::Option {
             model: self.model,
             option,
@@ -63,8 +65,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The error that says why the family cannot take images like `input`.
+    pub fn misfit(&self, input: &ModelInput, reason: &str) -> ModelError {
+        ModelError::Input {
+            model: self.model,
+            height: input.height,
+            width: input.width,
+            reason: reason.to_owned(),
+        }
+    }
+
     /// A whole number from 1.
-    pub(crate) fn count(&self, option: &'static str, default: usize) -> Result<usize, ModelError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Option`] when it is anything else.
+    pub fn count(&self, option: &'static str, default: usize) -> Result<usize, ModelError> {
         match self.options.get(option) {
             None => Ok(default),
             Some(value) => value
@@ -75,8 +91,41 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// True or false.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Option`] when it is anything else.
+    pub fn flag(&self, option: &'static str, default: bool) -> Result<bool, ModelError> {
+        match self.options.get(option) {
+            None => Ok(default),
+            Some(value) => value
+                .as_bool()
+                .ok_or_else(|| self.invalid(option, "true or false")),
+        }
+    }
+
+    /// A probability from 0 to below 1.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Option`] when it is anything else.
+    pub fn probability(&self, option: &'static str, default: f64) -> Result<f64, ModelError> {
+        match self.options.get(option) {
+            None => Ok(default),
+            Some(value) => value
+                .as_f64()
+                .filter(|p| (0.0..1.0).contains(p))
+                .ok_or_else(|| self.invalid(option, "a number from 0 to below 1")),
+        }
+    }
+
     /// One of a few words.
-    pub(crate) fn choice<T: Copy>(
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Option`] when it is anything else.
+    pub fn choice<T: Copy>(
         &self,
         option: &'static str,
         choices: &[(&'static str, T)],

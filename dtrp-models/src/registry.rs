@@ -17,7 +17,38 @@ pub struct ModelInput {
     pub classes: usize,
 }
 
-/// A family of networks. Register one with `inventory::submit!`.
+/// What builds a family's blocks from its options and the input.
+pub type Build = fn(&Reader<'_>, &ModelInput) -> Result<Vec<BlockSpec>, ModelError>;
+
+/// A family of networks. Register one of your own with `inventory::submit!`, and it can be named like those that are here:
+///
+/// ```
+/// use dtrp_core::torch::{Block, BlockSpec, Pass, Vars};
+/// use dtrp_models::layers::{Linear, average_pool};
+/// use dtrp_models::{Family, ModelError, ModelInput, Options, Reader, build, inventory};
+/// use tch::{TchError, Tensor};
+///
+/// inventory::submit!(Family::new("logistic", "logistic regression on mean colours", &[], blocks));
+///
+/// fn blocks(_: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+///     let (channels, classes) = (input.channels as i64, input.classes as i64);
+///     Ok(vec![BlockSpec::build("fc", |scope| {
+///         Logistic(Linear::torch(&mut scope.sub("fc"), channels, classes))
+///     })])
+/// }
+///
+/// struct Logistic(Linear);
+///
+/// impl Block for Logistic {
+///     fn forward(&self, vars: &Vars<'_>, images: &Tensor, _: &Pass) -> Result<Tensor, TchError> {
+///         self.0.forward(vars, &average_pool(images, [1, 1])?)
+///     }
+/// }
+///
+/// let cifar = ModelInput { channels: 3, height: 32, width: 32, classes: 10 };
+/// assert_eq!(build("logistic", &Options::new(), &cifar)?.parameters(), 40);
+/// # Ok::<(), ModelError>(())
+/// ```
 pub struct Family {
     /// The name in YAML and on the command line.
     pub name: &'static str,
@@ -25,15 +56,16 @@ pub struct Family {
     pub summary: &'static str,
     /// Its options.
     pub options: &'static [OptionSpec],
-    build: fn(&Reader<'_>, &ModelInput) -> Result<Vec<BlockSpec>, ModelError>,
+    build: Build,
 }
 
 impl Family {
-    pub(crate) const fn new(
+    /// A family. The last block that `build` makes gives the logits, samples × classes.
+    pub const fn new(
         name: &'static str,
         summary: &'static str,
         options: &'static [OptionSpec],
-        build: fn(&Reader<'_>, &ModelInput) -> Result<Vec<BlockSpec>, ModelError>,
+        build: Build,
     ) -> Self {
         Self {
             name,

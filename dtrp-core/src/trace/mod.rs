@@ -1,118 +1,17 @@
-//! What happened: the actions that ran, in order, and when.
+//! What happens when: one vocabulary for planned, simulated and executed runs.
 //!
-//! The *logical* trace (what ran) equals the program; the *timed* trace adds wall time.
+//! A run records a [`Trace`]. Its *logical* part (what ran, in order) equals the program and is the same on every
+//! machine; its *timed* part adds wall time. A [`Timeline`] holds the events of a plan, a simulation or a run, and writes
+//! them as Chrome/Perfetto JSON ([`Timeline::to_chrome`]) or as an SVG Gantt chart ([`Timeline::to_svg`]).
+//!
+//! Knows nothing of tensors or threads.
 
-use crate::schedule::{Action, Program};
-use std::time::Duration;
+mod chrome;
+mod plan;
+mod record;
+mod svg;
+mod timeline;
 
-/// What is kept of every action that runs. Busy times are always added up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Recording {
-    /// The actions, in order.
-    #[default]
-    Logical,
-    /// The actions with the times at which they began and ended.
-    Timed,
-}
-
-/// One action that ran.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Event {
-    /// What ran.
-    pub action: Action,
-    /// When it began, from the start of the run.
-    pub begin: Duration,
-    /// When it ended, from the start of the run.
-    pub end: Duration,
-}
-
-/// What one worker did.
-#[derive(Debug, Clone, Default)]
-pub struct Recorder {
-    recording: Recording,
-    logical: Vec<Action>,
-    events: Vec<Event>,
-    busy: Duration,
-}
-
-impl Recorder {
-    /// An empty record.
-    pub fn new(recording: Recording) -> Self {
-        Self {
-            recording,
-            ..Self::default()
-        }
-    }
-
-    /// Notes that an action ran.
-    pub fn record(&mut self, action: Action, begin: Duration, end: Duration) {
-        if !action.op.is_message() {
-            self.busy += end.saturating_sub(begin);
-        }
-        self.logical.push(action);
-        if self.recording == Recording::Timed {
-            self.events.push(Event { action, begin, end });
-        }
-    }
-
-    /// Number of actions noted.
-    pub fn actions(&self) -> usize {
-        self.logical.len()
-    }
-}
-
-/// What all workers of a run did.
-#[derive(Debug, Clone)]
-pub struct Trace {
-    workers: Vec<Recorder>,
-    wall: Duration,
-}
-
-impl Trace {
-    pub(crate) fn new(workers: Vec<Recorder>, wall: Duration) -> Self {
-        Self { workers, wall }
-    }
-
-    /// How long the run took.
-    pub fn wall(&self) -> Duration {
-        self.wall
-    }
-
-    /// How long worker `worker` (from 1) computed, waiting for messages not counted.
-    pub fn busy(&self, worker: usize) -> Duration {
-        self.workers[worker - 1].busy
-    }
-
-    /// What worker `worker` (from 1) did, in order.
-    pub fn logical(&self, worker: usize) -> &[Action] {
-        &self.workers[worker - 1].logical
-    }
-
-    /// What worker `worker` (from 1) did, with times; empty unless recorded with [`Recording::Timed`].
-    pub fn events(&self, worker: usize) -> &[Event] {
-        &self.workers[worker - 1].events
-    }
-
-    /// Whether the logical trace equals the program; if not, where it first differs.
-    pub(crate) fn check_against(&self, program: &Program) -> Result<(), String> {
-        for (k, (ran, planned)) in (1..).zip(self.workers.iter().zip(&program.workers)) {
-            if ran.logical == *planned {
-                continue;
-            }
-            let at = ran
-                .logical
-                .iter()
-                .zip(planned)
-                .position(|(a, b)| a != b)
-                .unwrap_or(ran.logical.len());
-            let show =
-                |action: Option<&Action>| action.map_or("nothing".to_owned(), ToString::to_string);
-            let (planned, ran) = (show(planned.get(at)), show(ran.logical.get(at)));
-            return Err(format!(
-                "worker {k}, action {}: planned {planned}, ran {ran}",
-                at + 1
-            ));
-        }
-        Ok(())
-    }
-}
+pub use record::{Event, Recorder, Recording, Trace};
+pub use svg::{Arrows, SvgOptions};
+pub use timeline::{Message, TimeUnit, Timeline};

@@ -2,7 +2,7 @@
 //! channels, global average pooling, one linear layer.
 
 use crate::ModelError;
-use crate::layers::{BatchNorm2d, Conv2d, Linear};
+use crate::layers::{BatchNorm2d, Conv2d, Linear, average_pool, relu};
 use crate::options::{OptionSpec, Reader};
 use crate::registry::{Family, ModelInput};
 use dtrp_core::torch::{Block, BlockSpec, Init, Pass, Scope, Vars};
@@ -49,12 +49,10 @@ fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mod
     let shortcut = [("A", ShortcutKind::Pad), ("B", ShortcutKind::Project)];
     let shortcut = options.choice("shortcut", &shortcut, ShortcutKind::Pad)?;
     if input.height.min(input.width) < 4 {
-        return Err(ModelError::Input {
-            model: "resnet-cifar",
-            height: input.height,
-            width: input.width,
-            reason: "two stages halve the image, so it needs at least 4 x 4 pixels".to_owned(),
-        });
+        return Err(options.misfit(
+            input,
+            "two stages halve the image, so it needs at least 4 x 4 pixels",
+        ));
     }
     let mut blocks = vec![BlockSpec::build("stem", |scope| Stem {
         conv: Conv2d::new(&mut scope.sub("conv1"), input.channels as i64, width, 3, 1),
@@ -92,9 +90,10 @@ struct Stem {
 
 impl Block for Stem {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
-        self.norm
-            .forward(vars, &self.conv.forward(vars, input)?, pass)?
-            .f_relu_()
+        relu(
+            self.norm
+                .forward(vars, &self.conv.forward(vars, input)?, pass)?,
+        )
     }
 }
 
@@ -150,10 +149,10 @@ impl Basic {
 impl Block for Basic {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
         // The normalisations' outputs are this block's own and their backward does not read them: changed in place.
-        let hidden = self
-            .bn1
-            .forward(vars, &self.conv1.forward(vars, input)?, pass)?
-            .f_relu_()?;
+        let hidden = relu(
+            self.bn1
+                .forward(vars, &self.conv1.forward(vars, input)?, pass)?,
+        )?;
         let mut output = self
             .bn2
             .forward(vars, &self.conv2.forward(vars, &hidden)?, pass)?;
@@ -167,7 +166,7 @@ impl Block for Basic {
                 norm.forward(vars, &conv.forward(vars, input)?, pass)?
             }
         };
-        output.f_add_(&shortcut)?.f_relu_()
+        relu(output.f_add_(&shortcut)?)
     }
 }
 
@@ -178,7 +177,6 @@ struct Head {
 
 impl Block for Head {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, _: &Pass) -> Result<Tensor, TchError> {
-        let pooled = input.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?;
-        self.linear.forward(vars, &pooled)
+        self.linear.forward(vars, &average_pool(input, [1, 1])?)
     }
 }

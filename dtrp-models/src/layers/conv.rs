@@ -1,30 +1,52 @@
 //! Two-dimensional convolution.
 
+use super::tally;
 use dtrp_core::torch::{Init, ParamId, Role, Scope, Vars};
 use tch::{TchError, Tensor};
 
-/// A square convolution without bias (a normalisation follows).
+/// A square convolution. The padding keeps the size at stride 1.
 pub struct Conv2d {
     weight: ParamId,
+    bias: Option<ParamId>,
     stride: i64,
     padding: i64,
 }
 
 impl Conv2d {
-    /// Declares `weight` (outputs × inputs × kernel × kernel), initialised normally by fan-in (He et al., 2015).
-    /// The padding keeps the size at stride 1.
+    /// Declares `weight` (outputs × inputs × kernel × kernel), initialised normally by fan-in (He et al., 2015); no bias,
+    /// since a normalisation follows.
     pub fn new(scope: &mut Scope<'_>, inputs: i64, outputs: i64, kernel: i64, stride: i64) -> Self {
-        let init = Init::he_normal(inputs * kernel * kernel);
+        let fan = inputs * kernel * kernel;
+        Self::declare(scope, [outputs, inputs, kernel, kernel], fan, stride)
+    }
+
+    /// The same, initialised by fan-out, as torchvision's ResNets and VGGs are.
+    pub fn fan_out(
+        scope: &mut Scope<'_>,
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        stride: i64,
+    ) -> Self {
+        let fan = outputs * kernel * kernel;
+        Self::declare(scope, [outputs, inputs, kernel, kernel], fan, stride)
+    }
+
+    fn declare(scope: &mut Scope<'_>, shape: [i64; 4], fan: i64, stride: i64) -> Self {
         Self {
-            weight: scope.param(
-                "weight",
-                &[outputs, inputs, kernel, kernel],
-                Role::Weight,
-                init,
-            ),
+            weight: scope.param("weight", &shape, Role::Weight, Init::he_normal(fan)),
+            bias: None,
             stride,
-            padding: kernel / 2,
+            padding: shape[2] / 2,
         }
+    }
+
+    /// Declares a `bias` too, zeros.
+    #[must_use]
+    pub fn biased(mut self, scope: &mut Scope<'_>, outputs: i64) -> Self {
+        let zeros = Init::Constant(0.0);
+        self.bias = Some(scope.param("bias", &[outputs], Role::BiasOrNorm, zeros));
+        self
     }
 
     /// samples × inputs × h × w to samples × outputs × ⌈h/stride⌉ × ⌈w/stride⌉.
@@ -34,6 +56,13 @@ impl Conv2d {
     /// Those of libtorch.
     pub fn forward(&self, vars: &Vars<'_>, x: &Tensor) -> Result<Tensor, TchError> {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        x.f_conv2d::<Tensor>(&vars[self.weight], None, stride, padding, [1, 1], 1)
+        let weight = &vars[self.weight];
+        let bias = self.bias.map(|bias| &vars[bias]);
+        let y = x.f_conv2d(weight, bias, stride, padding, [1, 1], 1)?;
+        // Every output element is a sum over one output channel's weights.
+        let sum: i64 = weight.size()[1..].iter().product();
+        tally::multiply_adds(y.numel() as u64 * sum as u64);
+        tally::keeps(x);
+        Ok(y)
     }
 }

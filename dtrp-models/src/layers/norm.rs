@@ -1,5 +1,6 @@
 //! Batch normalisation.
 
+use super::tally;
 use dtrp_core::torch::{BufferId, Init, Mode, ParamId, Pass, Role, Scope, Vars};
 use tch::{TchError, Tensor};
 
@@ -37,6 +38,7 @@ impl BatchNorm2d {
     pub fn forward(&self, vars: &Vars<'_>, x: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
         let running = (pass.mode != Mode::TrainKeepingStatistics)
             .then(|| (&vars[self.mean], &vars[self.variance]));
+        tally::keeps(x);
         x.f_batch_norm(
             Some(&vars[self.weight]),
             Some(&vars[self.bias]),

@@ -1,0 +1,106 @@
+//! What can be typed.
+
+use crate::config::{BuiltIn, Config, ConfigError, Set, load};
+use crate::error::EXIT_CODES;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  dtrp train
+      DTRP on two workers, on the handwritten digits that ship with dtrp
+  dtrp train --config configs/cifar10-resnet20-dtrp-k2.yaml --set data.dir=/data/cifar10
+      the same on CIFAR-10
+  dtrp train --set method.modules=4 --set method.order=eager --name four
+      four workers, eager order, results in runs/four
+  dtrp train --set 'method.predictor={name: momentum, options: {rho: 0.5}}' --set run.max_steps=200
+      a predictor with an option, and a short run
+  dtrp config show --set optimizer.lr=0.05
+      the configuration that a run would use
+  dtrp bench --pairs 5
+      images per second against plain backpropagation";
+
+/// Decoupled training of neural networks: every module on a worker of its own.
+#[derive(Debug, Parser)]
+#[command(name = "dtrp", version, max_term_width = 110)]
+#[command(after_help = "`--help` shows examples and exit codes.")]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Cli {
+    /// Say more on stderr (-vv: everything); RUST_LOG is finer
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing on stderr but warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The sub-commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a network; without arguments a small one on the digits that ship with dtrp
+    Train(Train),
+    /// Look at configurations
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Measure a method against plain backpropagation on one worker, in pairs of runs
+    Bench(Bench),
+    /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong
+    Doctor,
+}
+
+/// `dtrp config ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the configuration that a run would use, as YAML
+    Show(Layers),
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Args)]
+pub(crate) struct Layers {
+    /// YAML file; `-` is stdin [default: built in]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Override a key, such as optimizer.lr=0.1; the value is YAML, and the last of several wins
+    #[arg(short, long = "set", value_name = "PATH=VALUE")]
+    pub(crate) sets: Vec<Set>,
+}
+
+impl Layers {
+    /// Reads the configuration; `built_in` stands in for a file.
+    pub(crate) fn load(&self, built_in: BuiltIn) -> Result<Config, ConfigError> {
+        load(self.config.as_ref(), built_in, &self.sets)
+    }
+}
+
+/// `dtrp train`
+#[derive(Debug, Args)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Train {
+    #[command(flatten)]
+    pub(crate) layers: Layers,
+    /// Name of the run's folder, the same as --set run.name=NAME
+    #[arg(short, long)]
+    pub(crate) name: Option<String>,
+    /// Build everything and print the plan: modules, schedule, memory; train nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `dtrp bench`
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    pub(crate) layers: Layers,
+    /// Pairs of runs
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pairs: u32,
+    /// Training steps (batches) of each run
+    #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) steps: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,42 @@
+//! The `dtrp` command: thin layers over the other crates.
+//!
+//! ```text
+//! cli        what can be typed                     config    YAML and --set, to one checked tree
+//! commands   one file for each sub-command         train     data, network and stages; the epochs
+//! run        the run's folder and its files        report    what is printed on stdout
+//! error      what can go wrong, and exit codes     progress  what is shown meanwhile on stderr
+//! ```
+//!
+//! [`main`] is the whole program. Who wants it with models or predictors of their own links them into a program whose
+//! `main` calls it.
+
+mod cli;
+mod commands;
+mod config;
+mod error;
+mod progress;
+mod report;
+mod run;
+mod train;
+
+use clap::Parser;
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+
+/// Reads the command line, does what it says, and returns the exit code documented in `dtrp --help`.
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    progress::start_logging(cli.verbose, cli.quiet);
+    // A panic has told its story on stderr already; what is left is the exit code of a bug.
+    match catch_unwind(|| commands::run(cli.command)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            progress::line(&format!("error: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+        Err(_) => {
+            progress::line("error: dtrp panicked, which is a bug");
+            ExitCode::from(error::BUG)
+        }
+    }
+}

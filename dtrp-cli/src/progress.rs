@@ -1,0 +1,127 @@
+//! What is shown on stderr: a bar on a terminal, plain lines otherwise, and log lines that do not tear the bar.
+
+use crate::config::ProgressKind;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Everything that goes to stderr goes through here, so that lines and the bar keep out of each other's way.
+static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// How often plain progress speaks within an epoch.
+const PLAIN_EVERY: Duration = Duration::from_secs(15);
+
+/// Writes a line to stderr, above the bar if there is one.
+pub(crate) fn line(text: &str) {
+    // When stderr is gone there is nobody left to tell.
+    SCREEN.suspend(|| drop(writeln!(std::io::stderr(), "{text}")));
+}
+
+/// Sends log lines to stderr: warnings and what a person wants to know, or as RUST_LOG says.
+pub(crate) fn start_logging(verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "warn",
+        (_, 0) => "info",
+        (_, 1) => "debug",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // A second program in the same process keeps the first one's subscriber.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_target(false)
+        .without_time()
+        .with_writer(|| LogWriter)
+        .try_init();
+}
+
+struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        SCREEN.suspend(|| std::io::stderr().write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The progress of one run; shared between the training loop and the worker that computes the loss.
+pub(crate) struct Progress {
+    total: u64,
+    shown: Shown,
+}
+
+enum Shown {
+    Bar(ProgressBar),
+    Plain(Mutex<Instant>),
+    Nothing,
+}
+
+impl Progress {
+    /// Starts to show a run of `total` steps.
+    pub(crate) fn new(kind: ProgressKind, total: u64) -> Self {
+        let bar = match kind {
+            ProgressKind::Auto => std::io::stderr().is_terminal(),
+            ProgressKind::Bar => true,
+            ProgressKind::Plain | ProgressKind::None => false,
+        };
+        let shown = if bar {
+            let bar = ProgressBar::new(total);
+            let template = "{bar:30} {pos}/{len} steps {elapsed_precise}<{eta_precise} {msg}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            Shown::Bar(SCREEN.add(bar))
+        } else if kind == ProgressKind::None {
+            Shown::Nothing
+        } else {
+            Shown::Plain(Mutex::new(Instant::now()))
+        };
+        Self { total, shown }
+    }
+
+    /// A step is done.
+    pub(crate) fn step(&self, epoch: u64, step: u64, loss: f64) {
+        match &self.shown {
+            Shown::Bar(bar) => {
+                bar.set_position(step);
+                bar.set_message(format!("epoch {epoch}, loss {loss:.4}"));
+            }
+            Shown::Plain(last) => {
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.elapsed() >= PLAIN_EVERY {
+                    *last = Instant::now();
+                    line(&format!("epoch {epoch}, step {step}/{}: loss {loss:.4}", self.total));
+                }
+            }
+            Shown::Nothing => {}
+        }
+    }
+
+    /// Says something about an epoch that is over.
+    pub(crate) fn epoch(&self, text: &str) {
+        match &self.shown {
+            Shown::Bar(_) => line(text),
+            Shown::Plain(last) => {
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                line(text);
+            }
+            Shown::Nothing => {}
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The loop over the epochs: train, evaluate, note.
+//!
+//! After every epoch the weights are written, so that whatever happens later, those of the last whole epoch are kept.
+
+use super::data::{BatchSizes, Data};
+use super::plan::first_slots;
+use super::stop::Stop;
+use super::tally::Tally;
+use super::trainer::{EngineOrError, Trainer};
+use crate::config::Config;
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::report;
+use crate::run::{
+    End, EpochLine, Folder, Metrics, StepLine, Summary, peak_rss_bytes,
+};
+use dtrp_core::engine::{EngineError, Outcome};
+use dtrp_core::schedule::Program;
+use dtrp_core::torch::{Evaluation, LossEvent, TorchError};
+use dtrp_models::weights;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tch::Tensor;
+
+/// The file of the weights.
+const WEIGHTS: &str = "weights.safetensors";
+
+/// Trains to the end, or to the first error. The folder has a summary and weights in either case.
+pub(crate) fn train(
+    config: &Config,
+    data: &Data,
+    trainer: &mut Trainer,
+    folder: &Folder,
+    stop: &Stop,
+) -> Result<(Summary, Result<(), Error>), Error> {
+    let length = trainer.length();
+    let watch = Watch {
+        metrics: Metrics::create(folder)?,
+        progress: Progress::new(config.run.progress, length.steps),
+        start: Instant::now(),
+        log_every: config.run.log_every,
+        sizes: data.sizes(),
+        epoch: 0,
+        done: 0,
+        loss_sum: 0.0,
+        failure: None,
+    };
+    let watch = Arc::new(Mutex::new(watch));
+    let observer = Arc::clone(&watch);
+    trainer.on_loss(move |event| lock(&observer).loss(event));
+    let mut run = Run {
+        config,
+        data,
+        folder,
+        stop,
+        watch: Arc::clone(&watch),
+        tally: Tally::default(),
+        done: 0,
+        epochs: 0,
+        last: None,
+        best: None,
+        good: trainer.state()?,
+    };
+    let mut program = trainer.program(length.batches_per_epoch.min(clamp(length.steps)))?;
+    folder.write("schedule.txt", &first_slots(&program))?;
+    let mut result = Ok(());
+    while run.done < length.steps && result.is_ok() {
+        let batches = length.batches_per_epoch.min(clamp(length.steps - run.done));
+        if program.batches != batches {
+            program = trainer.program(batches)?;
+        }
+        result = run.epoch(trainer, &program);
+    }
+    let end = match &result {
+        Ok(()) => End::Finished,
+        Err(Error::Interrupted(_)) => End::Interrupted,
+        Err(Error::Diverged(_)) => End::Diverged,
+        Err(_) => End::Failed,
+    };
+    run.save()?;
+    let summary = run.summary(trainer, end);
+    let text = serde_json::to_string_pretty(&summary).map_err(|e| Error::Bug(e.to_string()))?;
+    folder.write("summary.json", &(text + "\n"))?;
+    Ok((summary, result.map_err(|error| run.with_advice(error))))
+}
+
+/// As many batches as a program can have.
+fn clamp(steps: u64) -> u32 {
+    u32::try_from(steps).unwrap_or(u32::MAX)
+}
+
+fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
+    watch.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What follows a run while it goes on. The worker that computes the loss tells it every batch.
+struct Watch {
+    metrics: Metrics,
+    progress: Progress,
+    start: Instant,
+    log_every: u64,
+    sizes: BatchSizes,
+    /// The epoch that is being trained, from 1.
+    epoch: u64,
+    /// Batches of the epochs before it.
+    done: u64,
+    /// Sum of this epoch's losses over its samples.
+    loss_sum: f64,
+    failure: Option<Error>,
+}
+
+impl Watch {
+    fn loss(&mut self, event: LossEvent) {
+        let step = self.done + u64::from(event.batch);
+        self.loss_sum += event.loss * self.sizes.of(event.batch as usize) as f64;
+        self.progress.step(self.epoch, step, event.loss);
+        if step != 1 && step % self.log_every != 0 {
+            return;
+        }
+        let line = StepLine {
+            step,
+            epoch: self.epoch,
+            loss: event.loss,
+            lr: event.rate,
+            seconds: self.start.elapsed().as_secs_f64(),
+        };
+        if let Err(error) = self.metrics.step(&line) {
+            self.failure.get_or_insert(error);
+        }
+    }
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    data: &'a Data,
+    folder: &'a Folder,
+    stop: &'a Stop,
+    watch: Arc<Mutex<Watch>>,
+    tally: Tally,
+    /// Batches of whole epochs.
+    done: u64,
+    /// Whole epochs.
+    epochs: u64,
+    /// The line of the last whole epoch.
+    last: Option<EpochLine>,
+    best: Option<f64>,
+    /// The weights after the last whole epoch.
+    good: Vec<(String, Tensor)>,
+}
+
+impl Run<'_> {
+    /// Trains and evaluates one epoch.
+    fn epoch(&mut self, trainer: &mut Trainer, program: &Program) -> Result<(), Error> {
+        let epoch = self.epochs + 1;
+        {
+            let mut watch = lock(&self.watch);
+            (watch.epoch, watch.done, watch.loss_sum) = (epoch, self.done, 0.0);
+        }
+        let source = trainer.source(self.data, self.epochs, self.stop)?;
+        let waited = source.waited();
+        let outcome = match trainer.run(program, self.done, source) {
+            Ok(outcome) => outcome,
+            Err(error) => return Err(self.explain(trainer, error, epoch)),
+        };
+        if epoch == 1 {
+            let executed = executed(program, &outcome);
+            self.folder.write("trace.txt", &first_slots(&executed))?;
+        }
+        let images = self.data.sizes().up_to(program.batches as usize) as u64;
+        let tally = Tally::of(&outcome, images, waited.get());
+        let evaluation = match trainer.evaluate(self.data, self.stop) {
+            Ok(evaluation) => evaluation,
+            Err(EngineOrError::Engine(error)) => return Err(self.explain(trainer, error, epoch)),
+            Err(EngineOrError::Other(error)) => return Err(error),
+        };
+        if !evaluation.loss.is_finite() {
+            let loss = evaluation.loss;
+            return Err(Error::Diverged(format!(
+                "training has diverged: after epoch {epoch} the loss on the test set is {loss}"
+            )));
+        }
+        self.note(trainer, program, &tally, &evaluation)?;
+        self.good = trainer.state()?;
+        self.save()
+    }
+
+    /// Writes and shows what an epoch gave.
+    fn note(
+        &mut self,
+        trainer: &Trainer,
+        program: &Program,
+        tally: &Tally,
+        evaluation: &Evaluation,
+    ) -> Result<(), Error> {
+        self.tally.add(tally);
+        self.epochs += 1;
+        self.done += u64::from(program.batches);
+        self.best = Some(self.best.unwrap_or(0.0).max(evaluation.accuracy));
+        let mut watch = lock(&self.watch);
+        let line = EpochLine {
+            epoch: self.epochs,
+            step: self.done,
+            train_loss: watch.loss_sum / tally.images.max(1) as f64,
+            test_loss: evaluation.loss,
+            test_accuracy: evaluation.accuracy,
+            images_per_second: tally.images_per_second().unwrap_or(0.0),
+            seconds: watch.start.elapsed().as_secs_f64(),
+            workers: tally.lines(trainer),
+        };
+        watch.metrics.epoch(&line)?;
+        watch.progress.epoch(&told(&line));
+        self.last = Some(line);
+        match watch.failure.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the weights of the last whole epoch.
+    fn save(&self) -> Result<(), Error> {
+        let batches = self.done * u64::from(self.config.method.micro_batches);
+        weights::save(&self.folder.path().join(WEIGHTS), &self.good, batches).map_err(Error::Weights)
+    }
+
+    /// What the failure of a program in this epoch means.
+    fn explain(&self, trainer: &Trainer, error: EngineError<TorchError>, epoch: u64) -> Error {
+        match (error.stage_error(), &error) {
+            (Some(TorchError::Data(message)), _)
+                if self.stop.requested() && message == Stop::MESSAGE =>
+            {
+                Error::Interrupted(format!(" in epoch {epoch}"))
+            }
+            (Some(TorchError::Diverged { unit, loss }), EngineError::Worker { worker, .. }) => {
+                let step = self.done + u64::from(unit.batch);
+                Error::Diverged(format!(
+                    "training has diverged: the loss is {loss} at epoch {epoch}, step {step} (worker {worker})"
+                ))
+            }
+            _ => trainer.explain_run(error),
+        }
+    }
+
+    /// Adds what was kept, and what may help.
+    fn with_advice(&self, error: Error) -> Error {
+        let weights = self.folder.path().join(WEIGHTS);
+        let weights = weights.display();
+        let kept = match self.epochs {
+            0 => format!("{weights} holds the weights from before the first epoch"),
+            epochs => format!("{weights} holds the weights after epoch {epochs}"),
+        };
+        match error {
+            Error::Interrupted(place) => Error::Interrupted(format!("{place}; {kept}")),
+            Error::Diverged(what) => Error::Diverged(format!(
+                "{what}\n{kept}; a smaller optimizer.lr, or a longer optimizer.schedule.warmup_epochs, may help"
+            )),
+            other => {
+                tracing::info!("{kept}");
+                other
+            }
+        }
+    }
+
+    fn summary(&self, trainer: &Trainer, end: End) -> Summary {
+        let Config {
+            data,
+            model,
+            method,
+            ..
+        } = self.config;
+        let watch = lock(&self.watch);
+        let workers = self.tally.workers(trainer);
+        let predicts = trainer.predicts().contains(&true);
+        let last = self.last.as_ref();
+        Summary {
+            dtrp_version: env!("CARGO_PKG_VERSION"),
+            end,
+            interrupted: end == End::Interrupted,
+            data: data.name.clone(),
+            model: model.name.clone(),
+            method: method.name.clone(),
+            order: method.order.clone().unwrap_or_default(),
+            predictor: predicts.then(|| method.predictor.0.name.clone()),
+            modules: method.modules,
+            parameters: trainer.parameters().iter().sum(),
+            epochs: self.epochs,
+            steps: self.done,
+            final_test_accuracy: last.map(|line| line.test_accuracy),
+            best_test_accuracy: self.best,
+            final_train_loss: last.map(|line| line.train_loss),
+            images_per_second: self.tally.images_per_second(),
+            wall_seconds: watch.start.elapsed().as_secs_f64(),
+            train_seconds: self.tally.wall.as_secs_f64(),
+            peak_rss_bytes: peak_rss_bytes(),
+            loader_wait_share: self.tally.wait_share(),
+            workers,
+        }
+    }
+}
+
+/// What ran, as a program.
+fn executed(program: &Program, outcome: &Outcome) -> Program {
+    let workers = (1..=program.modules()).map(|k| outcome.trace.logical(k).to_vec());
+    Program {
+        method: program.method.clone(),
+        workers: workers.collect(),
+        ..*program
+    }
+}
+
+/// An epoch in a line.
+fn told(line: &EpochLine) -> String {
+    let shares = line.workers.iter();
+    let busy: Vec<_> = shares.map(|w| report::percent(Some(w.busy_share), 0)).collect();
+    format!(
+        "epoch {:>3}  step {:>6}  train loss {:.4}  test accuracy {:>7}  {:>7} images/s  busy {}",
+        line.epoch,
+        line.step,
+        line.train_loss,
+        report::percent(Some(line.test_accuracy), 2),
+        report::rate(line.images_per_second),
+        busy.join(", "),
+    )
+}

@@ -1,0 +1,349 @@
+//! The network as stages, one for each module, and how programs are run on them.
+
+use super::data::Data;
+use super::device::{devices, kind};
+use super::rate;
+use super::source::{Batches, Feed};
+use super::stop::Stop;
+use crate::config::{Config, Executor, Optimizer};
+use crate::error::Error;
+use dtrp_core::engine::{self, EngineError, Options, Outcome};
+use dtrp_core::schedule::{Method, Op, Plan, Program};
+use dtrp_core::torch::{
+    Evaluation, Forecaster, LearningRate, Loss, LossEvent, Module, Sgd, StageOptions, TorchError,
+    TorchStage, Worker, evaluate,
+};
+use dtrp_models::{Network, weights};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+use tch::{Device, Kind, Tensor};
+
+/// How long a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Length {
+    /// Batches of a whole epoch.
+    pub(crate) batches_per_epoch: u32,
+    /// Batches of the whole run.
+    pub(crate) steps: u64,
+    /// Updates of a module in a whole epoch.
+    pub(crate) updates_per_epoch: u64,
+    /// Updates of a module in the whole run.
+    pub(crate) updates: u64,
+}
+
+/// A network under training.
+pub(crate) struct Trainer {
+    stages: Vec<TorchStage>,
+    method: &'static Method,
+    plan: Plan,
+    options: Options,
+    length: Length,
+    parameters: Vec<usize>,
+    predicts: Vec<bool>,
+    kind: Kind,
+    device: Device,
+    plugin: bool,
+}
+
+impl Trainer {
+    /// Builds the network for `data`, cuts it, and makes a stage of each module.
+    pub(crate) fn new(config: &Config, data: &Data) -> Result<Self, Error> {
+        let section = &config.method;
+        let method = Method::named(&section.name)?;
+        let order = section.order.as_deref().map(str::parse).transpose();
+        let plan = Plan {
+            modules: section.modules,
+            batches: data.train.batches_per_epoch() as u32,
+            order: order.map_err(|error| Error::Fit(format!("method.order: {error}")))?,
+            micro_batches: section.micro_batches,
+            accumulate: section.accumulate,
+        };
+        let length = Length::of(config, method, &plan)?;
+        let rate = rate::learning_rate(&config.optimizer, &length)?;
+        let network = dtrp_models::build(&config.model.name, &config.model.options, &data.input())?;
+        let devices = devices(&config.run.device, plan.modules)?;
+        // The program of a single batch tells which workers predict.
+        let sample = method.program(&Plan { batches: 1, ..plan.clone() })?;
+        let predicts: Vec<bool> = sample
+            .workers
+            .iter()
+            .map(|actions| actions.iter().any(|action| action.horizon.is_some()))
+            .collect();
+        let stages = stages(config, network, &devices, &predicts, &rate)?;
+        let parameters = stages
+            .iter()
+            .map(|stage| stage.module().params().map(|p| p.len()).sum())
+            .collect();
+        let executor = match config.run.executor {
+            Executor::Threads => engine::Executor::Threads,
+            Executor::Sequential => engine::Executor::Sequential,
+        };
+        let mut trainer = Self {
+            stages,
+            method,
+            plan,
+            options: Options {
+                executor,
+                watchdog: Duration::from_secs_f64(config.run.watchdog_seconds),
+                recording: dtrp_core::trace::Recording::Logical,
+                ..Options::default()
+            },
+            length,
+            parameters,
+            predicts,
+            kind: kind(config.run.dtype),
+            device: devices[0],
+            plugin: section.predictor.0.plugin.is_some(),
+        };
+        if let Some(path) = &config.model.init_from {
+            trainer.load(path)?;
+        }
+        Ok(trainer)
+    }
+
+    /// How long the run is.
+    pub(crate) fn length(&self) -> Length {
+        self.length
+    }
+
+    /// The stages, module 1 first.
+    pub(crate) fn stages(&self) -> &[TorchStage] {
+        &self.stages
+    }
+
+    /// Number of parameters of each module.
+    pub(crate) fn parameters(&self) -> &[usize] {
+        &self.parameters
+    }
+
+    /// Whether each module predicts its weights.
+    pub(crate) fn predicts(&self) -> &[bool] {
+        &self.predicts
+    }
+
+    /// How the engine runs programs.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The method's program for so many batches.
+    pub(crate) fn program(&self, batches: u32) -> Result<Program, Error> {
+        let plan = Plan { batches, ..self.plan.clone() };
+        Ok(self.method.program(&plan)?)
+    }
+
+    /// Batches of the training set for module 1, the first of epoch `epoch` (from 0).
+    pub(crate) fn source(&self, data: &Data, epoch: u64, stop: &Stop) -> Result<Batches, Error> {
+        let feed = self.feed(data, self.plan.micro_batches)?;
+        Ok(Batches::new(data.train.epoch(epoch, 0), feed, stop.clone()))
+    }
+
+    /// Runs a program after `done` batches of the run.
+    pub(crate) fn run(
+        &mut self,
+        program: &Program,
+        done: u64,
+        source: Batches,
+    ) -> Result<Outcome, EngineError<TorchError>> {
+        let mut source: Option<Box<dyn dtrp_core::torch::Source>> = Some(Box::new(source));
+        for stage in &mut self.stages {
+            stage.begin(done, source.take());
+        }
+        let outcome = engine::run(program, &mut self.stages, &self.options);
+        for stage in &mut self.stages {
+            // The loader's threads end with the program.
+            stage.begin(done, None);
+        }
+        outcome
+    }
+
+    /// Calls `observer` with every batch's loss.
+    pub(crate) fn on_loss(&mut self, observer: impl FnMut(LossEvent) + Send + 'static) {
+        if let Some(last) = self.stages.last_mut() {
+            last.on_loss(observer);
+        }
+    }
+
+    /// Loss and accuracy on the test set.
+    pub(crate) fn evaluate(
+        &mut self,
+        data: &Data,
+        stop: &Stop,
+    ) -> Result<Evaluation, EngineOrError> {
+        let feed = self.feed(data, 1)?;
+        let source = Batches::new(data.test.epoch(0, 0), feed, stop.clone());
+        let batches = data.test.batches_per_epoch() as u32;
+        let executor = self.options.executor;
+        Ok(evaluate(&mut self.stages, batches, Box::new(source), executor)?)
+    }
+
+    /// Parameters and running statistics by name, module 1 first, copied.
+    pub(crate) fn state(&self) -> Result<Vec<(String, Tensor)>, Error> {
+        let mut all = Vec::new();
+        for stage in &self.stages {
+            all.extend(stage.state().map_err(|error| self.explain(error))?);
+        }
+        Ok(all)
+    }
+
+    /// What an error of a run means.
+    pub(crate) fn explain_run(&self, error: EngineError<TorchError>) -> Error {
+        Error::of_engine(error, self.plugin)
+    }
+
+    fn explain(&self, error: TorchError) -> Error {
+        Error::of_torch(error, self.plugin, str::to_owned)
+    }
+
+    fn feed(&self, data: &Data, parts: u16) -> Result<Feed, Error> {
+        Feed::new(&data.normalization(), self.kind, self.device, parts)
+            .map_err(|error| self.explain(error))
+    }
+
+    /// Starts from the weights in a file, which must be this network's, all of them.
+    fn load(&mut self, path: &Path) -> Result<(), Error> {
+        let wrong = |message: String| Error::InitFrom {
+            path: path.to_owned(),
+            message,
+        };
+        let tensors = weights::load(path)?;
+        let of_stage = |stage: &TorchStage| -> Vec<String> {
+            let params = stage.module().params().map(|spec| spec.name.clone());
+            let buffers = stage.module().buffers().map(|(spec, _)| spec.name.clone());
+            params.chain(buffers).collect()
+        };
+        let needed: Vec<String> = self.stages.iter().flat_map(of_stage).collect();
+        check_names(&needed, &tensors).map_err(&wrong)?;
+        for stage in &mut self.stages {
+            stage.load(&tensors).map_err(|error| wrong(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// An error of an evaluation, which the caller may want to look into.
+pub(crate) enum EngineOrError {
+    /// Of the run.
+    Engine(EngineError<TorchError>),
+    /// Before it.
+    Other(Error),
+}
+
+impl From<EngineError<TorchError>> for EngineOrError {
+    fn from(error: EngineError<TorchError>) -> Self {
+        EngineOrError::Engine(error)
+    }
+}
+
+impl From<Error> for EngineOrError {
+    fn from(error: Error) -> Self {
+        EngineOrError::Other(error)
+    }
+}
+
+impl Length {
+    fn of(config: &Config, method: &Method, plan: &Plan) -> Result<Self, Error> {
+        let updates = |batches: u32| -> Result<u64, Error> {
+            let program = method.program(&Plan { batches, ..plan.clone() })?;
+            Ok(program.count(plan.modules, Op::Update) as u64)
+        };
+        let batches = u64::from(plan.batches);
+        let all = config.run.epochs.saturating_mul(batches);
+        let steps = config.run.max_steps.map_or(all, |most| all.min(most));
+        let updates_per_epoch = updates(plan.batches)?;
+        let rest = match (steps % batches) as u32 {
+            0 => 0,
+            rest => updates(rest)?,
+        };
+        Ok(Self {
+            batches_per_epoch: plan.batches,
+            steps,
+            updates_per_epoch,
+            updates: steps / batches * updates_per_epoch + rest,
+        })
+    }
+}
+
+fn stages(
+    config: &Config,
+    network: Network,
+    devices: &[Device],
+    predicts: &[bool],
+    rate: &LearningRate,
+) -> Result<Vec<TorchStage>, Error> {
+    let modules = devices.len();
+    let section = &config.method;
+    let plugin = section.predictor.0.plugin.is_some();
+    let told = |error| Error::of_torch(error, plugin, str::to_owned);
+    let ranges = dtrp_models::split(network.blocks.len(), modules, &section.cuts.0)?;
+    let mut blocks = network.blocks.into_iter();
+    let mut stages = Vec::with_capacity(modules);
+    for (index, range) in ranges.into_iter().enumerate() {
+        let own: Vec<_> = blocks.by_ref().take(range.len()).collect();
+        let kind = kind(config.run.dtype);
+        let module = Module::new(own, range.start, kind, devices[index]).map_err(told)?;
+        let forecaster = match predicts[index] {
+            true => Some(forecaster(config)?),
+            false => None,
+        };
+        let options = StageOptions {
+            module: index + 1,
+            modules,
+            seed: config.run.seed,
+            loss: Loss {
+                label_smoothing: config.optimizer.label_smoothing,
+            },
+            rate: rate.clone(),
+            optimizer: Box::new(sgd(&config.optimizer)),
+            gradient_shrink: 1.0,
+            forecaster,
+            worker: Worker {
+                threads: config.run.threads_per_worker.into(),
+            },
+        };
+        stages.push(TorchStage::new(module, options).map_err(told)?);
+    }
+    Ok(stages)
+}
+
+fn forecaster(config: &Config) -> Result<Forecaster, Error> {
+    let spec = &config.method.predictor.0;
+    let predictor = dtrp_predictors::create(spec)
+        .map_err(|error| Error::of_predictor(error, spec.plugin.is_some()))?;
+    Ok(Forecaster::new(predictor, config.method.probe_every))
+}
+
+fn sgd(section: &Optimizer) -> Sgd {
+    Sgd::new(
+        section.momentum,
+        section.nesterov,
+        section.weight_decay,
+        section.decay_bias_and_norm,
+    )
+}
+
+/// Every tensor that is needed must be there, and every one that is there must be needed. PyTorch's batch counters are
+/// neither.
+fn check_names(needed: &[String], given: &HashMap<String, Tensor>) -> Result<(), String> {
+    let mut missing: Vec<&str> = needed.iter().map(String::as_str).collect();
+    missing.retain(|name| !given.contains_key(*name));
+    let mut unused: Vec<&str> = given.keys().map(String::as_str).collect();
+    unused.retain(|name| !name.ends_with("num_batches_tracked"));
+    unused.retain(|name| !needed.iter().any(|needed| needed == name));
+    unused.sort_unstable();
+    let mut parts = Vec::new();
+    for (what, names) in [("it lacks", missing), ("the network has no", unused)] {
+        const SHOWN: usize = 4;
+        if !names.is_empty() {
+            let more = names.len().saturating_sub(SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let names = names[..names.len().min(SHOWN)].join(", ");
+            parts.push(format!("{what} {names}{more}"));
+        }
+    }
+    match parts.is_empty() {
+        true => Ok(()),
+        false => Err(format!("not the weights of this network: {}", parts.join("; "))),
+    }
+}

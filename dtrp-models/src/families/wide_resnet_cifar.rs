@@ -1,0 +1,138 @@
+//! Wide ResNets for small images, WRN-d-k (Zagoruyko and Komodakis, 2016): 6n+4 layers, three stages of n pre-activation
+//! blocks with 16k, 32k and 64k channels. Parameter names are those of the PyTorch code most in use (xternalz).
+
+use crate::ModelError;
+use crate::layers::{BatchNorm2d, Conv2d, Dropout, Linear, average_pool, relu};
+use crate::options::{OptionSpec, Reader};
+use crate::registry::{Family, ModelInput};
+use dtrp_core::torch::{Block, BlockSpec, Init, Pass, Scope, Vars};
+use tch::{TchError, Tensor};
+
+inventory::submit!(Family::new(
+    "wide-resnet-cifar",
+    "WideResNet WRN-d-k for small images: 16-4, 28-10, 40-4, ...",
+    &[
+        OptionSpec {
+            name: "depth",
+            default: "28",
+            help: "d = 6n+4: 10, 16, 22, 28, 34, 40, ..."
+        },
+        OptionSpec {
+            name: "width",
+            default: "10",
+            help: "k: the stages have 16k, 32k and 64k channels"
+        },
+        OptionSpec {
+            name: "dropout",
+            default: "0",
+            help: "between the convolutions of each block: from 0 to below 1; the paper uses 0.3"
+        },
+    ],
+    build,
+));
+
+fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+    let depth = options.count("depth", 28)?;
+    if depth < 10 || depth % 6 != 4 {
+        return Err(options.invalid(
+            "depth",
+            "6n+4 with n from 1: 10, 16, 22, 28, 34, 40, ...",
+        ));
+    }
+    let width = options.count("width", 10)? as i64;
+    let dropout = options.probability("dropout", 0.0)?;
+    if input.height.min(input.width) < 4 {
+        let reason = "two stages halve the image, so it needs at least 4 x 4 pixels";
+        return Err(options.misfit(input, reason));
+    }
+    let mut inputs = 16;
+    let mut blocks = vec![BlockSpec::build("stem", |scope| {
+        let conv = &mut scope.sub("conv1");
+        Stem(Conv2d::fan_out(conv, input.channels as i64, inputs, 3, 1))
+    })];
+    for stage in 1..=3 {
+        let outputs = (16 * width) << (stage - 1);
+        for index in 0..(depth - 4) / 6 {
+            let stride = if stage > 1 && index == 0 { 2 } else { 1 };
+            let name = format!("block{stage}.layer.{index}");
+            blocks.push(BlockSpec::build(&name, |scope| {
+                Residual::new(&mut scope.sub(&name), inputs, outputs, stride, dropout)
+            }));
+            inputs = outputs;
+        }
+    }
+    blocks.push(BlockSpec::build("head", |scope| {
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let (weight, bias) = (Init::Uniform { bound }, Init::Constant(0.0));
+        let (fc, classes) = (&mut scope.sub("fc"), input.classes as i64);
+        let linear = Linear::with_bias(fc, inputs, classes, weight, bias);
+        Head {
+            norm: BatchNorm2d::new(&mut scope.sub("bn1"), inputs),
+            linear,
+        }
+    }));
+    Ok(blocks)
+}
+
+/// A convolution; the blocks normalise what they take.
+struct Stem(Conv2d);
+
+impl Block for Stem {
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, _: &Pass) -> Result<Tensor, TchError> {
+        self.0.forward(vars, input)
+    }
+}
+
+/// Normalisation, ReLU, 3×3 convolution, twice, with dropout in between. Where the shape changes, the shortcut is a 1×1
+/// convolution of the normalised input.
+struct Residual {
+    bn1: BatchNorm2d,
+    conv1: Conv2d,
+    bn2: BatchNorm2d,
+    dropout: Dropout,
+    conv2: Conv2d,
+    shortcut: Option<Conv2d>,
+}
+
+impl Residual {
+    fn new(scope: &mut Scope<'_>, inputs: i64, outputs: i64, stride: i64, rate: f64) -> Self {
+        Self {
+            bn1: BatchNorm2d::new(&mut scope.sub("bn1"), inputs),
+            conv1: Conv2d::fan_out(&mut scope.sub("conv1"), inputs, outputs, 3, stride),
+            bn2: BatchNorm2d::new(&mut scope.sub("bn2"), outputs),
+            dropout: Dropout::new(rate, 0),
+            conv2: Conv2d::fan_out(&mut scope.sub("conv2"), outputs, outputs, 3, 1),
+            shortcut: (inputs != outputs).then(|| {
+                Conv2d::fan_out(&mut scope.sub("convShortcut"), inputs, outputs, 1, stride)
+            }),
+        }
+    }
+}
+
+impl Block for Residual {
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
+        let active = relu(self.bn1.forward(vars, input, pass)?)?;
+        let hidden = self.conv1.forward(vars, &active)?;
+        let hidden = relu(self.bn2.forward(vars, &hidden, pass)?)?;
+        let hidden = self.dropout.forward(vars, hidden, pass)?;
+        // A convolution's backward does not read its output: changed in place.
+        let mut output = self.conv2.forward(vars, &hidden)?;
+        match &self.shortcut {
+            Some(conv) => output.f_add_(&conv.forward(vars, &active)?),
+            None => output.f_add_(input),
+        }
+    }
+}
+
+/// Normalisation, ReLU, global average pooling, classifier.
+struct Head {
+    norm: BatchNorm2d,
+    linear: Linear,
+}
+
+impl Block for Head {
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
+        let active = relu(self.norm.forward(vars, input, pass)?)?;
+        self.linear.forward(vars, &average_pool(&active, [1, 1])?)
+    }
+}

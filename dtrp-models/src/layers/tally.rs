@@ -1,0 +1,64 @@
+//! Counting what a forward pass costs. Layers report here; nobody listens unless a network is being described, and then a
+//! report costs next to nothing. Layers of your own should report too, or their part is missing from
+//! [`Network::describe`](crate::Network::describe).
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use tch::Tensor;
+
+thread_local! {
+    static LISTENER: RefCell<Option<Tally>> = const { RefCell::new(None) };
+}
+
+/// What was reported.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Multiply-adds of convolutions and linear layers.
+    pub(crate) multiply_adds: u64,
+    /// Tensors kept for the backward pass, by address. They are held on to, so that no address is used twice.
+    kept: HashMap<usize, Tensor>,
+    /// Bytes kept besides.
+    more: u64,
+}
+
+impl Tally {
+    /// Bytes kept for the backward pass, each tensor once, without `input` and with `output`.
+    pub(crate) fn bytes_between(mut self, input: &Tensor, output: &Tensor) -> u64 {
+        self.kept
+            .insert(output.data_ptr() as usize, output.shallow_clone());
+        self.kept.remove(&(input.data_ptr() as usize));
+        let bytes = |t: &Tensor| (t.numel() * t.kind().elt_size_in_bytes()) as u64;
+        self.kept.values().map(bytes).sum::<u64>() + self.more
+    }
+}
+
+/// Reports multiply-adds.
+pub fn multiply_adds(count: u64) {
+    with(|tally| tally.multiply_adds += count);
+}
+
+/// Reports that a tensor is kept for the backward pass. The same one may be reported any number of times.
+pub fn keeps(tensor: &Tensor) {
+    with(|tally| {
+        tally
+            .kept
+            .insert(tensor.data_ptr() as usize, tensor.shallow_clone());
+    });
+}
+
+/// Reports that something else is kept for the backward pass.
+pub fn keeps_bytes(bytes: u64) {
+    with(|tally| tally.more += bytes);
+}
+
+/// Runs `work` and returns what was reported meanwhile in this thread.
+pub(crate) fn listen<T>(work: impl FnOnce() -> T) -> (T, Tally) {
+    let outer = LISTENER.replace(Some(Tally::default()));
+    let result = work();
+    let tally = LISTENER.replace(outer);
+    (result, tally.unwrap_or_default())
+}
+
+fn with(report: impl FnOnce(&mut Tally)) {
+    LISTENER.with_borrow_mut(|listener| listener.as_mut().map(report));
+}
