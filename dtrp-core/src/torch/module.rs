@@ -5,11 +5,18 @@ use super::block::{BlockSpec, BufferSpec, ParamSpec, Pass, Vars};
 use super::error::TorchError;
 use super::initial;
 use std::collections::HashMap;
+use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 /// A run of consecutive blocks on one device, with their buffers. The parameters live in arenas.
+///
+/// For local learning it can have an auxiliary head, which gives it a loss of its own. The head is trained with the module,
+/// in the same arena, but is no part of the network: it is neither exported nor evaluated.
 pub struct Module {
+    /// The network's blocks, and after them the head if there is one.
     blocks: Vec<BlockSpec>,
+    /// How many of them are the network's.
+    own: usize,
     first_block: usize,
     layout: Layout,
     buffers: Vec<Tensor>,
@@ -28,6 +35,23 @@ impl Module {
         kind: Kind,
         device: Device,
     ) -> Result<Self, TorchError> {
+        Self::with_auxiliary(blocks, None, first_block, kind, device)
+    }
+
+    /// As [`new`](Self::new), with an auxiliary head: a block from the module's output to logits.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no room.
+    pub fn with_auxiliary(
+        mut blocks: Vec<BlockSpec>,
+        auxiliary: Option<BlockSpec>,
+        first_block: usize,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, TorchError> {
+        let own = blocks.len();
+        blocks.extend(auxiliary);
         let layout = Layout::new(blocks.iter().flat_map(|b| &b.params));
         let buffer =
             |spec: &BufferSpec| Tensor::f_full(spec.shape.as_slice(), spec.start, (kind, device));
@@ -38,6 +62,7 @@ impl Module {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             blocks,
+            own,
             first_block,
             layout,
             buffers,
@@ -57,17 +82,17 @@ impl Module {
 
     /// The names of its blocks.
     pub fn block_names(&self) -> impl Iterator<Item = &str> {
-        self.blocks.iter().map(|b| b.name.as_str())
+        self.blocks[..self.own].iter().map(|b| b.name.as_str())
     }
 
-    /// Its parameters' specs, in the order of the arena's leaves.
+    /// The network's parameters' specs, in the order of the arena's leaves. The head's come after them.
     pub fn params(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
-        self.blocks.iter().flat_map(|b| &b.params)
+        self.blocks[..self.own].iter().flat_map(|b| &b.params)
     }
 
-    /// Its buffers with their specs.
+    /// The network's buffers with their specs.
     pub fn buffers(&self) -> impl Iterator<Item = (&BufferSpec, &Tensor)> {
-        self.blocks
+        self.blocks[..self.own]
             .iter()
             .flat_map(|b| &b.buffers)
             .zip(&self.buffers)
@@ -76,35 +101,61 @@ impl Module {
     /// An arena with the starting values of this seed.
     pub fn initial_arena(&self, seed: u64) -> Result<Arena, TorchError> {
         let flat = self.layout.zeros(self.options)?;
-        for (spec, view) in self.params().zip(self.layout.views(&flat)?) {
+        let all = self.blocks.iter().flat_map(|b| &b.params);
+        for (spec, view) in all.zip(self.layout.views(&flat)?) {
             let values = Tensor::f_from_slice(&initial::values(spec, seed))?;
             write(&view, &values.f_view(spec.shape.as_slice())?)?;
         }
         Arena::new(flat, &self.layout)
     }
 
-    /// Runs the blocks on `input` with the parameters of `arena`.
+    /// Runs the network's blocks on `input` with the parameters of `arena`.
     ///
     /// # Errors
     ///
     /// Those of libtorch.
-    pub fn forward(
+    pub fn forward(&self, arena: &Arena, input: &Tensor, pass: Pass) -> Result<Tensor, TorchError> {
+        self.run(0..self.own, arena, input, pass)
+    }
+
+    /// Runs the auxiliary head on the module's output: the logits; `None` if there is no head.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn auxiliary(
         &self,
+        arena: &Arena,
+        output: &Tensor,
+        pass: Pass,
+    ) -> Result<Option<Tensor>, TorchError> {
+        let head = self.own..self.blocks.len();
+        (!head.is_empty())
+            .then(|| self.run(head, arena, output, pass))
+            .transpose()
+    }
+
+    fn run(
+        &self,
+        range: Range<usize>,
         arena: &Arena,
         input: &Tensor,
         mut pass: Pass,
     ) -> Result<Tensor, TorchError> {
         let mut activation = input.shallow_clone();
         let (mut params, mut buffers) = (&arena.leaves[..], &self.buffers[..]);
-        for (index, spec) in self.blocks.iter().enumerate() {
-            let vars = Vars {
-                params: &params[..spec.params.len()],
-                buffers: &buffers[..spec.buffers.len()],
-            };
-            pass.block = self.first_block + index;
-            activation = spec.block.forward(&vars, &activation, &pass)?;
-            params = &params[spec.params.len()..];
-            buffers = &buffers[spec.buffers.len()..];
+        for (index, spec) in self.blocks.iter().enumerate().take(range.end) {
+            let (own_params, other_params) = params.split_at(spec.params.len());
+            let (own_buffers, other_buffers) = buffers.split_at(spec.buffers.len());
+            (params, buffers) = (other_params, other_buffers);
+            if index >= range.start {
+                let vars = Vars {
+                    params: own_params,
+                    buffers: own_buffers,
+                };
+                pass.block = self.first_block + index;
+                activation = spec.block.forward(&vars, &activation, &pass)?;
+            }
         }
         Ok(activation)
     }

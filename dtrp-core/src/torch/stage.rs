@@ -107,6 +107,8 @@ pub struct StageOptions {
     /// β: the gradient that arrives from above is multiplied by it (FDG's gradient shrinking; 1 leaves it alone). What is
     /// passed down is shrunk already, so it compounds.
     pub gradient_shrink: f64,
+    /// Whether gradients travel between modules; not with local losses.
+    pub gradients: bool,
     /// The predictor of this module, if the method predicts.
     pub forecaster: Option<Forecaster>,
     /// Settings of the thread that executes it.
@@ -267,6 +269,11 @@ impl TorchStage {
         self.module.load(&self.arenas[self.current], tensors)
     }
 
+    /// Whether the module below waits for a gradient.
+    fn passes_down(&self) -> bool {
+        self.options.gradients && self.options.module > 1
+    }
+
     fn is_last(&self) -> bool {
         self.options.module == self.options.modules
     }
@@ -353,12 +360,18 @@ impl TorchStage {
         horizon: Option<u32>,
     ) -> Result<Option<Activation>, TorchError> {
         let leaf = self.to_own_device(&input.tensor)?.f_detach()?;
-        let leaf = leaf.f_set_requires_grad(self.options.module > 1)?;
+        let leaf = leaf.f_set_requires_grad(self.passes_down())?;
         let (output, arena) = self.forward_with(unit, &leaf, horizon, Mode::Train)?;
         let (output, sent) = if self.is_last() {
             (self.loss_of(unit, &output, input)?, None)
         } else {
             let sent = input.with(output.f_detach()?);
+            let pass = self.pass(Mode::Train, unit);
+            let logits = self.module.auxiliary(&self.arenas[arena], &output, pass)?;
+            let output = match logits {
+                Some(logits) => self.loss_of(unit, &logits, input)?,
+                None => output,
+            };
             (output, Some(sent))
         };
         let graph = Graph {
@@ -581,7 +594,7 @@ impl Stage for TorchStage {
             let beta = self.options.gradient_shrink;
             delta = delta.map(|d| d.f_mul_scalar(beta)).transpose()?;
         }
-        let below = self.options.module > 1;
+        let below = self.passes_down();
         let inputs: Vec<&Tensor> = self.arenas[graph.arena]
             .leaves
             .iter()

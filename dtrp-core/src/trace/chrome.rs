@@ -37,8 +37,18 @@ impl Timeline {
         };
         name(&mut out, 0, "process_name", &format!("\"name\":{title}"));
         for k in 1..=self.workers().len() {
-            name(&mut out, k, "thread_name", &format!("\"name\":\"worker {k}\""));
-            name(&mut out, k, "thread_sort_index", &format!("\"sort_index\":{k}"));
+            name(
+                &mut out,
+                k,
+                "thread_name",
+                &format!("\"name\":\"worker {k}\""),
+            );
+            name(
+                &mut out,
+                k,
+                "thread_sort_index",
+                &format!("\"sort_index\":{k}"),
+            );
         }
         let flows = self.flows();
         for (k, events) in (1..).zip(self.workers()) {

@@ -124,6 +124,7 @@ impl Run {
                     self.decay_all,
                 )),
                 gradient_shrink: self.gradient_shrink,
+                gradients: Method::named(self.method).unwrap().gradients,
                 forecaster: Some(Forecaster::new(predictor, 1)),
                 worker: Worker { threads: 1 },
             };

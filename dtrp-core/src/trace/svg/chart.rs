@@ -43,13 +43,17 @@ impl<'a> Chart<'a> {
         let arrows = match options.arrows {
             Arrows::None => Vec::new(),
             Arrows::All => arrows(timeline, &rows, &window),
-            Arrows::Few => {
-                Some(arrows(timeline, &rows, &window)).filter(|a| a.len() <= FEW).unwrap_or_default()
-            }
+            Arrows::Few => Some(arrows(timeline, &rows, &window))
+                .filter(|a| a.len() <= FEW)
+                .unwrap_or_default(),
         };
         let labels = rows.workers.last().map_or(0.0, |k| text_width(&label(*k)));
         Self {
-            pitch: if arrows.is_empty() { TIGHT_PITCH } else { PITCH },
+            pitch: if arrows.is_empty() {
+                TIGHT_PITCH
+            } else {
+                PITCH
+            },
             origin: (MARGIN + labels + 10.0, MARGIN + TITLE + LEGEND),
             timeline,
             rows,
@@ -76,7 +80,10 @@ impl<'a> Chart<'a> {
             style::sheet()
         );
         self.out.push_str(MARKERS);
-        let _ = writeln!(self.out, "<rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>");
+        let _ = writeln!(
+            self.out,
+            "<rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>"
+        );
         self.text("title", MARGIN, MARGIN + 12.0, &title);
         self.legend();
         self.lanes();
@@ -92,12 +99,19 @@ impl<'a> Chart<'a> {
 
     fn text(&mut self, class: &str, x: f64, y: f64, escaped: &str) {
         let (x, y) = (px(x), px(y));
-        let _ = writeln!(self.out, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{escaped}</text>");
+        let _ = writeln!(
+            self.out,
+            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{escaped}</text>"
+        );
     }
 
     /// Top of a row.
     fn y(&self, row: usize) -> f64 {
-        let gap = if row >= self.rows.before_break { ROW_BREAK } else { 0.0 };
+        let gap = if row >= self.rows.before_break {
+            ROW_BREAK
+        } else {
+            0.0
+        };
         self.origin.1 + row as f64 * self.pitch + gap
     }
 
@@ -117,17 +131,25 @@ impl<'a> Chart<'a> {
     fn legend_entries(&self) -> Vec<(&'static str, &'static str)> {
         let rows = self.rows.workers.iter();
         let events = || rows.clone().flat_map(|k| &self.timeline.workers()[k - 1]);
-        let kinds = LOOKS.iter().filter(|look| events().any(|e| e.action.op == look.op));
+        let kinds = LOOKS
+            .iter()
+            .filter(|look| events().any(|e| e.action.op == look.op));
         let mut entries: Vec<_> = kinds.map(|look| (look.class, look.legend)).collect();
         let arrows = [(true, "up", "activation"), (false, "down", "gradient")];
-        let drawn = arrows.iter().filter(|(up, ..)| self.arrows.iter().any(|a| a.0 == *up));
+        let drawn = arrows
+            .iter()
+            .filter(|(up, ..)| self.arrows.iter().any(|a| a.0 == *up));
         entries.extend(drawn.map(|(_, class, legend)| (*class, *legend)));
         entries
     }
 
     fn legend_width(&self) -> f64 {
         let entries = self.legend_entries();
-        MARGIN + entries.iter().map(|(_, text)| text_width(text) + 34.0).sum::<f64>()
+        MARGIN
+            + entries
+                .iter()
+                .map(|(_, text)| text_width(text) + 34.0)
+                .sum::<f64>()
     }
 
     fn legend(&mut self) {
@@ -313,7 +335,11 @@ impl<'a> Chart<'a> {
             let class = if up { "up" } else { "down" };
             let (top, bottom) = (from.1.min(to.1), from.1.max(to.1));
             let (upper, lower) = (self.y(top) + ROW, self.y(bottom));
-            let (y1, y2) = if from.1 < to.1 { (upper, lower) } else { (lower, upper) };
+            let (y1, y2) = if from.1 < to.1 {
+                (upper, lower)
+            } else {
+                (lower, upper)
+            };
             let (x1, x2) = (px(self.origin.0 + from.0), px(self.origin.0 + to.0));
             let (y1, y2) = (px(y1), px(y2));
             let _ = writeln!(
@@ -324,7 +350,11 @@ impl<'a> Chart<'a> {
     }
 
     fn note_height(&self) -> f64 {
-        if self.window.omitted().is_some() || self.window.segments.is_empty() { 18.0 } else { 0.0 }
+        if self.window.omitted().is_some() || self.window.segments.is_empty() {
+            18.0
+        } else {
+            0.0
+        }
     }
 
     /// What is not in the picture.

@@ -157,7 +157,11 @@ fn typical(timeline: &Timeline, rows: &Rows) -> f64 {
     durations.sort_unstable();
     let typical = durations.get(durations.len() / 4).copied().unwrap_or(0);
     // Nothing but updates, or passes that take no time: the narrowest scale decides.
-    if typical == 0 { f64::INFINITY } else { typical as f64 }
+    if typical == 0 {
+        f64::INFINITY
+    } else {
+        typical as f64
+    }
 }
 
 pub(super) fn nanoseconds(time: Duration) -> f64 {
