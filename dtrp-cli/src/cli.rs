@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::commands::{Compare, ScheduleCommand};
 use crate::config::{BuiltIn, Config, ConfigError, Set, load};
 use crate::error::EXIT_CODES;
 use clap::{Args, Parser, Subcommand};
@@ -17,6 +18,8 @@ Examples:
       a predictor with an option, and a short run
   dtrp config show --set optimizer.lr=0.05
       the configuration that a run would use
+  dtrp schedule show --method dtrp --modules 3 --batches 6 --order eager
+      a program as a table
   dtrp bench --pairs 5
       images per second against plain backpropagation";
 
@@ -44,6 +47,11 @@ pub(crate) enum Command {
     /// Look at configurations
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Train several variants of a run and print one table
+    Compare(Compare),
+    /// Programs: show, check, list methods
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Measure a method against plain backpropagation on one worker, in pairs of runs
     Bench(Bench),
     /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong

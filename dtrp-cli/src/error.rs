@@ -104,6 +104,14 @@ pub(crate) enum Error {
     /// `dtrp doctor` found something broken.
     #[error("{0}")]
     Unhealthy(String),
+    /// A run of a comparison failed; it has said why.
+    #[error("the run `{name}` failed with exit code {code}; see above")]
+    Variant {
+        /// The run.
+        name: String,
+        /// Its exit code.
+        code: u8,
+    },
     /// What must not happen.
     #[error("{0}; this is a bug in dtrp")]
     Bug(String),
@@ -114,6 +122,7 @@ impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Error::Bug(_) => BUG,
+            Error::Variant { code, .. } => *code,
             Error::Config(_) => 3,
             Error::Data(_) | Error::Batch(_) => 4,
             Error::Model(_)

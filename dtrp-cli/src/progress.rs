@@ -3,11 +3,15 @@
 use crate::config::ProgressKind;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Everything that goes to stderr goes through here, so that lines and the bar keep out of each other's way.
 static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Whether nothing but warnings and errors is wanted.
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// How often plain progress speaks within an epoch.
 const PLAIN_EVERY: Duration = Duration::from_secs(15);
@@ -20,6 +24,7 @@ pub(crate) fn line(text: &str) {
 
 /// Sends log lines to stderr: warnings and what a person wants to know, or as RUST_LOG says.
 pub(crate) fn start_logging(verbose: u8, quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
     let level = match (quiet, verbose) {
         (true, _) => "warn",
         (_, 0) => "info",
@@ -67,6 +72,10 @@ enum Shown {
 impl Progress {
     /// Starts to show a run of `total` steps.
     pub(crate) fn new(kind: ProgressKind, total: u64) -> Self {
+        let kind = match kind {
+            ProgressKind::Auto if QUIET.load(Ordering::Relaxed) => ProgressKind::None,
+            kind => kind,
+        };
         let bar = match kind {
             ProgressKind::Auto => std::io::stderr().is_terminal(),
             ProgressKind::Bar => true,
@@ -98,7 +107,10 @@ impl Progress {
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.elapsed() >= PLAIN_EVERY {
                     *last = Instant::now();
-                    line(&format!("epoch {epoch}, step {step}/{}: loss {loss:.4}", self.total));
+                    line(&format!(
+                        "epoch {epoch}, step {step}/{}: loss {loss:.4}",
+                        self.total
+                    ));
                 }
             }
             Shown::Nothing => {}
@@ -116,10 +128,9 @@ impl Progress {
             Shown::Nothing => {}
         }
     }
-}
 
-impl Drop for Progress {
-    fn drop(&mut self) {
+    /// Takes the bar away: the run is over.
+    pub(crate) fn finish(&self) {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }

@@ -16,7 +16,7 @@ pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -49,6 +49,15 @@ pub(crate) fn percent(share: Option<f64>, decimals: usize) -> String {
     share.map_or("-".to_owned(), |share| {
         format!("{:.decimals$} %", 100.0 * share)
     })
+}
+
+/// `1 epoch`, `2 epochs`
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    format!(
+        "{} {}",
+        thousands(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// The names of a module's blocks in a short form: `stem .. layer2.1 (5)`.
@@ -89,13 +98,12 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
     let mut text = String::new();
     let predictor = summary.predictor.as_ref();
     let predictor = predictor.map_or(String::new(), |name| format!(", predictor {name}"));
-    let plural = if summary.modules == 1 { "" } else { "s" };
     let _ = writeln!(
         text,
-        "{} ({}{predictor}), {} module{plural}: {} with {} parameters on {}\n",
+        "{} ({}{predictor}), {}: {} with {} parameters on {}\n",
         summary.method,
         summary.order,
-        summary.modules,
+        count(summary.modules as u64, "module", "modules"),
         summary.model,
         thousands(summary.parameters as u64),
         summary.data,
@@ -103,19 +111,58 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
     let per_second = summary.images_per_second.map_or("-".to_owned(), rate);
     let loss = summary.final_train_loss;
     let rows = [
-        ("test accuracy", percent(summary.final_test_accuracy, 2), format!("best {}", percent(summary.best_test_accuracy, 2))),
-        ("train loss", loss.map_or("-".to_owned(), |loss| format!("{loss:.4}")), String::new()),
-        ("images per second", per_second, format!("training; {} of it waiting for data", percent(summary.loader_wait_share, 1))),
-        ("steps", thousands(summary.steps), format!("in {} epochs", summary.epochs)),
-        ("seconds", format!("{:.1}", summary.wall_seconds), format!("of them {:.1} training", summary.train_seconds)),
-        ("peak memory", summary.peak_rss_bytes.map_or("-".to_owned(), bytes), String::new()),
+        (
+            "test accuracy",
+            percent(summary.final_test_accuracy, 2),
+            format!("best {}", percent(summary.best_test_accuracy, 2)),
+        ),
+        (
+            "train loss",
+            loss.map_or("-".to_owned(), |loss| format!("{loss:.4}")),
+            String::new(),
+        ),
+        (
+            "images per second",
+            per_second,
+            format!(
+                "training; {} of it waiting for data",
+                percent(summary.loader_wait_share, 1)
+            ),
+        ),
+        (
+            "steps",
+            thousands(summary.steps),
+            format!("in {}", count(summary.epochs, "epoch", "epochs")),
+        ),
+        (
+            "seconds",
+            format!("{:.1}", summary.wall_seconds),
+            format!("of them {:.1} training", summary.train_seconds),
+        ),
+        (
+            "peak memory",
+            summary.peak_rss_bytes.map_or("-".to_owned(), bytes),
+            String::new(),
+        ),
     ];
     for (what, value, more) in rows {
-        let more = if more.is_empty() { more } else { format!("  ({more})") };
+        let more = if more.is_empty() {
+            more
+        } else {
+            format!("  ({more})")
+        };
         let _ = writeln!(text, "{what:<18} {value:>10}{more}");
     }
     text.push('\n');
-    let head = ["worker", "blocks", "parameters", "busy", "stored inputs", "staleness", "prediction error"];
+    let head = [
+        "worker",
+        "blocks",
+        "parameters",
+        "busy",
+        "stored inputs",
+        "staleness",
+        "prediction gain",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for (number, worker) in (1..).zip(&summary.workers) {
         rows.push(vec![
@@ -125,10 +172,15 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
             percent(worker.busy_share, 0),
             bytes(worker.stored_input_peak_bytes),
             worker.staleness_max.to_string(),
-            worker.prediction_gain.map_or("-".to_owned(), |gain| format!("{gain:.3}")),
+            worker
+                .prediction_gain
+                .map_or("-".to_owned(), |gain| format!("{gain:.3}")),
         ]);
     }
     text.push_str(&table(&rows, 2));
+    if summary.predictor.is_some() {
+        text.push_str("(prediction gain: 1 is no better than no prediction, 0 is perfect)\n");
+    }
     let _ = writeln!(
         text,
         "\nresults in {}: summary.json, metrics.jsonl, weights.safetensors, config.yaml, schedule.txt, trace.txt",
@@ -143,9 +195,15 @@ mod tests {
 
     #[test]
     fn numbers() {
-        assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1000, 1234567].map(thousands),
+            ["0", "999", "1,000", "1,234,567"]
+        );
         assert_eq!([0.5234, 83.14, 1234.5].map(rate), ["0.52", "83.1", "1,235"]);
-        assert_eq!([0, 999, 1000, 123_456, 999_600, 12_345_678].map(bytes), ["0 B", "999 B", "1.0 kB", "123 kB", "1.0 MB", "12.3 MB"]);
+        assert_eq!(
+            [0, 999, 1000, 123_456, 999_600, 12_345_678].map(bytes),
+            ["0 B", "999 B", "1.0 kB", "123 kB", "1.0 MB", "12.3 MB"]
+        );
         assert_eq!(percent(Some(0.97504), 2), "97.50 %");
         assert_eq!(percent(None, 2), "-");
     }

@@ -2,6 +2,8 @@
 //!
 //! * [`schedule`] says what happens in which order: programs as data, and the methods that make them;
 //! * [`analysis`] says whether a program is right, and what it costs in staleness and memory;
+//! * [`simulate`] says when it would happen, over given costs;
+//! * [`partition`] says where to cut a network for it;
 //! * [`engine`] makes it happen: workers interpret a program over a [`engine::Stage`] and links;
 //! * [`trace`] says what happened;
 //! * `torch` (feature `torch`) is the stage that trains with libtorch.
@@ -10,7 +12,9 @@
 
 pub mod analysis;
 pub mod engine;
+pub mod partition;
 pub mod schedule;
+pub mod simulate;
 pub mod trace;
 
 #[cfg(feature = "torch")]

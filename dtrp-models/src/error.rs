@@ -15,6 +15,16 @@ pub enum ModelError {
         /// All names.
         known: String,
     },
+    /// No auxiliary head has this name.
+    #[error("unknown auxiliary head `{name}`{}; the heads are {known}", nearest.as_deref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
+    UnknownHead {
+        /// The name asked for.
+        name: String,
+        /// The nearest name, if one is near.
+        nearest: Option<String>,
+        /// All names.
+        known: String,
+    },
     /// The family has no such option.
     #[error("model `{model}` has no option `{option}`{}; it has {known}", nearest.as_deref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
     UnknownOption {

@@ -1,3 +1,274 @@
-//! `dtrp bench`.
-use crate::{cli, error::Error};
-pub(crate) fn run(_: &cli::Bench) -> Result<(), Error> { Ok(()) }
+//! `dtrp bench`: a method against plain backpropagation, measured in pairs.
+//!
+//! A is `bp` with the whole network as one module on one worker with one thread; B is the method as configured. Both
+//! train the same network on the same batches in the same process, A and B in turn, so that whatever else the machine
+//! does falls on both. Filling and draining the pipeline is part of every run.
+
+use crate::cli;
+use crate::config::{BENCH, Config};
+use crate::error::Error;
+use crate::progress;
+use crate::report;
+use crate::train::{Data, Stop, Tally, Trainer};
+use dtrp_core::schedule::Program;
+use dtrp_models::Cuts;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Steps of the first run of each, which is not measured: memory is allocated, kernels are chosen.
+const WARM_UP: u32 = 5;
+
+/// Measures, and prints what came of it.
+pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
+    let config = args.layers.load(BENCH)?;
+    tch::set_num_threads(config.run.threads_per_worker.into());
+    let data = Data::open(&config)?;
+    let per_epoch = data.train.batches_per_epoch();
+    if (args.steps as usize) > per_epoch {
+        return Err(Error::Fit(format!(
+            "--steps {} is more than the {per_epoch} batches of the data; take a smaller data.batch_size or more samples",
+            args.steps
+        )));
+    }
+    let stop = Stop::at_signals()?;
+    let baseline = baseline(&config);
+    let mut a = Side::new(&baseline, &data, args.steps)?;
+    let mut b = Side::new(&config, &data, args.steps)?;
+    for side in [&mut a, &mut b] {
+        let warm_up = side.trainer.program(WARM_UP.min(args.steps))?;
+        side.run(&warm_up, &data, 0, &stop)?;
+    }
+    let mut pairs = Vec::new();
+    for number in 0..args.pairs {
+        // Both see the same epoch, that is the same batches in the same order.
+        let epoch = u64::from(number) + 1;
+        let pair = Pair::of(
+            &a.measure(&data, epoch, &stop)?,
+            &b.measure(&data, epoch, &stop)?,
+        );
+        progress::line(&format!(
+            "pair {}/{}: {} and {} images/s, ratio {:.3}",
+            number + 1,
+            args.pairs,
+            report::rate(pair.bp_images_per_second),
+            report::rate(pair.images_per_second),
+            pair.ratio
+        ));
+        pairs.push(pair);
+    }
+    let result = Outcome::of(&config, &a.trainer, args.steps, pairs);
+    if args.json {
+        let text = serde_json::to_string_pretty(&result).map_err(|e| Error::Bug(e.to_string()))?;
+        report::print(&(text + "\n"));
+    } else {
+        report::print(&result.told());
+    }
+    Ok(())
+}
+
+/// The same work by plain backpropagation on one worker with one thread.
+fn baseline(config: &Config) -> Config {
+    let mut baseline = config.clone();
+    let method = &mut baseline.method;
+    "bp".clone_into(&mut method.name);
+    (method.modules, method.order, method.cuts.0) = (1, None, Cuts::Even);
+    (method.micro_batches, method.accumulate) = (1, 1);
+    baseline.run.device.0.truncate(1);
+    baseline.run.threads_per_worker = 1;
+    baseline
+}
+
+/// One of the two that are compared.
+struct Side {
+    trainer: Trainer,
+    program: Program,
+    done: u64,
+}
+
+impl Side {
+    fn new(config: &Config, data: &Data, steps: u32) -> Result<Self, Error> {
+        let trainer = Trainer::new(config, data)?;
+        Ok(Self {
+            program: trainer.program(steps)?,
+            trainer,
+            done: 0,
+        })
+    }
+
+    fn measure(&mut self, data: &Data, epoch: u64, stop: &Stop) -> Result<Tally, Error> {
+        let program = self.program.clone();
+        self.run(&program, data, epoch, stop)
+    }
+
+    fn run(
+        &mut self,
+        program: &Program,
+        data: &Data,
+        epoch: u64,
+        stop: &Stop,
+    ) -> Result<Tally, Error> {
+        let source = self.trainer.source(data, epoch, 0, stop)?;
+        let waited = source.waited();
+        let outcome = match self.trainer.run(program, self.done, source) {
+            Ok(outcome) => outcome,
+            Err(_) if stop.requested() => return Err(Error::Interrupted(String::new())),
+            Err(error) => return Err(self.trainer.explain_run(error)),
+        };
+        self.done += u64::from(program.batches);
+        let images = data.sizes().up_to(program.batches as usize) as u64;
+        Ok(Tally::of(&outcome, images, waited.get()))
+    }
+}
+
+/// One run of each.
+#[derive(Debug, Serialize)]
+struct Pair {
+    bp_images_per_second: f64,
+    images_per_second: f64,
+    /// The second by the first.
+    ratio: f64,
+    busy_shares: Vec<f64>,
+    loader_wait_share: f64,
+}
+
+impl Pair {
+    fn of(a: &Tally, b: &Tally) -> Self {
+        let [a_rate, b_rate] = [a, b].map(|tally| tally.images_per_second().unwrap_or(0.0));
+        let shares = b.busy_shares().into_iter();
+        Self {
+            bp_images_per_second: a_rate,
+            images_per_second: b_rate,
+            ratio: b_rate / a_rate,
+            busy_shares: shares.map(|share| share.unwrap_or(0.0)).collect(),
+            loader_wait_share: b.wait_share().unwrap_or(0.0),
+        }
+    }
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    dtrp_version: &'static str,
+    model: String,
+    parameters: usize,
+    data: String,
+    batch_size: usize,
+    method: String,
+    order: String,
+    modules: usize,
+    steps: u32,
+    pairs: Vec<Pair>,
+    ratio: Spread,
+    bp_images_per_second: Spread,
+    images_per_second: Spread,
+    /// Means over the pairs.
+    busy_shares: Vec<f64>,
+}
+
+/// Least, middle and greatest of some numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct Spread {
+    min: f64,
+    median: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(numbers: impl Iterator<Item = f64>) -> Self {
+        let mut sorted: Vec<f64> = numbers.collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
+        let half = sorted.len() / 2;
+        let median = match sorted.len() % 2 {
+            1 => at(half),
+            _ => (at(half.wrapping_sub(1)) + at(half)) / 2.0,
+        };
+        Self {
+            min: at(0),
+            median,
+            max: at(sorted.len().wrapping_sub(1)),
+        }
+    }
+}
+
+impl Outcome {
+    fn of(config: &Config, trainer: &Trainer, steps: u32, pairs: Vec<Pair>) -> Self {
+        let busy = |worker: usize| {
+            let sum: f64 = pairs.iter().map(|pair| pair.busy_shares[worker]).sum();
+            sum / pairs.len().max(1) as f64
+        };
+        Self {
+            dtrp_version: env!("CARGO_PKG_VERSION"),
+            model: config.model.name.clone(),
+            parameters: trainer.parameters().iter().sum(),
+            data: config.data.name.clone(),
+            batch_size: config.data.batch_size,
+            method: config.method.name.clone(),
+            order: config.method.order.clone().unwrap_or_default(),
+            modules: config.method.modules,
+            steps,
+            ratio: Spread::of(pairs.iter().map(|pair| pair.ratio)),
+            bp_images_per_second: Spread::of(pairs.iter().map(|pair| pair.bp_images_per_second)),
+            images_per_second: Spread::of(pairs.iter().map(|pair| pair.images_per_second)),
+            busy_shares: (0..config.method.modules).map(busy).collect(),
+            pairs,
+        }
+    }
+
+    fn told(&self) -> String {
+        let mut text = format!(
+            "{} with {} parameters on {}, batches of {}, {} steps a run, {} pairs\n\n",
+            self.model,
+            report::thousands(self.parameters as u64),
+            self.data,
+            self.batch_size,
+            self.steps,
+            self.pairs.len(),
+        );
+        let ours = format!(
+            "{} ({}) on {} workers",
+            self.method, self.order, self.modules
+        );
+        let head = ["images per second", "min", "median", "max"];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        for (what, spread) in [
+            ("bp on 1 worker", self.bp_images_per_second),
+            (ours.as_str(), self.images_per_second),
+        ] {
+            let numbers = [spread.min, spread.median, spread.max].map(report::rate);
+            rows.push([what.to_owned()].into_iter().chain(numbers).collect());
+        }
+        let ratios = [self.ratio.min, self.ratio.median, self.ratio.max];
+        let ratios = ratios.map(|ratio| format!("{ratio:.3}"));
+        rows.push(
+            ["ratio, pair by pair".to_owned()]
+                .into_iter()
+                .chain(ratios)
+                .collect(),
+        );
+        text.push_str(&report::table(&rows, 1));
+        let busy: Vec<_> = self
+            .busy_shares
+            .iter()
+            .map(|b| report::percent(Some(*b), 0))
+            .collect();
+        let _ = writeln!(text, "\nworkers busy: {}", busy.join(", "));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreads() {
+        let spread = |numbers: &[f64]| {
+            let Spread { min, median, max } = Spread::of(numbers.iter().copied());
+            [min, median, max]
+        };
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), [1.0, 2.0, 3.0]);
+        assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), [1.0, 2.5, 4.0]);
+        assert_eq!(spread(&[7.0]), [7.0; 3]);
+    }
+}

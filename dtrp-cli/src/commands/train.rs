@@ -32,6 +32,8 @@ pub(crate) fn run(args: cli::Train) -> Result<(), Error> {
     folder.write("config.yaml", &to_yaml(&config)?)?;
     tracing::info!("training into {}", folder.path().display());
     let (summary, result) = train(&config, &data, &mut trainer, &folder, &stop)?;
-    report::print(&report::run(&summary, folder.path()));
+    if summary.epochs > 0 {
+        report::print(&report::run(&summary, folder.path()));
+    }
     result
 }

@@ -50,7 +50,7 @@ impl ConfigError {
     }
 }
 
-/// What serde expected, in words for people: its messages end in `expected TYPE`, with the position or not.
+/// What serde expected, in words for people: its messages end in `expected TYPE`.
 fn expected(message: &str) -> String {
     let Some((_, wanted)) = message.rsplit_once("expected ") else {
         return message.to_owned();

@@ -143,7 +143,11 @@ fn walk(
                     nearest: nearest(key, path, all),
                     known: format!(
                         "the keys {} are {}",
-                        if path.is_empty() { "here".to_owned() } else { format!("of {path}") },
+                        if path.is_empty() {
+                            "here".to_owned()
+                        } else {
+                            format!("of {path}")
+                        },
                         keys.join(", ")
                     ),
                     path: here,

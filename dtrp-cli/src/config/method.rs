@@ -14,7 +14,8 @@ impl TryFrom<Value> for CutsAt {
     type Error = &'static str;
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
-        let wrong = "expected `even`, or a list with the number of blocks below each cut, such as [3, 7]";
+        let wrong =
+            "expected `even`, or a list with the number of blocks below each cut, such as [3, 7]";
         match value {
             Value::String(word) if word == "even" => Ok(Self(Cuts::Even)),
             Value::Array(numbers) => {

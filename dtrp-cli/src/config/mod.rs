@@ -12,7 +12,8 @@ mod yaml;
 pub(crate) use error::ConfigError;
 pub(crate) use merge::Set;
 pub(crate) use sections::{
-    Config, Devices, Dtype, Executor, Optimizer, ProgressKind, RateSchedule, ScheduleName,
+    Config, Devices, Dtype, Executor, Optimizer, OptimizerName, ProgressKind, RateSchedule,
+    ScheduleName,
 };
 
 use serde_json::Value;

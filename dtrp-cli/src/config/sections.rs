@@ -42,7 +42,7 @@ impl Default for Run {
             name: None,
             dir: "runs".into(),
             seed: 1,
-            epochs: 30,
+            epochs: 40,
             max_steps: None,
             dtype: Dtype::F32,
             device: Devices(vec!["cpu".to_owned()]),
@@ -170,7 +170,13 @@ pub(crate) struct Method {
     pub(crate) cuts: CutsAt,
     pub(crate) micro_batches: u16,
     pub(crate) accumulate: u32,
+    pub(crate) program: Option<PathBuf>,
     pub(crate) probe_every: u32,
+    pub(crate) gradient_shrink: f64,
+    pub(crate) lr_shrink: f64,
+    pub(crate) spike: bool,
+    pub(crate) rescale_epochs: f64,
+    pub(crate) auxiliary: String,
 }
 
 impl Default for Method {
@@ -183,7 +189,13 @@ impl Default for Method {
             cuts: CutsAt(Cuts::Even),
             micro_batches: 1,
             accumulate: 1,
+            program: None,
             probe_every: 10,
+            gradient_shrink: 1.0,
+            lr_shrink: 1.0,
+            spike: false,
+            rescale_epochs: 0.0,
+            auxiliary: "mlp".to_owned(),
         }
     }
 }
@@ -196,6 +208,8 @@ pub(crate) struct Optimizer {
     pub(crate) lr: f64,
     pub(crate) momentum: f64,
     pub(crate) nesterov: bool,
+    pub(crate) betas: [f64; 2],
+    pub(crate) epsilon: f64,
     pub(crate) weight_decay: f64,
     pub(crate) decay_bias_and_norm: bool,
     pub(crate) label_smoothing: f64,
@@ -209,6 +223,8 @@ impl Default for Optimizer {
             lr: 0.1,
             momentum: 0.9,
             nesterov: false,
+            betas: [0.9, 0.999],
+            epsilon: 1e-8,
             weight_decay: 5e-4,
             decay_bias_and_norm: true,
             label_smoothing: 0.0,
@@ -222,6 +238,8 @@ impl Default for Optimizer {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum OptimizerName {
     Sgd,
+    Adam,
+    AdamW,
 }
 
 /// How the learning rate goes over the run.

@@ -1,1 +1,285 @@
-//! Tests.
+//! From text to a configuration, or to an error that says where and what.
+
+use super::*;
+use dtrp_models::Cuts;
+use serde_json::json;
+
+fn sets(texts: &[&str]) -> Vec<Set> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn ok(text: &str, overrides: &[&str]) -> Config {
+    parse("x.yaml", text, &sets(overrides)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn error(text: &str, overrides: &[&str]) -> String {
+    parse("x.yaml", text, &sets(overrides))
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn later_layers_win() {
+    let text = "optimizer: {lr: 0.5, schedule: {gamma: 0.2}}\nrun:\n";
+    let config = ok(
+        text,
+        &["optimizer.lr=0.25", "optimizer.lr=0.125", "run.max_steps=7"],
+    );
+    let Optimizer {
+        lr,
+        momentum,
+        schedule,
+        ..
+    } = config.optimizer;
+    assert_eq!((lr, momentum, schedule.gamma), (0.125, 0.9, 0.2));
+    assert_eq!((config.run.max_steps, config.run.seed), (Some(7), 1));
+    assert_eq!(
+        ok("run: {max_steps: 3}", &["run.max_steps=null"])
+            .run
+            .max_steps,
+        None
+    );
+}
+
+#[test]
+fn an_empty_configuration_is_the_defaults() {
+    assert_eq!(ok("", &[]), ok("run: {}\ndata:\n", &[]));
+    assert_eq!(ok("", &[]).data.augment, "crop:1");
+    assert_eq!(ok("", &["data.augment=none"]).data.augment, "none");
+    assert_eq!(ok("", &["data.name=cifar10"]).data.augment, "crop-flip");
+}
+
+#[test]
+fn values_take_their_forms() {
+    let config = ok(
+        "",
+        &[
+            "method.cuts=[3, 7]",
+            "method.modules=3",
+            "run.device=[cpu, cuda:0, cuda:1]",
+        ],
+    );
+    assert_eq!(config.method.cuts.0, Cuts::At(vec![3, 7]));
+    assert_eq!(config.run.device.0, ["cpu", "cuda:0", "cuda:1"]);
+    let config = ok(
+        "",
+        &["method.predictor={name: damped, options: {rho: 0.5}}"],
+    );
+    assert_eq!(config.method.predictor.0.options, json!({ "rho": 0.5 }));
+    let config = ok(
+        "",
+        &[
+            "method.predictor={plugin: ./libmine.so, id: mine}",
+            "optimizer.lr=1",
+        ],
+    );
+    assert_eq!(config.method.predictor.0.name, "mine");
+    let config = ok(
+        "",
+        &[
+            "optimizer.weight_decay=5e-4",
+            "optimizer.schedule.milestones=[1, 2.5]",
+        ],
+    );
+    assert_eq!(config.optimizer.weight_decay, 5e-4);
+    assert_eq!(config.optimizer.schedule.milestones, [1.0, 2.5]);
+}
+
+#[test]
+fn a_models_options_are_its_own() {
+    let config = ok("model: {name: resnet-cifar, depth: 8}", &["model.width=4"]);
+    let options = &config.model.options;
+    assert_eq!(
+        (&options["depth"], &options["width"], &options["shortcut"]),
+        (&json!(8), &json!(4), &json!("A"))
+    );
+    assert!(!options.contains_key("name") && !options.contains_key("init_from"));
+    // What the crate of models has to complain about is not known here.
+    assert_eq!(
+        ok("model: {name: nonesuch, deep: 1}", &[]).model.options["deep"],
+        1
+    );
+}
+
+#[test]
+fn the_resolved_configuration_reads_back_as_itself() {
+    for text in [
+        DIGITS.text,
+        BENCH.text,
+        "method: {predictor: {plugin: a.so}, cuts: [1]}",
+    ] {
+        let config = ok(text, &[]);
+        let yaml = to_yaml(&config).unwrap();
+        assert_eq!(ok(&yaml, &[]), config, "{yaml}");
+    }
+}
+
+#[test]
+fn the_digits_are_the_defaults() {
+    let given = yaml::parse(DIGITS.text).unwrap();
+    let defaults = serde_json::to_value(Config::default()).unwrap();
+    fn keys(tree: &Value, path: &str, all: &mut Vec<String>) {
+        for (key, value) in tree.as_object().into_iter().flatten() {
+            all.push(format!("{path}{key}"));
+            keys(value, &format!("{path}{key}."), all);
+        }
+    }
+    let (mut documented, mut existing) = (Vec::new(), Vec::new());
+    keys(&given, "", &mut documented);
+    keys(&defaults, "", &mut existing);
+    let missing: Vec<_> = existing
+        .iter()
+        .filter(|key| !documented.contains(key))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "configs/digits.yaml does not explain {missing:?}"
+    );
+    let mut config = ok(DIGITS.text, &[]);
+    config.model.options = ok("", &[]).model.options;
+    assert_eq!(
+        config,
+        ok("", &[]),
+        "configs/digits.yaml must agree with the defaults in sections.rs"
+    );
+}
+
+#[test]
+fn unknown_keys_name_the_nearest() {
+    for (text, says) in [
+        (
+            "optimizer: {momentom: 0.9}",
+            "x.yaml: unknown key optimizer.momentom; did you mean optimizer.momentum?",
+        ),
+        (
+            "optimiser: {lr: 1}",
+            "x.yaml: unknown key optimiser; did you mean optimizer?",
+        ),
+        (
+            "lr: 0.1",
+            "x.yaml: unknown key lr; did you mean optimizer.lr?",
+        ),
+        (
+            "run: {batch_size: 3}",
+            "x.yaml: unknown key run.batch_size; did you mean data.batch_size?",
+        ),
+        (
+            "optimizer: {schedule: {nam: cosine}}",
+            "x.yaml: unknown key optimizer.schedule.nam; did you mean optimizer.schedule.name?",
+        ),
+        (
+            "xyzzy: 1",
+            "x.yaml: unknown key xyzzy; the keys here are run, data, model, method, optimizer",
+        ),
+    ] {
+        assert_eq!(error(text, &[]), says);
+    }
+    assert_eq!(
+        error("", &["run.epoch=3"]),
+        "--set run.epoch=3: unknown key run.epoch; did you mean run.epochs?"
+    );
+}
+
+#[test]
+fn wrong_values_name_place_and_expectation() {
+    for (text, says) in [
+        (
+            "optimizer: {lr: fast}",
+            "x.yaml: optimizer.lr is `fast`, but must be a number",
+        ),
+        (
+            "optimizer: {lr: -1}",
+            "x.yaml: optimizer.lr is -1, but must be a finite number from 0",
+        ),
+        (
+            "optimizer: {lr: .nan}",
+            "x.yaml: optimizer.lr is null, but must be a number",
+        ),
+        (
+            "run: {epochs: 1.5}",
+            "x.yaml: run.epochs is 1.5, but must be a whole number from 0",
+        ),
+        (
+            "run: {epochs: -1}",
+            "x.yaml: run.epochs is -1, but must be a whole number from 0",
+        ),
+        (
+            "run: {epochs: 0}",
+            "x.yaml: run.epochs is 0, but must be at least 1",
+        ),
+        (
+            "run: 7",
+            "x.yaml: run is 7, but must be a section of keys and values",
+        ),
+        (
+            "run: {dtype: f16}",
+            "x.yaml: run.dtype is `f16`, but must be `f32` or `f64`",
+        ),
+        (
+            "run: {progress: no}",
+            "x.yaml: run.progress is `no`, but must be one of `auto`, `bar`, `plain`, `none`",
+        ),
+        (
+            "data: {shuffle: maybe}",
+            "x.yaml: data.shuffle is `maybe`, but must be true or false",
+        ),
+        (
+            "data: {shape: [3, 32]}",
+            "x.yaml: data.shape is [3,32], but must be an array of length 3",
+        ),
+        (
+            "method: {cuts: odd}",
+            "x.yaml: method.cuts is `odd`, but must be `even`, or a list",
+        ),
+        (
+            "method: {predictor: 3}",
+            "x.yaml: method.predictor is 3, but must be a name",
+        ),
+        ("model: {init_from: 3}", "x.yaml: model is"),
+        (
+            "run: {device: [cpu, cpu, cpu]}",
+            "x.yaml: run.device is [cpu, cpu, cpu], but must be one device, or one for each of the 2 modules",
+        ),
+        (
+            "run: {name: a/b}",
+            "x.yaml: run.name is a/b, but must be a name for a folder",
+        ),
+        (
+            "optimizer: {momentum: 1}",
+            "x.yaml: optimizer.momentum is 1, but must be from 0 to below 1",
+        ),
+        (
+            "optimizer: {schedule: {milestones: [3, 2]}}",
+            "x.yaml: optimizer.schedule.milestones is [3.0, 2.0], but must be ascending",
+        ),
+        (
+            "[1, 2]",
+            "x.yaml: the whole configuration is [1,2], but must be sections",
+        ),
+        (
+            "run: {a: 1, a: 2}",
+            "x.yaml: run: duplicate entry with key \"a\"",
+        ),
+        ("run: [", "x.yaml: "),
+    ] {
+        let error = error(text, &[]);
+        assert!(error.starts_with(says), "{error}\nwanted: {says}");
+    }
+    let text = "optimizer: {lr: 0.1}";
+    assert_eq!(
+        error(text, &["optimizer.lr=x"]),
+        "--set optimizer.lr=x: optimizer.lr is `x`, but must be a number"
+    );
+    let inside = error(text, &["optimizer.lr.x=1"]);
+    assert!(
+        inside.contains("optimizer.lr is 0.1, but must be a section"),
+        "{inside}"
+    );
+}
+
+#[test]
+fn settings_must_be_paths_with_values() {
+    for text in ["run.epochs", "=3", "run..x=1", "run.=1", "a=[1"] {
+        assert!(text.parse::<Set>().is_err(), "{text}");
+    }
+}

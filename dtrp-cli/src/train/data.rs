@@ -2,9 +2,7 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use dtrp_data::{
-    Augment, DataSpec, ImageShape, Loader, LoaderOptions, Normalization, Split,
-};
+use dtrp_data::{Augment, DataSpec, ImageShape, Loader, LoaderOptions, Normalization, Split};
 use dtrp_models::ModelInput;
 
 /// Samples in a batch of an evaluation: it needs no gradients, so it may be large.

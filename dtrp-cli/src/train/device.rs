@@ -6,9 +6,15 @@ use tch::{Cuda, Device, Kind};
 
 /// The device of each module.
 pub(super) fn devices(names: &Devices, modules: usize) -> Result<Vec<Device>, Error> {
-    let devices: Vec<_> = names.0.iter().map(|name| device(name)).collect::<Result<_, _>>()?;
+    let devices: Vec<_> = names
+        .0
+        .iter()
+        .map(|name| device(name))
+        .collect::<Result<_, _>>()?;
     // A single name stands for all modules; the configuration has been checked for any other number.
-    Ok((0..modules).map(|module| devices[module % devices.len()]).collect())
+    Ok((0..modules)
+        .map(|module| devices[module % devices.len()])
+        .collect())
 }
 
 /// The element type of weights and activations.
@@ -48,7 +54,10 @@ fn device(name: &str) -> Result<Device, Error> {
         return Err(missing(why.to_owned()));
     }
     if index >= count as usize {
-        return Err(missing(format!("there are {count}, from cuda:0 to cuda:{}", count - 1)));
+        return Err(missing(format!(
+            "there are {count}, from cuda:0 to cuda:{}",
+            count - 1
+        )));
     }
     Ok(Device::Cuda(index))
 }

@@ -11,10 +11,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::report;
-use crate::run::{
-    End, EpochLine, Folder, Metrics, StepLine, Summary, peak_rss_bytes,
-};
-use dtrp_core::engine::{EngineError, Outcome};
+use crate::run::{End, EpochLine, Folder, Metrics, StepLine, Summary, peak_rss_bytes};
+use dtrp_core::engine::EngineError;
 use dtrp_core::schedule::Program;
 use dtrp_core::torch::{Evaluation, LossEvent, TorchError};
 use dtrp_models::weights;
@@ -61,16 +59,14 @@ pub(crate) fn train(
         best: None,
         good: trainer.state()?,
     };
-    let mut program = trainer.program(length.batches_per_epoch.min(clamp(length.steps)))?;
-    folder.write("schedule.txt", &first_slots(&program))?;
+    let first = trainer.program(length.batches_per_epoch.min(clamp(length.steps)))?;
+    folder.write("schedule.txt", &first_slots(&first))?;
     let mut result = Ok(());
     while run.done < length.steps && result.is_ok() {
         let batches = length.batches_per_epoch.min(clamp(length.steps - run.done));
-        if program.batches != batches {
-            program = trainer.program(batches)?;
-        }
-        result = run.epoch(trainer, &program);
+        result = run.epoch(trainer, batches);
     }
+    lock(&watch).progress.finish();
     let end = match &result {
         Ok(()) => End::Finished,
         Err(Error::Interrupted(_)) => End::Interrupted,
@@ -114,7 +110,7 @@ impl Watch {
         let step = self.done + u64::from(event.batch);
         self.loss_sum += event.loss * self.sizes.of(event.batch as usize) as f64;
         self.progress.step(self.epoch, step, event.loss);
-        if step != 1 && step % self.log_every != 0 {
+        if step != 1 && !step.is_multiple_of(self.log_every) {
             return;
         }
         let line = StepLine {
@@ -150,24 +146,16 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Trains and evaluates one epoch.
-    fn epoch(&mut self, trainer: &mut Trainer, program: &Program) -> Result<(), Error> {
+    fn epoch(&mut self, trainer: &mut Trainer, batches: u32) -> Result<(), Error> {
         let epoch = self.epochs + 1;
-        {
-            let mut watch = lock(&self.watch);
-            (watch.epoch, watch.done, watch.loss_sum) = (epoch, self.done, 0.0);
+        lock(&self.watch).loss_sum = 0.0;
+        let mut tally = Tally::default();
+        let mut trained = 0;
+        while trained < batches {
+            let program = trainer.program(trainer.program_batches().min(batches - trained))?;
+            tally.add(&self.program(trainer, &program, epoch, trained)?);
+            trained += program.batches;
         }
-        let source = trainer.source(self.data, self.epochs, self.stop)?;
-        let waited = source.waited();
-        let outcome = match trainer.run(program, self.done, source) {
-            Ok(outcome) => outcome,
-            Err(error) => return Err(self.explain(trainer, error, epoch)),
-        };
-        if epoch == 1 {
-            let executed = executed(program, &outcome);
-            self.folder.write("trace.txt", &first_slots(&executed))?;
-        }
-        let images = self.data.sizes().up_to(program.batches as usize) as u64;
-        let tally = Tally::of(&outcome, images, waited.get());
         let evaluation = match trainer.evaluate(self.data, self.stop) {
             Ok(evaluation) => evaluation,
             Err(EngineOrError::Engine(error)) => return Err(self.explain(trainer, error, epoch)),
@@ -179,22 +167,51 @@ impl Run<'_> {
                 "training has diverged: after epoch {epoch} the loss on the test set is {loss}"
             )));
         }
-        self.note(trainer, program, &tally, &evaluation)?;
+        self.note(trainer, batches, &tally, &evaluation)?;
         self.good = trainer.state()?;
         self.save()
+    }
+
+    /// Runs one program of an epoch, after `trained` batches of it.
+    fn program(
+        &mut self,
+        trainer: &mut Trainer,
+        program: &Program,
+        epoch: u64,
+        trained: u32,
+    ) -> Result<Tally, Error> {
+        let done = self.done + u64::from(trained);
+        {
+            let mut watch = lock(&self.watch);
+            (watch.epoch, watch.done) = (epoch, done);
+        }
+        let source = trainer.source(self.data, self.epochs, trained, self.stop)?;
+        let waited = source.waited();
+        let outcome = match trainer.run(program, done, source) {
+            Ok(outcome) => outcome,
+            Err(error) => return Err(self.explain(trainer, error, epoch)),
+        };
+        if done == 0 {
+            let executed = outcome.trace.to_program(program);
+            self.folder.write("trace.txt", &first_slots(&executed))?;
+        }
+        let sizes = self.data.sizes();
+        let images =
+            sizes.up_to((trained + program.batches) as usize) - sizes.up_to(trained as usize);
+        Ok(Tally::of(&outcome, images as u64, waited.get()))
     }
 
     /// Writes and shows what an epoch gave.
     fn note(
         &mut self,
         trainer: &Trainer,
-        program: &Program,
+        batches: u32,
         tally: &Tally,
         evaluation: &Evaluation,
     ) -> Result<(), Error> {
         self.tally.add(tally);
         self.epochs += 1;
-        self.done += u64::from(program.batches);
+        self.done += u64::from(batches);
         self.best = Some(self.best.unwrap_or(0.0).max(evaluation.accuracy));
         let mut watch = lock(&self.watch);
         let line = EpochLine {
@@ -219,7 +236,8 @@ impl Run<'_> {
     /// Writes the weights of the last whole epoch.
     fn save(&self) -> Result<(), Error> {
         let batches = self.done * u64::from(self.config.method.micro_batches);
-        weights::save(&self.folder.path().join(WEIGHTS), &self.good, batches).map_err(Error::Weights)
+        weights::save(&self.folder.path().join(WEIGHTS), &self.good, batches)
+            .map_err(Error::Weights)
     }
 
     /// What the failure of a program in this epoch means.
@@ -231,7 +249,7 @@ impl Run<'_> {
                 Error::Interrupted(format!(" in epoch {epoch}"))
             }
             (Some(TorchError::Diverged { unit, loss }), EngineError::Worker { worker, .. }) => {
-                let step = self.done + u64::from(unit.batch);
+                let step = lock(&self.watch).done + u64::from(unit.batch);
                 Error::Diverged(format!(
                     "training has diverged: the loss is {loss} at epoch {epoch}, step {step} (worker {worker})"
                 ))
@@ -297,20 +315,12 @@ impl Run<'_> {
     }
 }
 
-/// What ran, as a program.
-fn executed(program: &Program, outcome: &Outcome) -> Program {
-    let workers = (1..=program.modules()).map(|k| outcome.trace.logical(k).to_vec());
-    Program {
-        method: program.method.clone(),
-        workers: workers.collect(),
-        ..*program
-    }
-}
-
 /// An epoch in a line.
 fn told(line: &EpochLine) -> String {
     let shares = line.workers.iter();
-    let busy: Vec<_> = shares.map(|w| report::percent(Some(w.busy_share), 0)).collect();
+    let busy: Vec<_> = shares
+        .map(|w| report::percent(Some(w.busy_share), 0))
+        .collect();
     format!(
         "epoch {:>3}  step {:>6}  train loss {:.4}  test accuracy {:>7}  {:>7} images/s  busy {}",
         line.epoch,

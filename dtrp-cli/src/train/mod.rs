@@ -6,6 +6,7 @@
 mod data;
 mod device;
 mod epochs;
+mod parts;
 mod plan;
 mod rate;
 mod source;
@@ -17,4 +18,5 @@ pub(crate) use data::Data;
 pub(crate) use epochs::train;
 pub(crate) use plan::describe;
 pub(crate) use stop::Stop;
+pub(crate) use tally::Tally;
 pub(crate) use trainer::Trainer;

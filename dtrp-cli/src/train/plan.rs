@@ -23,11 +23,11 @@ pub(crate) fn first_slots(program: &Program) -> String {
     }
     let table = start.table();
     let mut text = format!(
-        "{} ({}), {} modules, {} batches",
+        "{} ({}), {}, {}",
         program.method,
         program.order,
-        program.modules(),
-        program.batches
+        report::count(program.modules() as u64, "module", "modules"),
+        report::count(program.batches.into(), "batch", "batches"),
     );
     match program.micro_batches {
         0 | 1 => text.push('\n'),
@@ -64,7 +64,12 @@ pub(crate) fn describe(config: &Config, data: &Data, trainer: &Trainer) -> Resul
         data.train.options().augment,
     );
     let parameters: usize = trainer.parameters().iter().sum();
-    let _ = writeln!(text, "model     {}: {} parameters", config.model.name, thousands(parameters as u64));
+    let _ = writeln!(
+        text,
+        "model     {}: {} parameters",
+        config.model.name,
+        thousands(parameters as u64)
+    );
     let _ = writeln!(
         text,
         "run       {} steps of {} images ({} an epoch), {} updates of every module\n",
@@ -73,7 +78,17 @@ pub(crate) fn describe(config: &Config, data: &Data, trainer: &Trainer) -> Resul
         length.batches_per_epoch,
         thousands(length.updates),
     );
-    let head = ["module", "blocks", "parameters", "staleness", "stored inputs", "graphs", "versions", "stored", "weights"];
+    let head = [
+        "module",
+        "blocks",
+        "parameters",
+        "staleness",
+        "stored inputs",
+        "graphs",
+        "versions",
+        "stored",
+        "weights",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for (index, (stage, worker)) in trainer.stages().iter().zip(&report.workers).enumerate() {
         let names: Vec<_> = stage.module().block_names().map(str::to_owned).collect();

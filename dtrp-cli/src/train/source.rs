@@ -53,7 +53,9 @@ impl Feed {
         let bytes = Tensor::f_from_data_size(&batch.images, &shape, Kind::Uint8)?;
         let bytes = bytes.f_to_device(self.device)?;
         let channels_last = bytes.f_permute([0, 2, 3, 1])?.f_contiguous()?;
-        let mut images = channels_last.f_permute([0, 3, 1, 2])?.f_to_kind(self.kind)?;
+        let mut images = channels_last
+            .f_permute([0, 3, 1, 2])?
+            .f_to_kind(self.kind)?;
         let _ = images.f_div_scalar_(255.0)?;
         let _ = images.f_sub_(&self.mean)?;
         let _ = images.f_div_(&self.std)?;
@@ -71,7 +73,7 @@ pub(crate) struct Waited(Arc<AtomicU64>);
 
 impl Waited {
     /// So far.
-    pub(super) fn get(&self) -> Duration {
+    pub(crate) fn get(&self) -> Duration {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 }
@@ -105,7 +107,7 @@ impl Batches {
     }
 
     /// The clock of its waiting.
-    pub(super) fn waited(&self) -> Waited {
+    pub(crate) fn waited(&self) -> Waited {
         self.waited.clone()
     }
 
@@ -157,7 +159,10 @@ impl Source for Batches {
 fn part(samples: usize, parts: u16, part: u16) -> (usize, usize) {
     let (parts, index) = (usize::from(parts.max(1)), usize::from(part) - 1);
     let (size, larger) = (samples / parts, samples % parts);
-    (index * size + index.min(larger), size + usize::from(index < larger))
+    (
+        index * size + index.min(larger),
+        size + usize::from(index < larger),
+    )
 }
 
 #[cfg(test)]

@@ -18,11 +18,6 @@ impl Stop {
     /// What a source of data answers once training should stop.
     pub(super) const MESSAGE: &'static str = "interrupted";
 
-    /// Never stops.
-    pub(crate) fn never() -> Self {
-        Self::default()
-    }
-
     /// Stops at Ctrl-C, and when the program is asked to terminate.
     pub(crate) fn at_signals() -> Result<Self, Error> {
         let stop = Self::default();

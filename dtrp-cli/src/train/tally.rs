@@ -75,7 +75,7 @@ impl Tally {
         let shares = self.busy_shares().into_iter().zip(trainer.stages());
         let line = |(share, stage): (Option<f64>, &dtrp_core::torch::TorchStage)| WorkerLine {
             busy_share: share.unwrap_or(0.0),
-            prediction_gain: stage.metrics().gain.map(|gain| gain.error),
+            prediction_gain: finite(stage.metrics().gain.map(|gain| gain.error)),
         };
         shares.map(line).collect()
     }
@@ -83,20 +83,30 @@ impl Tally {
     /// For `summary.json`.
     pub(crate) fn workers(&self, trainer: &Trainer) -> Vec<WorkerSummary> {
         let shares = self.busy_shares();
-        let stages = trainer.stages().iter().zip(trainer.parameters()).enumerate();
-        let worker = |(index, (stage, parameters)): (usize, (&dtrp_core::torch::TorchStage, &usize))| {
-            let metrics = stage.metrics();
-            WorkerSummary {
-                busy_share: shares.get(index).copied().flatten(),
-                stored_input_peak_bytes: metrics.stored_input_peak_bytes,
-                staleness_max: self.staleness.get(index).copied().unwrap_or(0),
-                prediction_gain: metrics.gain.map(|gain| gain.error),
-                prediction_cosine: metrics.gain.map(|gain| gain.cosine).filter(|c| c.is_finite()),
-                updates: metrics.updates,
-                parameters: *parameters,
-                blocks: stage.module().block_names().map(str::to_owned).collect(),
-            }
-        };
+        let stages = trainer
+            .stages()
+            .iter()
+            .zip(trainer.parameters())
+            .enumerate();
+        let worker =
+            |(index, (stage, parameters)): (usize, (&dtrp_core::torch::TorchStage, &usize))| {
+                let metrics = stage.metrics();
+                WorkerSummary {
+                    busy_share: shares.get(index).copied().flatten(),
+                    stored_input_peak_bytes: metrics.stored_input_peak_bytes,
+                    staleness_max: self.staleness.get(index).copied().unwrap_or(0),
+                    prediction_gain: finite(metrics.gain.map(|gain| gain.error)),
+                    prediction_cosine: finite(metrics.gain.map(|gain| gain.cosine)),
+                    updates: metrics.updates,
+                    parameters: *parameters,
+                    blocks: stage.module().block_names().map(str::to_owned).collect(),
+                }
+            };
         stages.map(worker).collect()
     }
+}
+
+/// A number that was measured: not that of a diverged run, nor a mean over nothing.
+fn finite(number: Option<f64>) -> Option<f64> {
+    number.filter(|number| number.is_finite())
 }

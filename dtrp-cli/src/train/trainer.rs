@@ -2,18 +2,18 @@
 
 use super::data::Data;
 use super::device::{devices, kind};
+use super::parts::{Parts, from_file, staleness};
 use super::rate;
 use super::source::{Batches, Feed};
 use super::stop::Stop;
-use crate::config::{Config, Executor, Optimizer};
+use crate::config::{Config, Executor};
 use crate::error::Error;
 use dtrp_core::engine::{self, EngineError, Options, Outcome};
 use dtrp_core::schedule::{Method, Op, Plan, Program};
 use dtrp_core::torch::{
-    Evaluation, Forecaster, LearningRate, Loss, LossEvent, Module, Sgd, StageOptions, TorchError,
-    TorchStage, Worker, evaluate,
+    Evaluation, LossEvent, TorchError, TorchStage, evaluate,
 };
-use dtrp_models::{Network, weights};
+use dtrp_models::weights;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(crate) struct Trainer {
     stages: Vec<TorchStage>,
     method: &'static Method,
     plan: Plan,
+    /// A program from a file, run over and over instead of the method's own.
+    fixed: Option<Program>,
     options: Options,
     length: Length,
     parameters: Vec<usize>,
@@ -59,18 +61,31 @@ impl Trainer {
             micro_batches: section.micro_batches,
             accumulate: section.accumulate,
         };
-        let length = Length::of(config, method, &plan)?;
+        let fixed = section.program.as_deref().map(|path| from_file(path, &plan)).transpose()?;
+        let length = Length::of(config, method, &plan, fixed.as_ref())?;
         let rate = rate::learning_rate(&config.optimizer, &length)?;
         let network = dtrp_models::build(&config.model.name, &config.model.options, &data.input())?;
         let devices = devices(&config.run.device, plan.modules)?;
-        // The program of a single batch tells which workers predict.
-        let sample = method.program(&Plan { batches: 1, ..plan.clone() })?;
+        // The program of a single batch tells which workers predict, if it is not given.
+        let sample = match &fixed {
+            Some(program) => program.clone(),
+            None => method.program(&Plan { batches: 1, ..plan.clone() })?,
+        };
         let predicts: Vec<bool> = sample
             .workers
             .iter()
             .map(|actions| actions.iter().any(|action| action.horizon.is_some()))
             .collect();
-        let stages = stages(config, network, &devices, &predicts, &rate)?;
+        let parts = Parts {
+            config,
+            method,
+            devices: &devices,
+            predicts: &predicts,
+            staleness: &staleness(method, &plan, fixed.as_ref())?,
+            length: &length,
+            rate: &rate,
+        };
+        let stages = parts.stages(network, &data.input())?;
         let parameters = stages
             .iter()
             .map(|stage| stage.module().params().map(|p| p.len()).sum())
@@ -83,6 +98,7 @@ impl Trainer {
             stages,
             method,
             plan,
+            fixed,
             options: Options {
                 executor,
                 watchdog: Duration::from_secs_f64(config.run.watchdog_seconds),
@@ -127,16 +143,23 @@ impl Trainer {
         &self.options
     }
 
-    /// The method's program for so many batches.
+    /// The method's program for so many batches; of a program from a file there is only the one length.
     pub(crate) fn program(&self, batches: u32) -> Result<Program, Error> {
-        let plan = Plan { batches, ..self.plan.clone() };
-        Ok(self.method.program(&plan)?)
+        match &self.fixed {
+            Some(program) => Ok(program.clone()),
+            None => Ok(self.method.program(&Plan { batches, ..self.plan.clone() })?),
+        }
     }
 
-    /// Batches of the training set for module 1, the first of epoch `epoch` (from 0).
-    pub(crate) fn source(&self, data: &Data, epoch: u64, stop: &Stop) -> Result<Batches, Error> {
+    /// How many batches one program of an epoch covers: all of them, unless the program comes from a file.
+    pub(crate) fn program_batches(&self) -> u32 {
+        self.fixed.as_ref().map_or(self.length.batches_per_epoch, |program| program.batches)
+    }
+
+    /// Batches of the training set for module 1: those of epoch `epoch` (from 0) after the first `skip`.
+    pub(crate) fn source(&self, data: &Data, epoch: u64, skip: u32, stop: &Stop) -> Result<Batches, Error> {
         let feed = self.feed(data, self.plan.micro_batches)?;
-        Ok(Batches::new(data.train.epoch(epoch, 0), feed, stop.clone()))
+        Ok(Batches::new(data.train.epoch(epoch, skip as usize), feed, stop.clone()))
     }
 
     /// Runs a program after `done` batches of the run.
@@ -243,84 +266,41 @@ impl From<Error> for EngineOrError {
 }
 
 impl Length {
-    fn of(config: &Config, method: &Method, plan: &Plan) -> Result<Self, Error> {
-        let updates = |batches: u32| -> Result<u64, Error> {
-            let program = method.program(&Plan { batches, ..plan.clone() })?;
-            Ok(program.count(plan.modules, Op::Update) as u64)
+    fn of(config: &Config, method: &Method, plan: &Plan, fixed: Option<&Program>) -> Result<Self, Error> {
+        // A program from a file is run as often as it fits into an epoch; the batches that are left over are not used.
+        let batches_per_epoch = match fixed {
+            Some(program) => plan.batches / program.batches * program.batches,
+            None => plan.batches,
         };
-        let batches = u64::from(plan.batches);
+        let updates = |batches: u32| -> Result<u64, Error> {
+            let (program, times) = match fixed {
+                Some(program) => (program.clone(), batches / program.batches),
+                None => (method.program(&Plan { batches, ..plan.clone() })?, 1),
+            };
+            Ok(program.count(plan.modules, Op::Update) as u64 * u64::from(times))
+        };
+        let batches = u64::from(batches_per_epoch);
         let all = config.run.epochs.saturating_mul(batches);
-        let steps = config.run.max_steps.map_or(all, |most| all.min(most));
-        let updates_per_epoch = updates(plan.batches)?;
+        let unit = fixed.map_or(1, |program| u64::from(program.batches));
+        let steps = config.run.max_steps.map_or(all, |most| all.min(most)) / unit * unit;
+        if steps == 0 {
+            let (file, own) = (unit, config.run.max_steps.unwrap_or(plan.batches.into()));
+            return Err(Error::Fit(format!(
+                "method.program has {file} batches, but the run only {own}: take more data, or a shorter program"
+            )));
+        }
+        let updates_per_epoch = updates(batches_per_epoch)?;
         let rest = match (steps % batches) as u32 {
             0 => 0,
             rest => updates(rest)?,
         };
         Ok(Self {
-            batches_per_epoch: plan.batches,
+            batches_per_epoch,
             steps,
             updates_per_epoch,
             updates: steps / batches * updates_per_epoch + rest,
         })
     }
-}
-
-fn stages(
-    config: &Config,
-    network: Network,
-    devices: &[Device],
-    predicts: &[bool],
-    rate: &LearningRate,
-) -> Result<Vec<TorchStage>, Error> {
-    let modules = devices.len();
-    let section = &config.method;
-    let plugin = section.predictor.0.plugin.is_some();
-    let told = |error| Error::of_torch(error, plugin, str::to_owned);
-    let ranges = dtrp_models::split(network.blocks.len(), modules, &section.cuts.0)?;
-    let mut blocks = network.blocks.into_iter();
-    let mut stages = Vec::with_capacity(modules);
-    for (index, range) in ranges.into_iter().enumerate() {
-        let own: Vec<_> = blocks.by_ref().take(range.len()).collect();
-        let kind = kind(config.run.dtype);
-        let module = Module::new(own, range.start, kind, devices[index]).map_err(told)?;
-        let forecaster = match predicts[index] {
-            true => Some(forecaster(config)?),
-            false => None,
-        };
-        let options = StageOptions {
-            module: index + 1,
-            modules,
-            seed: config.run.seed,
-            loss: Loss {
-                label_smoothing: config.optimizer.label_smoothing,
-            },
-            rate: rate.clone(),
-            optimizer: Box::new(sgd(&config.optimizer)),
-            gradient_shrink: 1.0,
-            forecaster,
-            worker: Worker {
-                threads: config.run.threads_per_worker.into(),
-            },
-        };
-        stages.push(TorchStage::new(module, options).map_err(told)?);
-    }
-    Ok(stages)
-}
-
-fn forecaster(config: &Config) -> Result<Forecaster, Error> {
-    let spec = &config.method.predictor.0;
-    let predictor = dtrp_predictors::create(spec)
-        .map_err(|error| Error::of_predictor(error, spec.plugin.is_some()))?;
-    Ok(Forecaster::new(predictor, config.method.probe_every))
-}
-
-fn sgd(section: &Optimizer) -> Sgd {
-    Sgd::new(
-        section.momentum,
-        section.nesterov,
-        section.weight_decay,
-        section.decay_bias_and_norm,
-    )
 }
 
 /// Every tensor that is needed must be there, and every one that is there must be needed. PyTorch's batch counters are

@@ -12,45 +12,47 @@ pub(super) fn check(program: &Program, capacity: NonZeroUsize) -> Result<(), Fau
     let mut up: Vec<VecDeque<Unit>> = vec![VecDeque::new(); modules + 1];
     let mut down = up.clone();
     let mut next = vec![0; modules];
-    loop {
-        let mut progress = false;
-        for worker in 1..=modules {
-            let actions = &program.workers[worker - 1];
-            while let Some(action) = actions.get(next[worker - 1]) {
-                let queue = match action.op {
-                    Op::SendY => &mut up[worker],
-                    Op::RecvY => &mut up[worker - 1],
-                    Op::SendD => &mut down[worker - 1],
-                    Op::RecvD => &mut down[worker],
-                    _ => {
-                        next[worker - 1] += 1;
-                        progress = true;
-                        continue;
-                    }
-                };
-                if action.op.is_receive() {
-                    match queue.front() {
-                        None => break,
-                        Some(unit) if *unit == action.unit => queue.pop_front(),
-                        Some(unit) => {
-                            let what = action.op.counterpart().map_or("", Op::token);
-                            let message = format!(
-                                "{action} would get the message {what}{unit}, which was sent before it"
-                            );
-                            return Err(Fault::at(program, worker, next[worker - 1], message));
-                        }
-                    };
-                } else if queue.len() < capacity.get() {
-                    queue.push_back(action.unit);
-                } else {
-                    break;
+    // Each worker goes on until it has to wait, and is looked at again when the neighbour it waits for has moved.
+    let mut ready: Vec<usize> = (1..=modules).rev().collect();
+    let mut waits = vec![false; modules];
+    while let Some(worker) = ready.pop() {
+        let actions = &program.workers[worker - 1];
+        while let Some(action) = actions.get(next[worker - 1]) {
+            let (queue, peer) = match action.op {
+                Op::SendY => (&mut up[worker], worker + 1),
+                Op::RecvY => (&mut up[worker - 1], worker - 1),
+                Op::SendD => (&mut down[worker - 1], worker - 1),
+                Op::RecvD => (&mut down[worker], worker + 1),
+                _ => {
+                    next[worker - 1] += 1;
+                    continue;
                 }
-                next[worker - 1] += 1;
-                progress = true;
+            };
+            let moved = match queue.front() {
+                _ if !action.op.is_receive() => queue.len() < capacity.get(),
+                None => false,
+                Some(unit) if *unit == action.unit => true,
+                Some(unit) => {
+                    let what = action.op.counterpart().map_or("", Op::token);
+                    let message = format!(
+                        "{action} would get the message {what}{unit}, which was sent before it"
+                    );
+                    return Err(Fault::at(program, worker, next[worker - 1], message));
+                }
+            };
+            if !moved {
+                waits[worker - 1] = true;
+                break;
             }
-        }
-        if !progress {
-            break;
+            if action.op.is_receive() {
+                queue.pop_front();
+            } else {
+                queue.push_back(action.unit);
+            }
+            next[worker - 1] += 1;
+            if std::mem::take(&mut waits[peer - 1]) {
+                ready.push(peer);
+            }
         }
     }
     stuck(program, &next)?;

@@ -51,6 +51,7 @@ struct Examiner<'a> {
     lives: HashMap<Unit, Life>,
     /// Versions of live graphs and how many graphs use each.
     graphs: BTreeMap<u32, usize>,
+    live_graphs: usize,
     inputs: usize,
     waiting: BTreeSet<Unit>,
     last_forward: Option<Unit>,
@@ -70,6 +71,7 @@ pub(super) fn examine(
         gradients_below: worker > 1 && links[worker - 2],
         lives: HashMap::new(),
         graphs: BTreeMap::new(),
+        live_graphs: 0,
         inputs: 0,
         waiting: BTreeSet::new(),
         last_forward: None,
@@ -243,6 +245,7 @@ impl Examiner<'_> {
     fn open_graph(&mut self, unit: Unit, version: u32) {
         self.lives.entry(unit).or_default().graph = Some(version);
         *self.graphs.entry(version).or_default() += 1;
+        self.live_graphs += 1;
         self.count();
     }
 
@@ -262,6 +265,7 @@ impl Examiner<'_> {
         if let Some(version) = life.graph
             && let Some(users) = self.graphs.get_mut(&version)
         {
+            self.live_graphs -= 1;
             *users -= 1;
             if *users == 0 {
                 self.graphs.remove(&version);
@@ -331,7 +335,7 @@ impl Examiner<'_> {
 
     fn count(&mut self) {
         let report = &mut self.report;
-        report.live_graphs = report.live_graphs.max(self.graphs.values().sum());
+        report.live_graphs = report.live_graphs.max(self.live_graphs);
         let current = usize::from(!self.graphs.contains_key(&report.updates));
         report.weight_versions = report.weight_versions.max(self.graphs.len() + current);
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 /// in a trace viewer.
 const fn cost(op: Op) -> u64 {
     match op {
-        Op::Forward | Op::ForwardGraph | Op::Recompute => 20,
-        Op::Backward => 40,
-        Op::Update => 10,
-        Op::SendY | Op::RecvY | Op::SendD | Op::RecvD => 1,
+        Op::Forward | Op::ForwardGraph | Op::Recompute => 200,
+        Op::Backward => 400,
+        Op::Update => 100,
+        Op::SendY | Op::RecvY | Op::SendD | Op::RecvD => 2,
     }
 }
 

@@ -36,8 +36,7 @@ fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mod
         34 => (Body::Basic, [3, 4, 6, 3]),
         _ => (
             Body::Bottleneck { width: 1 },
-            bottlenecks(depth)
-                .ok_or_else(|| options.invalid("depth", "18, 34, 50, 101 or 152"))?,
+            bottlenecks(depth).ok_or_else(|| options.invalid("depth", "18, 34, 50, 101 or 152"))?,
         ),
     };
     assemble(options, input, body, blocks)

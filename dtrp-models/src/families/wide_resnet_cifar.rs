@@ -34,10 +34,7 @@ inventory::submit!(Family::new(
 fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
     let depth = options.count("depth", 28)?;
     if depth < 10 || depth % 6 != 4 {
-        return Err(options.invalid(
-            "depth",
-            "6n+4 with n from 1: 10, 16, 22, 28, 34, 40, ...",
-        ));
+        return Err(options.invalid("depth", "6n+4 with n from 1: 10, 16, 22, 28, 34, 40, ..."));
     }
     let width = options.count("width", 10)? as i64;
     let dropout = options.probability("dropout", 0.0)?;

@@ -151,7 +151,10 @@ mod tests {
                 let largest = mask.max().double_value(&[]);
                 assert_eq!(largest, 1.0 / (1.0 - rate));
                 let mean = mask.mean(Kind::Double).double_value(&[]);
-                assert!((mean - 1.0).abs() < allowed / (1.0 - rate), "{rate}: {mean}");
+                assert!(
+                    (mean - 1.0).abs() < allowed / (1.0 - rate),
+                    "{rate}: {mean}"
+                );
             }
         }
     }

@@ -17,7 +17,9 @@ const PITCH: f64 = 42.0;
 const TIGHT_PITCH: f64 = 32.0;
 /// The space that says how many rows are left out.
 const ROW_BREAK: f64 = 28.0;
-const AXIS: f64 = 38.0;
+const AXIS: f64 = 24.0;
+/// From the start of a legend's text to the start of the next, less the text.
+const LEGEND_GAP: f64 = 36.0;
 /// The most arrows that an eye can follow.
 const FEW: usize = 160;
 
@@ -148,7 +150,7 @@ impl<'a> Chart<'a> {
         MARGIN
             + entries
                 .iter()
-                .map(|(_, text)| text_width(text) + 34.0)
+                .map(|(_, text)| text_width(text) + LEGEND_GAP)
                 .sum::<f64>()
     }
 
@@ -169,7 +171,7 @@ impl<'a> Chart<'a> {
                 )
             };
             self.text("", x + 19.0, y, legend);
-            x += text_width(legend) + 34.0;
+            x += text_width(legend) + LEGEND_GAP;
         }
     }
 
@@ -248,7 +250,7 @@ impl<'a> Chart<'a> {
             }
         }
         if segment.x == 0.0 {
-            self.text("note", self.origin.0, bottom + 34.0, "slot");
+            self.text("end note", self.origin.0 - 8.0, bottom + 18.0, "slot");
         }
     }
 
@@ -267,8 +269,7 @@ impl<'a> Chart<'a> {
             let time = tick * step;
             let x = segment.x + (time - segment.from) * self.window.scale;
             self.line(x, bottom);
-            let (size, name) = style::scale_of(segment.to.min(1e9));
-            let text = format!("{} {name}", px(time / size));
+            let text = style::tick(time, step);
             self.text("mid", self.origin.0 + x, bottom + 18.0, &text);
             tick += 1.0;
         }
@@ -305,7 +306,8 @@ impl<'a> Chart<'a> {
                     px(ROW),
                 );
                 let label = event.action.unit.to_string();
-                if text_width(&label) + 4.0 <= width {
+                // An update is thin, and its batch is that of the backward before it.
+                if look.op != Op::Update && text_width(&label) + 4.0 <= width {
                     let (x, y) = (px(x + width / 2.0), px(y + 17.0));
                     let _ = write!(self.out, "<text x=\"{x}\" y=\"{y}\">{label}</text>");
                 }
@@ -360,7 +362,7 @@ impl<'a> Chart<'a> {
     /// What is not in the picture.
     fn notes(&mut self, y: f64) {
         if self.window.segments.is_empty() {
-            self.text("note", self.origin.0, y, "nothing happens");
+            self.text("note", self.origin.0, y + 14.0, "nothing happens");
         }
         let Some((from, to, middle)) = self.window.omitted() else {
             return;
@@ -381,7 +383,7 @@ impl<'a> Chart<'a> {
                 format!("{from} to {to} is not drawn")
             }
         };
-        self.text("note", self.origin.0, y + 12.0, &note);
+        self.text("note", self.origin.0, y + 14.0, &note);
     }
 }
 

@@ -85,8 +85,9 @@ pub(super) fn text_width(text: &str) -> f64 {
     let wide = |c: char| match c {
         'm' | 'w' | 'M' | 'W' => 9.5,
         'A'..='Z' => 7.6,
-        '.' | ',' | ' ' | 'i' | 'l' | 't' | 'f' => 3.8,
-        _ => 6.5,
+        '0'..='9' => 6.5,
+        '.' | ',' | ' ' | 'i' | 'l' | 't' | 'f' => 3.6,
+        _ => 6.1,
     };
     text.chars().map(wide).sum()
 }
@@ -125,6 +126,12 @@ pub(super) fn duration(nanoseconds: f64) -> String {
         v => px(v),
     };
     format!("{text} {name}")
+}
+
+/// A round time on the axis, in the unit of the step between such times: `2175 ms`.
+pub(super) fn tick(nanoseconds: f64, step: f64) -> String {
+    let (size, name) = scale_of(step);
+    format!("{} {name}", px(nanoseconds / size))
 }
 
 /// The unit in which a duration is read best, and its length in nanoseconds.

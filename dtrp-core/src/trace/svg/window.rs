@@ -6,7 +6,7 @@ use crate::trace::{TimeUnit, Timeline};
 use std::time::Duration;
 
 /// The width that a box needs to show its batch number.
-const READABLE: f64 = 21.0;
+const READABLE: f64 = 23.0;
 
 /// The width of the mark where a part of the time is left out.
 const BREAK: f64 = 44.0;
@@ -36,6 +36,12 @@ impl Window {
     pub(super) fn of(timeline: &Timeline, rows: &Rows, options: &SvgOptions) -> Self {
         let most = options.max_width.clamp(200.0, 100_000.0);
         let (begin, end) = (nanoseconds(timeline.begin()), nanoseconds(timeline.end()));
+        let slot = nanoseconds(Timeline::SLOT);
+        // Slots are drawn whole.
+        let (begin, end) = match timeline.unit() {
+            TimeUnit::Slots => ((begin / slot).floor() * slot, (end / slot).ceil() * slot),
+            TimeUnit::Nanoseconds => (begin, end),
+        };
         let length = end - begin;
         if length <= 0.0 {
             return Self {
@@ -62,7 +68,6 @@ impl Window {
         let (mut first, mut last) = (most * 2.0 / 3.0 / scale, most / 3.0 / scale);
         if timeline.unit() == TimeUnit::Slots {
             // Cut between slots.
-            let slot = nanoseconds(Timeline::SLOT);
             first = (first / slot).floor().max(1.0) * slot;
             last = (last / slot).floor().max(1.0) * slot;
         }
@@ -147,7 +152,7 @@ impl Rows {
     }
 }
 
-/// A duration, in nanoseconds, that three quarters of the passes drawn reach. Updates are short by nature and stay out.
+/// A duration, in nanoseconds, that nine tenths of the passes drawn reach. Updates are short by nature and stay out.
 fn typical(timeline: &Timeline, rows: &Rows) -> f64 {
     let events = rows.workers.iter().flat_map(|k| &timeline.workers()[k - 1]);
     let passes = events.filter(|e| !e.action.op.is_message() && e.action.op != Op::Update);
@@ -155,7 +160,7 @@ fn typical(timeline: &Timeline, rows: &Rows) -> f64 {
         .map(|e| e.end.saturating_sub(e.begin).as_nanos())
         .collect();
     durations.sort_unstable();
-    let typical = durations.get(durations.len() / 4).copied().unwrap_or(0);
+    let typical = durations.get(durations.len() / 10).copied().unwrap_or(0);
     // Nothing but updates, or passes that take no time: the narrowest scale decides.
     if typical == 0 {
         f64::INFINITY

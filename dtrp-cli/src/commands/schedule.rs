@@ -1,0 +1,201 @@
+//! `dtrp schedule`: programs to look at, to save, to check.
+
+use crate::error::Error;
+use crate::report;
+use clap::{Args, Subcommand, ValueEnum};
+use dtrp_core::analysis::{self, Report};
+use dtrp_core::schedule::{Method, Order, Plan, Program};
+use dtrp_core::trace::Timeline;
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+/// `dtrp schedule ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Print the program of a method, or of a file
+    Show(Show),
+    /// Say what is wrong with a program written by hand, or what it costs
+    Check(Check),
+    /// List the methods
+    List,
+}
+
+/// `dtrp schedule show`
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    layout: Layout,
+    /// Show the program in this file (text or JSON; `-` is stdin) instead of a method's
+    #[arg(conflicts_with_all = ["method", "modules", "batches", "order", "micro_batches", "accumulate"])]
+    file: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// Which program.
+#[derive(Debug, Args)]
+pub(crate) struct Layout {
+    /// The method; `dtrp schedule list` names all
+    #[arg(long, default_value = "dtrp")]
+    pub(crate) method: String,
+    /// K, the number of modules
+    #[arg(long, default_value_t = 3)]
+    pub(crate) modules: usize,
+    /// N, the number of batches
+    #[arg(long, default_value_t = 6)]
+    pub(crate) batches: u32,
+    /// lockstep, eager, ...; the method's own if not given
+    #[arg(long)]
+    pub(crate) order: Option<Order>,
+    /// Split every batch into so many micro-batches
+    #[arg(long, default_value_t = 1)]
+    pub(crate) micro_batches: u16,
+    /// One update for so many batches
+    #[arg(long, default_value_t = 1)]
+    pub(crate) accumulate: u32,
+}
+
+/// `dtrp schedule check`
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The file (text or JSON; `-` is stdin)
+    file: PathBuf,
+    /// Messages that a link holds in each direction before its sender waits
+    #[arg(long, default_value_t = NonZeroUsize::MIN)]
+    capacity: NonZeroUsize,
+}
+
+/// How a program is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Slots down, workers across
+    Table,
+    /// The form that can be edited and run
+    Text,
+    /// For other programs
+    Json,
+    /// For Perfetto and chrome://tracing
+    Chrome,
+    /// A Gantt chart
+    Svg,
+}
+
+/// Does what was typed.
+pub(crate) fn run(command: ScheduleCommand) -> Result<(), Error> {
+    match command {
+        ScheduleCommand::Show(args) => {
+            let program = match &args.file {
+                Some(file) => read(file)?,
+                None => args.layout.program()?,
+            };
+            report::print(&print(&program, args.format));
+        }
+        ScheduleCommand::Check(args) => {
+            let program = read(&args.file)?;
+            let costs = analysis::analyse(&program, args.capacity).map_err(|fault| wrong(&args.file, &fault))?;
+            report::print(&checked(&program, &costs));
+        }
+        ScheduleCommand::List => report::print(&list()),
+    }
+    Ok(())
+}
+
+impl Layout {
+    /// The plan of it.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan {
+            modules: self.modules,
+            batches: self.batches,
+            order: self.order,
+            micro_batches: self.micro_batches,
+            accumulate: self.accumulate,
+        }
+    }
+
+    fn program(&self) -> Result<Program, Error> {
+        Ok(Method::named(&self.method)?.program(&self.plan())?)
+    }
+}
+
+/// Reads a program in either form.
+///
+/// # Errors
+///
+/// Names the file and the place in it.
+pub(crate) fn read(path: &Path) -> Result<Program, Error> {
+    let unreadable = |source| Error::File {
+        path: path.to_owned(),
+        action: "be read",
+        source,
+    };
+    let mut text = String::new();
+    if path == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
+    } else {
+        text = std::fs::read_to_string(path).map_err(unreadable)?;
+    }
+    if text.trim_start().starts_with('{') {
+        Program::from_json(&text).map_err(|error| wrong(path, &error))
+    } else {
+        text.parse().map_err(|error| wrong(path, &error))
+    }
+}
+
+/// What is wrong with the program in a file.
+pub(crate) fn wrong(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::Fit(format!("{}: {error}", path.display()))
+}
+
+fn print(program: &Program, format: Format) -> String {
+    match format {
+        Format::Table => program.table(),
+        Format::Text => program.to_string(),
+        Format::Json => program.to_json(),
+        Format::Chrome => Timeline::planned(program).to_chrome(),
+        Format::Svg => Timeline::planned(program).to_svg(),
+    }
+}
+
+fn checked(program: &Program, costs: &Report) -> String {
+    let head = ["worker", "actions", "updates", "staleness", "stored inputs", "graphs", "versions", "messages"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (k, worker) in (1usize..).zip(&costs.workers) {
+        rows.push(vec![
+            k.to_string(),
+            report::thousands(program.workers[k - 1].len() as u64),
+            worker.updates.to_string(),
+            format!("{} ({:.2})", worker.max_staleness(), worker.mean_staleness()),
+            worker.stored_inputs.to_string(),
+            worker.live_graphs.to_string(),
+            worker.weight_versions.to_string(),
+            worker.messages.to_string(),
+        ]);
+    }
+    format!(
+        "{} ({}): {} modules, {} batches: the program is right\n\n{}\nstaleness: the most (and the mean), in updates\n",
+        program.method,
+        program.order,
+        program.modules(),
+        program.batches,
+        report::table(&rows, 0),
+    )
+}
+
+fn list() -> String {
+    let mut rows = vec![["method", "orders", "options", "", "source"].map(str::to_owned).to_vec()];
+    for method in Method::all() {
+        let orders: Vec<_> = method.orders.iter().map(|order| order.name()).collect();
+        let options = [(method.micro_batches, "micro_batches"), (method.accumulate, "accumulate")];
+        let options: Vec<_> = options.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
+        rows.push(vec![
+            method.name.to_owned(),
+            orders.join(", "),
+            options.join(", "),
+            method.summary.to_owned(),
+            method.source.to_owned(),
+        ]);
+    }
+    report::table(&rows, 5)
+}

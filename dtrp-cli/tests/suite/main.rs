@@ -1,0 +1,7 @@
+//! The program, run as a user runs it.
+
+mod bad_input;
+mod linking;
+mod output;
+mod results;
+mod support;

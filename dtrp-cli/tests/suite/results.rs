@@ -1,0 +1,282 @@
+//! What a run computes and writes.
+
+use crate::support::{Place, TINY};
+use serde_json::Value;
+
+#[test]
+fn executors_give_the_same_bits() {
+    let place = Place::new();
+    for (name, sets) in [
+        ("dtrp", &["method.modules=3"][..]),
+        (
+            "eager",
+            &[
+                "method.modules=3",
+                "method.order=eager",
+                "method.micro_batches=2",
+                "run.dtype=f64",
+            ],
+        ),
+        ("bp", &["method.name=bp", "method.modules=2"]),
+    ] {
+        let [threads, sequential] = ["threads", "sequential"].map(|executor| {
+            let (name, executor) = (
+                format!("{name}-{executor}"),
+                format!("run.executor={executor}"),
+            );
+            place.tiny(&name, &[sets, &[executor.as_str()]].concat());
+            (place.weights(&name), place.events(&name, "step"))
+        });
+        assert!(threads.0 == sequential.0, "{name}: other weights");
+        for (a, b) in threads.1.iter().zip(&sequential.1) {
+            assert_eq!(a["loss"], b["loss"], "{name}");
+        }
+    }
+}
+
+#[test]
+fn one_module_of_dtrp_is_bp() {
+    let place = Place::new();
+    place.tiny("dtrp", &["method.modules=1"]);
+    place.tiny("bp", &["method.modules=1", "method.name=bp"]);
+    place.tiny("bp3", &["method.modules=3", "method.name=bp"]);
+    assert!(place.weights("dtrp") == place.weights("bp"));
+    assert!(place.weights("bp3") == place.weights("bp"));
+}
+
+#[test]
+fn seeds_and_data_options_matter_and_nothing_else() {
+    let place = Place::new();
+    place.tiny("a", &[]);
+    place.tiny(
+        "again",
+        &["data.threads=0", "run.log_every=3", "run.progress=none"],
+    );
+    assert!(place.weights("a") == place.weights("again"));
+    for (name, set) in [
+        ("seed", "run.seed=2"),
+        ("order", "data.shuffle=false"),
+        ("augment", "data.augment=none"),
+    ] {
+        place.tiny(name, &[set]);
+        assert!(
+            place.weights("a") != place.weights(name),
+            "{set} changed nothing"
+        );
+    }
+}
+
+#[test]
+fn the_number_of_steps_is_respected() {
+    let place = Place::new();
+    // 160 samples in batches of 32 are 5 steps an epoch.
+    for (max_steps, epochs, expected) in [
+        ("7", "3", 7),
+        ("5", "3", 5),
+        ("1", "1", 1),
+        ("null", "2", 10),
+        ("99", "1", 5),
+    ] {
+        let sets = [
+            format!("run.max_steps={max_steps}"),
+            format!("run.epochs={epochs}"),
+        ];
+        place.tiny("a", &[&sets[0], &sets[1]]);
+        let summary = place.summary("a");
+        assert_eq!(summary["steps"], expected);
+        assert_eq!(summary["workers"][0]["updates"], expected);
+        let steps: Vec<_> = place
+            .events("a", "step")
+            .iter()
+            .map(|e| e["step"].as_u64().unwrap())
+            .collect();
+        assert_eq!(steps, (1..=expected as u64).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_files_hold_what_they_should() {
+    let place = Place::new();
+    place.tiny("a", &["run.max_steps=8"]);
+    let number = |object: &Value, key: &str| {
+        object[key]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{key} is {}", object[key]))
+    };
+    let summary = place.summary("a");
+    for key in [
+        "final_test_accuracy",
+        "best_test_accuracy",
+        "loader_wait_share",
+    ] {
+        assert!((0.0..=1.0).contains(&number(&summary, key)), "{key}");
+    }
+    for key in [
+        "final_train_loss",
+        "images_per_second",
+        "wall_seconds",
+        "peak_rss_bytes",
+    ] {
+        assert!(number(&summary, key) > 0.0, "{key}");
+    }
+    for (key, value) in [
+        ("method", Value::from("dtrp")),
+        ("order", "lockstep".into()),
+        ("modules", 2.into()),
+        ("epochs", 2.into()),
+        ("steps", 8.into()),
+        ("interrupted", false.into()),
+        ("dtrp_version", env!("CARGO_PKG_VERSION").into()),
+    ] {
+        assert_eq!(summary[key], value, "{key}");
+    }
+    let workers = summary["workers"].as_array().unwrap();
+    assert_eq!(workers.len(), 2);
+    for worker in workers {
+        assert!((0.0..=1.0).contains(&number(worker, "busy_share")));
+        assert!(
+            worker["blocks"]
+                .as_array()
+                .is_some_and(|blocks| !blocks.is_empty())
+        );
+    }
+    let parameters: u64 = workers
+        .iter()
+        .map(|w| w["parameters"].as_u64().unwrap())
+        .sum();
+    assert_eq!(summary["parameters"], parameters);
+    // Two inputs of 32 images of 1 x 8 x 8 numbers of 4 bytes.
+    assert_eq!(workers[0]["stored_input_peak_bytes"], 2 * 32 * 64 * 4);
+    assert_eq!(
+        (&workers[0]["staleness_max"], &workers[1]["staleness_max"]),
+        (&1.into(), &0.into())
+    );
+    assert!(number(&workers[0], "prediction_gain") > 0.0);
+    assert!(workers[1]["prediction_gain"].is_null());
+
+    let steps = place.events("a", "step");
+    for key in ["step", "epoch", "loss", "lr", "seconds"] {
+        assert!(steps.iter().all(|event| event[key].is_number()), "{key}");
+    }
+    let epochs = place.events("a", "epoch");
+    assert_eq!(epochs.len(), 2);
+    for key in [
+        "epoch",
+        "step",
+        "train_loss",
+        "test_loss",
+        "test_accuracy",
+        "images_per_second",
+        "seconds",
+    ] {
+        assert!(epochs.iter().all(|event| event[key].is_number()), "{key}");
+    }
+    assert_eq!(epochs[1]["test_accuracy"], summary["final_test_accuracy"]);
+    let second: Vec<f64> = steps[5..]
+        .iter()
+        .map(|event| event["loss"].as_f64().unwrap())
+        .collect();
+    let mean = second.iter().sum::<f64>() / second.len() as f64;
+    assert!((mean - number(&epochs[1], "train_loss")).abs() < 1e-12);
+
+    assert_eq!(place.read("a/schedule.txt"), place.read("a/trace.txt"));
+    assert!(place.read("a/schedule.txt").contains("R1 B1 U1 F3+1"));
+    let leftovers: Vec<_> = std::fs::read_dir(place.file("runs/a"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert!(
+        leftovers
+            .iter()
+            .all(|name| !name.to_string_lossy().ends_with(".part")),
+        "{leftovers:?}"
+    );
+}
+
+#[test]
+fn the_resolved_configuration_repeats_the_run() {
+    let place = Place::new();
+    place.tiny("a", &["method.modules=3"]);
+    let ran = place.dtrp(&["train", "--config", "runs/a/config.yaml", "--name", "b"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(place.weights("a") == place.weights("b"));
+}
+
+#[test]
+fn weights_go_out_and_in() {
+    let place = Place::new();
+    place.tiny("a", &["run.dtype=f64"]);
+    let sets = [
+        "run.dtype=f64",
+        "optimizer.lr=0",
+        "method.modules=3",
+        "model.init_from=runs/a/weights.safetensors",
+    ];
+    place.tiny("b", &sets);
+    let header = |name: &str| -> Value {
+        let bytes = place.weights(name);
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        serde_json::from_slice(&bytes[8..8 + length]).unwrap()
+    };
+    let bytes_of = |name: &str, tensor: &str| {
+        let (bytes, header) = (place.weights(name), header(name));
+        let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let at =
+            |index: usize| data + header[tensor]["data_offsets"][index].as_u64().unwrap() as usize;
+        bytes[at(0)..at(1)].to_vec()
+    };
+    let (a, b) = (header("a"), header("b"));
+    let names: Vec<&String> = a.as_object().unwrap().keys().collect();
+    assert!(
+        b.as_object()
+            .unwrap()
+            .keys()
+            .all(|name| names.contains(&name))
+    );
+    // With a learning rate of 0 the parameters come out as they went in, however the network is cut; statistics move.
+    for name in names.into_iter().filter(|name| !name.contains("tracked")) {
+        let same = bytes_of("a", name) == bytes_of("b", name);
+        assert_eq!(same, !name.contains("running"), "{name}");
+    }
+    assert_eq!(a["bn1.num_batches_tracked"]["dtype"], "I64");
+    assert_eq!(a["conv1.weight"]["shape"], serde_json::json!([4, 1, 3, 3]));
+
+    // Another network's weights are refused, by name.
+    let ran = place.train(
+        &[
+            TINY,
+            &[
+                "model.depth=14",
+                "model.init_from=runs/a/weights.safetensors",
+            ],
+        ]
+        .concat(),
+    );
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert!(ran.stderr.contains("it lacks layer1.1."), "{}", ran.stderr);
+    let ran = place.train(
+        &[
+            TINY,
+            &[
+                "model.width=8",
+                "model.init_from=runs/a/weights.safetensors",
+            ],
+        ]
+        .concat(),
+    );
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("has shape [4, 1, 3, 3], but"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn training_learns() {
+    let place = Place::new();
+    let ran = place.train(&["model.depth=8", "run.max_steps=150", "run.name=a"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let accuracy = place.summary("a")["final_test_accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.9, "{accuracy}");
+}

@@ -1,0 +1,188 @@
+//! What a simulation says.
+
+use super::memory::Memory;
+use super::steady::Steady;
+use crate::schedule::Order;
+use crate::trace::Timeline;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// The result of a simulated run. `Display` draws a table of the workers; as JSON it holds everything but the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Simulation {
+    /// The method.
+    pub method: String,
+    /// How its actions are arranged.
+    #[serde(serialize_with = "order_name")]
+    pub order: Order,
+    /// K, the number of modules and of workers.
+    pub modules: usize,
+    /// N, the number of batches.
+    pub batches: u32,
+    /// m, the number of micro-batches in a batch.
+    pub micro_batches: u16,
+    /// How long the whole run takes, in nanoseconds.
+    pub makespan_ns: u64,
+    /// The steady state, where one was recognised: not with jitter, and only if the run is long enough to reach it.
+    pub steady: Option<Steady>,
+    /// Time per batch, in nanoseconds: in the steady state, or over the whole run if none was recognised.
+    pub batch_ns: f64,
+    /// Batches in a second, from `batch_ns`.
+    pub batches_per_second: f64,
+    /// Images in a second, if the size of a batch is known.
+    pub images_per_second: Option<f64>,
+    /// Until every worker has finished its first backward, in nanoseconds.
+    pub fill_ns: u64,
+    /// From the end of the last forward of worker 1, when no more batches come, to the end of the run, in nanoseconds.
+    pub drain_ns: u64,
+    /// Mean share of the run that a worker computes.
+    pub utilisation: f64,
+    /// Mean share of the run that a worker waits: 1 − utilisation.
+    pub bubble: f64,
+    /// Mean share of the steady state that a worker computes.
+    pub steady_utilisation: Option<f64>,
+    /// Actions of all workers.
+    pub actions: u64,
+    /// Actions that were really walked through; the others were proved to be repetitions.
+    pub walked_actions: u64,
+    /// Worker k = 1..K at index k−1.
+    pub workers: Vec<WorkerUse>,
+    /// The events of every worker, if asked for.
+    #[serde(skip)]
+    pub timeline: Option<Timeline>,
+}
+
+/// What one worker does in a simulated run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WorkerUse {
+    /// How long it computes, in nanoseconds.
+    pub busy_ns: u64,
+    /// The share of the run that it computes, from 0 to 1.
+    pub utilisation: f64,
+    /// The share of the steady state that it computes.
+    pub steady_utilisation: Option<f64>,
+    /// Its peak memory.
+    pub memory: Memory,
+}
+
+impl Simulation {
+    /// The largest peak memory of any worker, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let peaks = self.workers.iter().map(|w| w.memory.peak);
+        peaks.max().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, {}: K = {}, N = {}",
+            self.method, self.order, self.modules, self.batches
+        )?;
+        if self.micro_batches > 1 {
+            write!(f, ", m = {}", self.micro_batches)?;
+        }
+        let kind = match self.steady {
+            Some(_) => "in the steady state",
+            None => "over the whole run (no steady state)",
+        };
+        writeln!(f)?;
+        writeln!(f, "run           {}", time(self.makespan_ns as f64))?;
+        writeln!(f, "per batch     {} {kind}", time(self.batch_ns))?;
+        write!(f, "throughput    {:.2} batches/s", self.batches_per_second)?;
+        if let Some(images) = self.images_per_second {
+            write!(f, ", {images:.1} images/s")?;
+        }
+        writeln!(f)?;
+        writeln!(
+            f,
+            "fill, drain   {}, {}",
+            time(self.fill_ns as f64),
+            time(self.drain_ns as f64)
+        )?;
+        write!(f, "utilisation   {}", percent(self.utilisation))?;
+        if let Some(steady) = self.steady_utilisation {
+            write!(f, " ({} in the steady state)", percent(steady))?;
+        }
+        writeln!(f, ", bubble {}", percent(self.bubble))?;
+        let head = [
+            "worker",
+            "busy",
+            "utilisation",
+            "weights",
+            "inputs",
+            "graphs",
+            "peak memory",
+        ];
+        let rows = self.workers.iter().zip(1..).map(|(w, k)| {
+            vec![
+                k.to_string(),
+                time(w.busy_ns as f64),
+                percent(w.utilisation),
+                bytes(w.memory.weights),
+                bytes(w.memory.inputs),
+                bytes(w.memory.graphs),
+                bytes(w.memory.peak),
+            ]
+        });
+        f.write_str(&table(&head, &rows.collect::<Vec<_>>(), 0))
+    }
+}
+
+fn order_name<S: Serializer>(order: &Order, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(order.name())
+}
+
+/// An aligned table: the first `words` columns to the left, the numbers to the right.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>], words: usize) -> String {
+    let width = |c: usize| {
+        let cells = rows.iter().map(|row| row[c].chars().count());
+        cells.chain([head[c].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let cell = |(c, cell): (usize, &str)| match c < words {
+            true => format!("{cell:<width$}", width = widths[c]),
+            false => format!("{cell:>width$}", width = widths[c]),
+        };
+        let cells: Vec<String> = cells.enumerate().map(cell).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    let mut out = line(&mut head.iter().copied());
+    for row in rows {
+        out.push_str(&line(&mut row.iter().map(String::as_str)));
+    }
+    out
+}
+
+/// A time in the unit that suits it.
+pub(super) fn time(ns: f64) -> String {
+    match ns {
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e6 => format!("{:.2} µs", ns / 1e3),
+        ns if ns < 1e9 => format!("{:.2} ms", ns / 1e6),
+        ns => format!("{:.2} s", ns / 1e9),
+    }
+}
+
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// A size in the unit that suits it.
+pub(super) fn bytes(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut size = bytes as f64;
+    let mut unit = "B";
+    for next in units {
+        if size < 1024.0 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, next);
+    }
+    match unit {
+        "B" => format!("{bytes} B"),
+        unit => format!("{size:.1} {unit}"),
+    }
+}

@@ -1,0 +1,12 @@
+//! The model zoo against PyTorch, the published tables, and its own rules.
+
+mod auxiliary;
+mod costs;
+mod dropout;
+mod large;
+mod local;
+mod options;
+mod python;
+mod small;
+mod torch;
+mod training;
