@@ -146,29 +146,6 @@ proptest! {
     }
 }
 
-/// Every end of a run, also right where one worker has caught up with another: a skip that goes one window too far shows
-/// only there, for soon after the times are the right ones again.
-#[test]
-fn skips_end_where_a_worker_has_caught_up() {
-    let bands = [
-        [(50, 31), (47, 30), (49, 33)],
-        [(20, 20), (23, 19), (19, 20)],
-        [(90, 10), (95, 12), (100, 1)],
-    ];
-    for costs in bands {
-        let costs = costs.map(|(f, b)| ModuleCosts::times(f, b));
-        for (method, order) in common::variants() {
-            for modules in [2, 3] {
-                for batches in 0..=70 {
-                    let plan = Plan::new(modules, batches).order(order);
-                    let links = Links::default();
-                    check(method, &plan, &costs[..modules], links, 7).unwrap();
-                }
-            }
-        }
-    }
-}
-
 /// A million batches are answered from a few dozen, and are where the steady state puts them.
 #[test]
 fn a_million_batches() {

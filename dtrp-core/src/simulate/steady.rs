@@ -89,7 +89,7 @@ impl Observe for Compared<'_> {
         }
         let change = now - before;
         if change != 0 && change.signum() == -sign {
-            let until_equal = now.unsigned_abs() / change.unsigned_abs() + 1;
+            let until_equal = now.unsigned_abs() / change.unsigned_abs();
             self.windows = self.windows.min(until_equal);
         }
     }
