@@ -3,7 +3,7 @@
 
 mod common;
 
-use dtrp_core::schedule::{Method, Order, Plan};
+use dtrp_core::schedule::{Method, Order, Plan, Slots};
 
 #[test]
 fn every_method_and_order() {
@@ -44,4 +44,23 @@ fn text_and_json() {
         .program(&Plan::new(2, 1).micro_batches(2))
         .unwrap();
     insta::assert_snapshot!("gpipe-json", program.to_json());
+}
+
+proptest::proptest! {
+    /// A table has a row for each slot, and shows every computation once.
+    #[test]
+    fn tables_show_everything_once((_, _, program) in common::programs(5, 8, 3)) {
+        let table = program.table();
+        let mut lines = table.lines();
+        let head = lines.by_ref().take(2).count();
+        let rows: Vec<&str> = lines.collect();
+        proptest::prop_assert_eq!((head, rows.len() as u32), (2, Slots::of(&program).count()));
+        for (k, actions) in program.workers.iter().enumerate() {
+            let cells = rows.iter().filter_map(|row| row.split('|').nth(k + 1));
+            let shown: Vec<&str> = cells.flat_map(str::split_whitespace).collect();
+            let shown: Vec<&str> = shown.iter().map(|token| token.split('+').next().unwrap_or("")).collect();
+            let planned: Vec<String> = actions.iter().filter(|a| !a.op.is_message()).map(|a| a.short()).collect();
+            proptest::prop_assert_eq!(shown, planned);
+        }
+    }
 }

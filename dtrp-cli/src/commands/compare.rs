@@ -66,11 +66,16 @@ impl FromStr for Variant {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, sets) = text.split_once(':').ok_or("write it as NAME: PATH=VALUE ...")?;
+        let (name, sets) = text
+            .split_once(':')
+            .ok_or("write it as NAME: PATH=VALUE ...")?;
         let sets: Vec<String> = sets.split_whitespace().map(str::to_owned).collect();
         match sets.iter().find(|set| !set.contains('=')) {
             Some(set) => Err(format!("`{set}` is not PATH=VALUE")),
-            None => Ok(Self { name: name.trim().to_owned(), sets }),
+            None => Ok(Self {
+                name: name.trim().to_owned(),
+                sets,
+            }),
         }
     }
 }
@@ -103,7 +108,10 @@ fn every_method() -> Vec<Variant> {
     let mut variants = Vec::new();
     for method in Method::all() {
         for order in method.orders {
-            let mut sets = vec![format!("method.name={}", method.name), format!("method.order={order}")];
+            let mut sets = vec![
+                format!("method.name={}", method.name),
+                format!("method.order={order}"),
+            ];
             let mut name = method.name.to_owned();
             if method.orders.len() > 1 {
                 let _ = write!(name, " {order}");
@@ -125,7 +133,13 @@ fn train(args: &Compare, variant: &Variant, seed: u64) -> Result<Value, Error> {
         action: "find",
         source,
     })?;
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    };
     let name: String = variant.name.chars().map(plain).collect();
     let name = format!("{name}-seed{seed}");
     let mut command = Command::new(&program);
@@ -137,18 +151,26 @@ fn train(args: &Compare, variant: &Variant, seed: u64) -> Result<Value, Error> {
         command.args(["--set", set]);
     }
     command.arg("--set").arg(format!("run.seed={seed}"));
-    command.arg("--set").arg(format!("run.dir={}", args.dir.display()));
+    command
+        .arg("--set")
+        .arg(format!("run.dir={}", args.dir.display()));
     command.args(["--set", "run.progress=none", "--name", &name]);
-    let status = command.stdout(Stdio::null()).status().map_err(|source| Error::File {
-        path: program,
-        action: "run",
-        source,
-    })?;
+    let status = command
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|source| Error::File {
+            path: program,
+            action: "run",
+            source,
+        })?;
     if !status.success() {
         // The run has said why on stderr.
         return Err(Error::Variant {
             name: variant.name.clone(),
-            code: status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+            code: status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(1),
         });
     }
     read_summary(&args.dir.join(name).join("summary.json"))
@@ -172,19 +194,35 @@ fn mean(summaries: &[Value], number: impl Fn(&Value) -> Option<f64>) -> Option<f
 /// A number of all workers that have it.
 fn of_workers(summary: &Value, key: &str) -> Vec<f64> {
     let workers = summary["workers"].as_array();
-    workers.into_iter().flatten().filter_map(|worker| worker[key].as_f64()).collect()
+    workers
+        .into_iter()
+        .flatten()
+        .filter_map(|worker| worker[key].as_f64())
+        .collect()
 }
 
 fn rows(results: &[(&str, Vec<Value>)]) -> Vec<Vec<String>> {
     let head = [
-        "variant", "K", "test accuracy", "train loss", "images/s", "busy", "staleness", "stored inputs", "peak memory",
+        "variant",
+        "K",
+        "test accuracy",
+        "train loss",
+        "images/s",
+        "busy",
+        "staleness",
+        "stored inputs",
+        "peak memory",
         "prediction error",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for (name, summaries) in results {
         let top = |key: &'static str| mean(summaries, move |s| s[key].as_f64());
         let total = |key| mean(summaries, |s| Some(of_workers(s, key).iter().sum()));
-        let most = |key| mean(summaries, |s| of_workers(s, key).into_iter().reduce(f64::max));
+        let most = |key| {
+            mean(summaries, |s| {
+                of_workers(s, key).into_iter().reduce(f64::max)
+            })
+        };
         let average = |key| {
             mean(summaries, |s| {
                 let values = of_workers(s, key);
@@ -220,9 +258,12 @@ fn markdown(rows: &[Vec<String>]) -> String {
 }
 
 fn json(results: &[(&str, Vec<Value>)]) -> Result<String, Error> {
-    let variants: Vec<Value> =
-        results.iter().map(|(name, runs)| serde_json::json!({ "variant": name, "runs": runs })).collect();
-    let text = serde_json::to_string_pretty(&variants).map_err(|error| Error::Bug(error.to_string()))?;
+    let variants: Vec<Value> = results
+        .iter()
+        .map(|(name, runs)| serde_json::json!({ "variant": name, "runs": runs }))
+        .collect();
+    let text =
+        serde_json::to_string_pretty(&variants).map_err(|error| Error::Bug(error.to_string()))?;
     Ok(text + "\n")
 }
 
@@ -232,11 +273,21 @@ mod tests {
 
     #[test]
     fn variants_are_a_name_and_keys() {
-        let variant: Variant = "eager m=4: method.order=eager method.micro_batches=4".parse().unwrap();
+        let variant: Variant = "eager m=4: method.order=eager method.micro_batches=4"
+            .parse()
+            .unwrap();
         assert_eq!(variant.name, "eager m=4");
-        assert_eq!(variant.sets, ["method.order=eager", "method.micro_batches=4"]);
+        assert_eq!(
+            variant.sets,
+            ["method.order=eager", "method.micro_batches=4"]
+        );
         assert!("eager".parse::<Variant>().is_err());
-        assert!("eager: method.order".parse::<Variant>().unwrap_err().contains("PATH=VALUE"));
+        assert!(
+            "eager: method.order"
+                .parse::<Variant>()
+                .unwrap_err()
+                .contains("PATH=VALUE")
+        );
     }
 
     #[test]

@@ -67,10 +67,7 @@ fn read(file: Option<&PathBuf>, built_in: BuiltIn) -> Result<(String, String), C
         let read = std::io::stdin().read_to_string(&mut text);
         ("stdin".to_owned(), read.map(|_| text))
     } else {
-        (
-            path.display().to_string(),
-            std::fs::read_to_string(path),
-        )
+        (path.display().to_string(), std::fs::read_to_string(path))
     };
     match text {
         Ok(text) => Ok((name, text)),

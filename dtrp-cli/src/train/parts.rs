@@ -8,7 +8,8 @@ use crate::error::Error;
 use dtrp_core::analysis;
 use dtrp_core::schedule::{Method, Plan, Program};
 use dtrp_core::torch::{
-    Adam, Forecaster, LearningRate, Loss, Module, Optimizer, Rescale, Sgd, StageOptions, TorchStage, Worker,
+    Adam, Forecaster, LearningRate, Loss, Module, Optimizer, Rescale, Sgd, StageOptions,
+    TorchStage, Worker,
 };
 use dtrp_models::{ModelInput, Network, auxiliary};
 use std::num::NonZeroUsize;
@@ -31,10 +32,15 @@ pub(super) struct Parts<'a> {
 
 impl Parts<'_> {
     /// Cuts the network and makes a stage of each module.
-    pub(super) fn stages(&self, network: Network, input: &ModelInput) -> Result<Vec<TorchStage>, Error> {
+    pub(super) fn stages(
+        &self,
+        network: Network,
+        input: &ModelInput,
+    ) -> Result<Vec<TorchStage>, Error> {
         let section = &self.config.method;
         let modules = self.devices.len();
-        let told = |error| Error::of_torch(error, section.predictor.0.plugin.is_some(), str::to_owned);
+        let told =
+            |error| Error::of_torch(error, section.predictor.0.plugin.is_some(), str::to_owned);
         let ranges = dtrp_models::split(network.blocks.len(), modules, &section.cuts.0)?;
         let (network, heads) = match self.method.gradients {
             true => (network, Vec::new()),
@@ -44,7 +50,10 @@ impl Parts<'_> {
                 let copy = dtrp_models::build(&model.name, &model.options, input)?;
                 let blocks = copy.describe(input)?;
                 let kind = auxiliary::HeadKind::named(&section.auxiliary)?;
-                (network, auxiliary::heads(kind, &blocks, &ranges, input.classes))
+                (
+                    network,
+                    auxiliary::heads(kind, &blocks, &ranges, input.classes),
+                )
             }
         };
         let mut heads = heads.into_iter();
@@ -53,21 +62,32 @@ impl Parts<'_> {
         for (index, range) in ranges.into_iter().enumerate() {
             let own: Vec<_> = blocks.by_ref().take(range.len()).collect();
             let kind = kind(self.config.run.dtype);
-            let module = Module::with_auxiliary(own, heads.next(), range.start, kind, self.devices[index]);
-            stages.push(TorchStage::new(module.map_err(told)?, self.options(index)?).map_err(told)?);
+            let module =
+                Module::with_auxiliary(own, heads.next(), range.start, kind, self.devices[index]);
+            stages
+                .push(TorchStage::new(module.map_err(told)?, self.options(index)?).map_err(told)?);
         }
         Ok(stages)
     }
 
     fn options(&self, index: usize) -> Result<StageOptions, Error> {
-        let Config { run, method, optimizer, .. } = self.config;
+        let Config {
+            run,
+            method,
+            optimizer,
+            ..
+        } = self.config;
         let modules = self.devices.len();
         // The distance to the last module is a small number.
         let above = (modules - 1 - index) as i32;
         let mut rate = self.rate.clone().scaled(method.lr_shrink.powi(above));
         if method.rescale_epochs > 0.0 {
-            let updates = (method.rescale_epochs * self.length.updates_per_epoch as f64).round() as u64;
-            rate = rate.rescaled(Rescale { staleness: self.staleness[index].into(), updates });
+            let updates =
+                (method.rescale_epochs * self.length.updates_per_epoch as f64).round() as u64;
+            rate = rate.rescaled(Rescale {
+                staleness: self.staleness[index].into(),
+                updates,
+            });
         }
         let forecaster = match self.predicts[index] {
             true => Some(self.forecaster()?),
@@ -77,13 +97,17 @@ impl Parts<'_> {
             module: index + 1,
             modules,
             seed: run.seed,
-            loss: Loss { label_smoothing: optimizer.label_smoothing },
+            loss: Loss {
+                label_smoothing: optimizer.label_smoothing,
+            },
             rate,
             optimizer: self.optimizer(index),
             gradient_shrink: method.gradient_shrink,
             gradients: self.method.gradients,
             forecaster,
-            worker: Worker { threads: run.threads_per_worker.into() },
+            worker: Worker {
+                threads: run.threads_per_worker.into(),
+            },
         })
     }
 
@@ -116,17 +140,30 @@ impl Parts<'_> {
 
 /// The most updates between a unit's forward and its backward at each module, counted from the program. Enough batches are
 /// laid out for the pipeline to fill.
-pub(super) fn staleness(method: &Method, plan: &Plan, fixed: Option<&Program>) -> Result<Vec<u32>, Error> {
+pub(super) fn staleness(
+    method: &Method,
+    plan: &Plan,
+    fixed: Option<&Program>,
+) -> Result<Vec<u32>, Error> {
     let program = match fixed {
         Some(program) => program.clone(),
         None => {
-            let fill = u32::try_from(4 * plan.modules).unwrap_or(u32::MAX).saturating_mul(plan.accumulate);
-            method.program(&Plan { batches: fill, ..plan.clone() })?
+            let fill = u32::try_from(4 * plan.modules)
+                .unwrap_or(u32::MAX)
+                .saturating_mul(plan.accumulate);
+            method.program(&Plan {
+                batches: fill,
+                ..plan.clone()
+            })?
         }
     };
     let report = analysis::analyse(&program, NonZeroUsize::MIN);
     let report = report.map_err(|fault| Error::Bug(fault.to_string()))?;
-    Ok(report.workers.iter().map(|worker| worker.max_staleness()).collect())
+    Ok(report
+        .workers
+        .iter()
+        .map(|worker| worker.max_staleness())
+        .collect())
 }
 
 /// Reads the program of `method.program` and checks that it is right and fits the run.
@@ -137,7 +174,11 @@ pub(super) fn from_file(path: &Path, plan: &Plan) -> Result<Program, Error> {
     }
     for (what, own, wanted) in [
         ("modules", program.modules(), plan.modules),
-        ("micro_batches", program.micro_batches.into(), plan.micro_batches.into()),
+        (
+            "micro_batches",
+            program.micro_batches.into(),
+            plan.micro_batches.into(),
+        ),
     ] {
         if own != wanted {
             let message = format!("the program has {what} {own}, but method.{what} is {wanted}");

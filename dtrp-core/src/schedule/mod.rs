@@ -3,6 +3,7 @@
 //! Knows nothing of time, tensors or threads.
 
 mod action;
+mod builder;
 mod json;
 pub mod methods;
 mod passes;
@@ -12,6 +13,9 @@ mod table;
 mod text;
 
 pub use action::{Action, ActionParseError, Op, Unit};
+pub use builder::{
+    Bp, Ddg, Dsp, Dtrp, Fdg, FeaturesReplay, Gpipe, Local, OneForwardOneBackward, Pipedream, Spectrain,
+};
 pub use json::JsonError;
 pub use methods::{Method, Plan, ScheduleError};
 pub use program::{Order, Program};

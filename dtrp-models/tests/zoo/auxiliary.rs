@@ -19,8 +19,8 @@ fn heads_fit_every_family_at_every_cut() {
         let blocks = network.describe(&INPUT).unwrap();
         // One module for each block: a head at every place.
         let modules = split(blocks.len(), blocks.len(), &Cuts::Even).unwrap();
-        // Of the many alike in deep networks every fourth.
-        let step = blocks.len().div_ceil(12);
+        // Of the many alike in deep networks a few.
+        let step = blocks.len().div_ceil(6);
         let places: Vec<usize> = (0..blocks.len() - 1).step_by(step).collect();
         for (name, kind) in KINDS {
             let heads = heads(kind, &blocks, &modules, INPUT.classes);

@@ -1,17 +1,17 @@
 //! Draws the chart.
 
+use super::SvgOptions;
+use super::arrows::{self, Arrow};
 use super::style::{self, LOOKS, escape, look, px, text_width};
-use super::window::{Rows, Segment, Window, nanoseconds};
-use super::{Arrows, SvgOptions};
+use super::window::{Rows, Window, nanoseconds};
 use crate::schedule::Op;
 use crate::trace::{Event, TimeUnit, Timeline};
-use std::collections::HashMap;
 use std::fmt::Write;
 
 const MARGIN: f64 = 16.0;
 const TITLE: f64 = 30.0;
 const LEGEND: f64 = 26.0;
-const ROW: f64 = 26.0;
+pub(super) const ROW: f64 = 26.0;
 /// From one row to the next, with arrows between them and without.
 const PITCH: f64 = 42.0;
 const TIGHT_PITCH: f64 = 32.0;
@@ -20,19 +20,16 @@ const ROW_BREAK: f64 = 28.0;
 const AXIS: f64 = 24.0;
 /// From the start of a legend's text to the start of the next, less the text.
 const LEGEND_GAP: f64 = 36.0;
-/// The most arrows that an eye can follow.
-const FEW: usize = 160;
 
 pub(super) struct Chart<'a> {
-    timeline: &'a Timeline,
+    pub(super) timeline: &'a Timeline,
     rows: Rows,
-    window: Window,
-    /// Arrows to be drawn: whether it goes up the network, from (x, row), to (x, row).
-    arrows: Vec<(bool, (f64, usize), (f64, usize))>,
+    pub(super) window: Window,
+    pub(super) arrows: Vec<Arrow>,
     pitch: f64,
     /// Left end of the axis and top of the first row.
-    origin: (f64, f64),
-    out: String,
+    pub(super) origin: (f64, f64),
+    pub(super) out: String,
 }
 
 impl<'a> Chart<'a> {
@@ -42,13 +39,7 @@ impl<'a> Chart<'a> {
         rows: Rows,
         window: Window,
     ) -> Self {
-        let arrows = match options.arrows {
-            Arrows::None => Vec::new(),
-            Arrows::All => arrows(timeline, &rows, &window),
-            Arrows::Few => Some(arrows(timeline, &rows, &window))
-                .filter(|a| a.len() <= FEW)
-                .unwrap_or_default(),
-        };
+        let arrows = arrows::choose(timeline, &rows, &window, options.arrows);
         let labels = rows.workers.last().map_or(0.0, |k| text_width(&label(*k)));
         Self {
             pitch: if arrows.is_empty() {
@@ -81,7 +72,9 @@ impl<'a> Chart<'a> {
              viewBox=\"0 0 {w} {h}\" role=\"img\">\n<title>{title}</title>\n<style>\n{}</style>\n",
             style::sheet()
         );
-        self.out.push_str(MARKERS);
+        if !self.arrows.is_empty() {
+            self.out.push_str(&style::markers());
+        }
         let _ = writeln!(
             self.out,
             "<rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>"
@@ -93,13 +86,13 @@ impl<'a> Chart<'a> {
         for row in 0..self.rows.workers.len() {
             self.boxes(row);
         }
-        self.draw_arrows();
+        self.arrows();
         self.notes(bottom + AXIS);
         self.out.push_str("</svg>\n");
         self.out
     }
 
-    fn text(&mut self, class: &str, x: f64, y: f64, escaped: &str) {
+    pub(super) fn text(&mut self, class: &str, x: f64, y: f64, escaped: &str) {
         let (x, y) = (px(x), px(y));
         let _ = writeln!(
             self.out,
@@ -108,7 +101,7 @@ impl<'a> Chart<'a> {
     }
 
     /// Top of a row.
-    fn y(&self, row: usize) -> f64 {
+    pub(super) fn y(&self, row: usize) -> f64 {
         let gap = if row >= self.rows.before_break {
             ROW_BREAK
         } else {
@@ -137,11 +130,10 @@ impl<'a> Chart<'a> {
             .iter()
             .filter(|look| events().any(|e| e.action.op == look.op));
         let mut entries: Vec<_> = kinds.map(|look| (look.class, look.legend)).collect();
-        let arrows = [(true, "up", "activation"), (false, "down", "gradient")];
-        let drawn = arrows
-            .iter()
-            .filter(|(up, ..)| self.arrows.iter().any(|a| a.0 == *up));
-        entries.extend(drawn.map(|(_, class, legend)| (*class, *legend)));
+        for (class, legend) in [("up", "activation"), ("down", "gradient")] {
+            let drawn = self.arrows.iter().any(|arrow| arrow.class == class);
+            entries.extend(drawn.then_some((class, legend)));
+        }
         entries
     }
 
@@ -213,74 +205,6 @@ impl<'a> Chart<'a> {
         }
     }
 
-    fn axis(&mut self, bottom: f64) {
-        let unit = self.timeline.unit();
-        for segment in self.window.segments.clone() {
-            match unit {
-                TimeUnit::Slots => self.slot_axis(segment, bottom),
-                TimeUnit::Nanoseconds => self.time_axis(segment, bottom),
-            }
-        }
-    }
-
-    /// Lines between the slots, numbers under them.
-    fn slot_axis(&mut self, segment: Segment, bottom: f64) {
-        let slot = nanoseconds(Timeline::SLOT);
-        let width = slot * self.window.scale;
-        let (first, last) = (
-            (segment.from / slot).floor() as u64,
-            (segment.to / slot).ceil() as u64,
-        );
-        let widest = text_width(&last.to_string()) + 6.0;
-        let every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
-            .into_iter()
-            .find(|n| *n as f64 * width >= widest)
-            .unwrap_or(10_000);
-        let scale = self.window.scale;
-        let at = |t: u64| segment.x + (t as f64 * slot - segment.from) * scale;
-        for t in first..=last {
-            if t % every == 0 || t == last {
-                self.line(at(t), bottom);
-            }
-        }
-        for t in first + 1..=last {
-            if t % every == 0 || every == 1 {
-                let x = self.origin.0 + at(t) - width / 2.0;
-                self.text("mid", x, bottom + 18.0, &t.to_string());
-            }
-        }
-        if segment.x == 0.0 {
-            self.text("end note", self.origin.0 - 8.0, bottom + 18.0, "slot");
-        }
-    }
-
-    /// Lines at round times, with the time under them.
-    fn time_axis(&mut self, segment: Segment, bottom: f64) {
-        let least = 70.0 / self.window.scale;
-        let power = 10f64.powf(least.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0]
-            .into_iter()
-            .map(|n| n * power)
-            .find(|s| *s >= least)
-            .unwrap_or(least)
-            .max(1.0);
-        let mut tick = (segment.from / step).ceil();
-        while tick * step <= segment.to + step * 1e-6 {
-            let time = tick * step;
-            let x = segment.x + (time - segment.from) * self.window.scale;
-            self.line(x, bottom);
-            let text = style::tick(time, step);
-            self.text("mid", self.origin.0 + x, bottom + 18.0, &text);
-            tick += 1.0;
-        }
-    }
-
-    /// A vertical line of the grid.
-    fn line(&mut self, x: f64, bottom: f64) {
-        let (x, top, end) = (px(self.origin.0 + x), px(self.origin.1), px(bottom + 5.0));
-        let _ = writeln!(self.out, "<path class=\"grid\" d=\"M{x} {top}V{end}\"/>");
-    }
-
     /// The computations of one row.
     fn boxes(&mut self, row: usize) {
         let worker = self.rows.workers[row];
@@ -332,25 +256,6 @@ impl<'a> Chart<'a> {
         }
     }
 
-    fn draw_arrows(&mut self) {
-        for (up, from, to) in std::mem::take(&mut self.arrows) {
-            let class = if up { "up" } else { "down" };
-            let (top, bottom) = (from.1.min(to.1), from.1.max(to.1));
-            let (upper, lower) = (self.y(top) + ROW, self.y(bottom));
-            let (y1, y2) = if from.1 < to.1 {
-                (upper, lower)
-            } else {
-                (lower, upper)
-            };
-            let (x1, x2) = (px(self.origin.0 + from.0), px(self.origin.0 + to.0));
-            let (y1, y2) = (px(y1), px(y2));
-            let _ = writeln!(
-                self.out,
-                "<path class=\"{class}\" d=\"M{x1} {y1}L{x2} {y2}\" marker-end=\"url(#dtrp-{class})\"/>"
-            );
-        }
-    }
-
     fn note_height(&self) -> f64 {
         if self.window.omitted().is_some() || self.window.segments.is_empty() {
             18.0
@@ -387,30 +292,6 @@ impl<'a> Chart<'a> {
     }
 }
 
-/// Arrow heads for activations and gradients.
-const MARKERS: &str = "<defs>\
-<marker id=\"dtrp-up\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\">\
-<path d=\"M0 0L6 3L0 6z\" fill=\"#4b6b8f\"/></marker>\
-<marker id=\"dtrp-down\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\">\
-<path d=\"M0 0L6 3L0 6z\" fill=\"#b3541e\"/></marker></defs>\n";
-
 fn label(worker: usize) -> String {
     format!("worker {worker}")
-}
-
-/// The messages between two rows that are both drawn, where one stretch of time shows both ends.
-fn arrows(
-    timeline: &Timeline,
-    rows: &Rows,
-    window: &Window,
-) -> Vec<(bool, (f64, usize), (f64, usize))> {
-    let row: HashMap<usize, usize> = rows.workers.iter().copied().zip(0..).collect();
-    let arrow = |message: crate::trace::Message| {
-        let send = &timeline.workers()[message.from - 1][message.send];
-        let receive = &timeline.workers()[message.to - 1][message.receive];
-        let rows = (*row.get(&message.from)?, *row.get(&message.to)?);
-        let (from, to) = window.both(send.begin, receive.end)?;
-        Some((send.action.op == Op::SendY, (from, rows.0), (to, rows.1)))
-    };
-    timeline.messages().into_iter().filter_map(arrow).collect()
 }

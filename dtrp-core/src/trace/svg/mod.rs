@@ -1,5 +1,7 @@
 //! A Gantt chart as SVG: worker rows, a time axis, one colour a kind of action.
 
+mod arrows;
+mod axis;
 mod chart;
 mod style;
 mod window;
@@ -8,7 +10,7 @@ use super::Timeline;
 use chart::Chart;
 use window::{Rows, Window};
 
-/// When messages are drawn as arrows between the rows. The full timeline decides which messages exist.
+/// When messages are drawn as arrows between the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Arrows {
     /// When the picture shows no more messages than an eye can follow (160).

@@ -12,12 +12,12 @@ pub(super) struct Look {
     pub(super) legend: &'static str,
 }
 
-/// Lightness (CIE L*) falls from 91 over 75, 59, 41 to 21, so that a grey print keeps the kinds apart.
+/// Lightness (CIE L*) falls from 88 over 75, 60, 41 to 22, so that a grey print keeps the kinds apart.
 pub(super) const LOOKS: [Look; 5] = [
     Look {
         op: Op::Forward,
         class: "F",
-        fill: "#d7e6f5",
+        fill: "#cbdff3",
         text: "#1f2a37",
         legend: "F forward, input kept",
     },
@@ -56,19 +56,33 @@ pub(super) fn look(op: Op) -> Option<&'static Look> {
     LOOKS.iter().find(|look| look.op == op)
 }
 
+/// Classes and colours of the arrows, for activations and gradients.
+const ARROWS: [(&str, &str); 2] = [("up", "#4b6b8f"), ("down", "#b3541e")];
+
+/// The arrow heads, as markers `dtrp-up` and `dtrp-down`.
+pub(super) fn markers() -> String {
+    let marker = |(class, colour)| {
+        format!(
+            "<marker id=\"dtrp-{class}\" viewBox=\"0 0 6 6\" refX=\"6\" refY=\"3\" markerWidth=\"6\" \
+             markerHeight=\"6\" orient=\"auto\"><path d=\"M0 0L6 3L0 6z\" fill=\"{colour}\"/></marker>\n"
+        )
+    };
+    format!("<defs>\n{}</defs>\n", ARROWS.map(marker).concat())
+}
+
 /// The style sheet. Scoped by a class, so that several charts can stand in one page.
 pub(super) fn sheet() -> String {
     let mut sheet = "\
 .dtrp{font-family:Inter,'Helvetica Neue',Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif;font-size:11px}
 .dtrp text{fill:#374151}
 .dtrp .title{font-size:15px;font-weight:600;fill:#111827}
-.dtrp .note{fill:#6b7280}
+.dtrp .note{fill:#6b7280;stroke:#ffffff;stroke-width:3;paint-order:stroke}
 .dtrp .end{text-anchor:end}
 .dtrp .mid{text-anchor:middle}
-.dtrp .lane{fill:#f3f4f6}
+.dtrp .lane{fill:#f6f7f9}
 .dtrp .grid{stroke:#d6dae0;stroke-width:1;fill:none}
-.dtrp .up{stroke:#4b6b8f;stroke-width:1;fill:none}
-.dtrp .down{stroke:#b3541e;stroke-width:1;fill:none;stroke-dasharray:3 2}
+.dtrp .up{fill:none}
+.dtrp .down{fill:none;stroke-dasharray:3 2}
 "
     .to_owned();
     for look in &LOOKS {
@@ -76,6 +90,9 @@ pub(super) fn sheet() -> String {
         sheet.push_str(&format!(
             ".dtrp .{class} rect,.dtrp rect.{class}{{fill:{fill}}}.dtrp .{class} text{{fill:{text};text-anchor:middle}}\n"
         ));
+    }
+    for (class, colour) in ARROWS {
+        sheet.push_str(&format!(".dtrp .{class}{{stroke:{colour}}}\n"));
     }
     sheet
 }
@@ -126,6 +143,16 @@ pub(super) fn duration(nanoseconds: f64) -> String {
         v => px(v),
     };
     format!("{text} {name}")
+}
+
+/// The smallest of 1, 2, 5, 10, 20, 50, … (and 0.1, 0.2, …) that is not below `least`.
+pub(super) fn round_up(least: f64) -> f64 {
+    let power = 10f64.powi(least.log10().floor() as i32);
+    let steps = [1.0, 2.0, 5.0].map(|n| n * power);
+    steps
+        .into_iter()
+        .find(|step| *step >= least)
+        .unwrap_or(10.0 * power)
 }
 
 /// A round time on the axis, in the unit of the step between such times: `2175 ms`.
