@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::commands::{Compare, ScheduleCommand};
+use crate::commands::{Compare, Profile, ScheduleCommand, Simulate};
 use crate::config::{BuiltIn, Config, ConfigError, Set, load};
 use crate::error::EXIT_CODES;
 use clap::{Args, Parser, Subcommand};
@@ -52,6 +52,10 @@ pub(crate) enum Command {
     /// Programs: show, check, list methods
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Say when a program would run, over given or measured costs
+    Simulate(Simulate),
+    /// Measure what each block of a network costs here
+    Profile(Profile),
     /// Measure a method against plain backpropagation on one worker, in pairs of runs
     Bench(Bench),
     /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong

@@ -70,13 +70,9 @@ fn check(
     let mut weights = arena.flat.shallow_clone();
     let mut gradient = layout.zeros(DOUBLE).unwrap();
     let starts = [0.5, -0.25];
-    tch::no_grad(|| {
-        arena
-            .leaves
-            .iter()
-            .zip(starts)
-            .for_each(|(leaf, w)| drop(leaf.shallow_clone().fill_(w)))
-    });
+    for (leaf, start) in arena.leaves.iter().zip(starts) {
+        let _ = tch::no_grad(|| leaf.shallow_clone().fill_(start));
+    }
     let mut plain = starts;
     for u in 0..6 {
         let rate = if u < 3 { 0.1 } else { 0.01 };

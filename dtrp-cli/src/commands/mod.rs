@@ -4,11 +4,15 @@ mod bench;
 mod compare;
 mod config;
 mod doctor;
+mod profile;
 pub(crate) mod schedule;
+mod simulate;
 mod train;
 
 pub(crate) use compare::Compare;
+pub(crate) use profile::Profile;
 pub(crate) use schedule::ScheduleCommand;
+pub(crate) use simulate::Simulate;
 
 use crate::cli::{Command, ConfigCommand};
 use crate::error::Error;
@@ -20,6 +24,8 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Config(ConfigCommand::Show(layers)) => config::show(&layers),
         Command::Compare(args) => compare::run(&args),
         Command::Schedule(command) => schedule::run(command),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Profile(args) => profile::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Doctor => doctor::run(),
     }

@@ -11,8 +11,9 @@ mod yaml;
 
 pub(crate) use error::ConfigError;
 pub(crate) use merge::Set;
+pub(crate) use method::CutsAt;
 pub(crate) use sections::{
-    Config, Devices, Dtype, Executor, Optimizer, OptimizerName, ProgressKind, RateSchedule,
+    Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, ProgressKind, RateSchedule,
     ScheduleName,
 };
 
@@ -51,11 +52,25 @@ pub(crate) fn load(
 
 /// The configuration as YAML.
 pub(crate) fn to_yaml(config: &Config) -> Result<String, ConfigError> {
-    let tree = serde_json::to_value(config).map_err(|error| ConfigError::Syntax {
-        origin: "the resolved configuration".to_owned(),
+    as_yaml(config)
+}
+
+/// Anything that can be serialised, as YAML.
+pub(crate) fn as_yaml(value: &impl serde::Serialize) -> Result<String, ConfigError> {
+    let tree = serde_json::to_value(value).map_err(|error| ConfigError::Syntax {
+        origin: "the values to write".to_owned(),
         message: error.to_string(),
     })?;
     yaml::to_text(&tree)
+}
+
+/// Reads YAML that is no configuration.
+///
+/// # Errors
+///
+/// What is wrong with the text, and where.
+pub(crate) fn parse_yaml(text: &str) -> Result<Value, String> {
+    yaml::parse(text)
 }
 
 fn read(file: Option<&PathBuf>, built_in: BuiltIn) -> Result<(String, String), ConfigError> {

@@ -63,6 +63,16 @@ pub(crate) enum Dtype {
     F64,
 }
 
+impl Dtype {
+    /// Bytes of an element.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            Dtype::F32 => 4,
+            Dtype::F64 => 8,
+        }
+    }
+}
+
 /// Who executes the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

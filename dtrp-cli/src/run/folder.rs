@@ -34,18 +34,23 @@ impl Folder {
         &self.path
     }
 
-    /// Writes a file: it appears whole or not at all.
+    /// Writes a file of the folder: it appears whole or not at all.
     pub(crate) fn write(&self, name: &str, content: &str) -> Result<(), Error> {
-        let path = self.path.join(name);
-        let part = self.path.join(format!("{name}.part"));
-        let write = || {
-            let mut file = File::create(&part)?;
-            file.write_all(content.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&part, &path)
-        };
-        write().map_err(Error::file("write", &path))
+        write_atomically(&self.path.join(name), content)
     }
+}
+
+/// Writes a file: it appears whole or not at all.
+pub(crate) fn write_atomically(path: &Path, content: &str) -> Result<(), Error> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let write = || {
+        let mut file = File::create(&part)?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().map_err(Error::file("write", path))
 }
 
 /// Renames `dir/name` to the first of `name.1`, `name.2`, ... that is free.

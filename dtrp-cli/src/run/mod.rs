@@ -14,6 +14,6 @@ mod folder;
 mod metrics;
 mod summary;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, write_atomically};
 pub(crate) use metrics::{EpochLine, Metrics, StepLine, WorkerLine};
 pub(crate) use summary::{End, Summary, WorkerSummary, peak_rss_bytes};

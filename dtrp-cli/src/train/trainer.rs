@@ -10,9 +10,7 @@ use crate::config::{Config, Executor};
 use crate::error::Error;
 use dtrp_core::engine::{self, EngineError, Options, Outcome};
 use dtrp_core::schedule::{Method, Op, Plan, Program};
-use dtrp_core::torch::{
-    Evaluation, LossEvent, TorchError, TorchStage, evaluate,
-};
+use dtrp_core::torch::{Evaluation, LossEvent, TorchError, TorchStage, evaluate};
 use dtrp_models::weights;
 use std::collections::HashMap;
 use std::path::Path;
@@ -61,7 +59,11 @@ impl Trainer {
             micro_batches: section.micro_batches,
             accumulate: section.accumulate,
         };
-        let fixed = section.program.as_deref().map(|path| from_file(path, &plan)).transpose()?;
+        let fixed = section
+            .program
+            .as_deref()
+            .map(|path| from_file(path, &plan))
+            .transpose()?;
         let length = Length::of(config, method, &plan, fixed.as_ref())?;
         let rate = rate::learning_rate(&config.optimizer, &length)?;
         let network = dtrp_models::build(&config.model.name, &config.model.options, &data.input())?;
@@ -69,7 +71,10 @@ impl Trainer {
         // The program of a single batch tells which workers predict, if it is not given.
         let sample = match &fixed {
             Some(program) => program.clone(),
-            None => method.program(&Plan { batches: 1, ..plan.clone() })?,
+            None => method.program(&Plan {
+                batches: 1,
+                ..plan.clone()
+            })?,
         };
         let predicts: Vec<bool> = sample
             .workers
@@ -138,6 +143,11 @@ impl Trainer {
         &self.predicts
     }
 
+    /// Makes traces hold the times of every action from now on.
+    pub(crate) fn record_times(&mut self) {
+        self.options.recording = dtrp_core::trace::Recording::Timed;
+    }
+
     /// How the engine runs programs.
     pub(crate) fn options(&self) -> &Options {
         &self.options
@@ -147,19 +157,34 @@ impl Trainer {
     pub(crate) fn program(&self, batches: u32) -> Result<Program, Error> {
         match &self.fixed {
             Some(program) => Ok(program.clone()),
-            None => Ok(self.method.program(&Plan { batches, ..self.plan.clone() })?),
+            None => Ok(self.method.program(&Plan {
+                batches,
+                ..self.plan.clone()
+            })?),
         }
     }
 
     /// How many batches one program of an epoch covers: all of them, unless the program comes from a file.
     pub(crate) fn program_batches(&self) -> u32 {
-        self.fixed.as_ref().map_or(self.length.batches_per_epoch, |program| program.batches)
+        self.fixed
+            .as_ref()
+            .map_or(self.length.batches_per_epoch, |program| program.batches)
     }
 
     /// Batches of the training set for module 1: those of epoch `epoch` (from 0) after the first `skip`.
-    pub(crate) fn source(&self, data: &Data, epoch: u64, skip: u32, stop: &Stop) -> Result<Batches, Error> {
+    pub(crate) fn source(
+        &self,
+        data: &Data,
+        epoch: u64,
+        skip: u32,
+        stop: &Stop,
+    ) -> Result<Batches, Error> {
         let feed = self.feed(data, self.plan.micro_batches)?;
-        Ok(Batches::new(data.train.epoch(epoch, skip as usize), feed, stop.clone()))
+        Ok(Batches::new(
+            data.train.epoch(epoch, skip as usize),
+            feed,
+            stop.clone(),
+        ))
     }
 
     /// Runs a program after `done` batches of the run.
@@ -198,7 +223,12 @@ impl Trainer {
         let source = Batches::new(data.test.epoch(0, 0), feed, stop.clone());
         let batches = data.test.batches_per_epoch() as u32;
         let executor = self.options.executor;
-        Ok(evaluate(&mut self.stages, batches, Box::new(source), executor)?)
+        Ok(evaluate(
+            &mut self.stages,
+            batches,
+            Box::new(source),
+            executor,
+        )?)
     }
 
     /// Parameters and running statistics by name, module 1 first, copied.
@@ -239,7 +269,9 @@ impl Trainer {
         let needed: Vec<String> = self.stages.iter().flat_map(of_stage).collect();
         check_names(&needed, &tensors).map_err(&wrong)?;
         for stage in &mut self.stages {
-            stage.load(&tensors).map_err(|error| wrong(error.to_string()))?;
+            stage
+                .load(&tensors)
+                .map_err(|error| wrong(error.to_string()))?;
         }
         Ok(())
     }
@@ -266,7 +298,12 @@ impl From<Error> for EngineOrError {
 }
 
 impl Length {
-    fn of(config: &Config, method: &Method, plan: &Plan, fixed: Option<&Program>) -> Result<Self, Error> {
+    fn of(
+        config: &Config,
+        method: &Method,
+        plan: &Plan,
+        fixed: Option<&Program>,
+    ) -> Result<Self, Error> {
         // A program from a file is run as often as it fits into an epoch; the batches that are left over are not used.
         let batches_per_epoch = match fixed {
             Some(program) => plan.batches / program.batches * program.batches,
@@ -275,7 +312,13 @@ impl Length {
         let updates = |batches: u32| -> Result<u64, Error> {
             let (program, times) = match fixed {
                 Some(program) => (program.clone(), batches / program.batches),
-                None => (method.program(&Plan { batches, ..plan.clone() })?, 1),
+                None => (
+                    method.program(&Plan {
+                        batches,
+                        ..plan.clone()
+                    })?,
+                    1,
+                ),
             };
             Ok(program.count(plan.modules, Op::Update) as u64 * u64::from(times))
         };
@@ -317,13 +360,20 @@ fn check_names(needed: &[String], given: &HashMap<String, Tensor>) -> Result<(),
         const SHOWN: usize = 4;
         if !names.is_empty() {
             let more = names.len().saturating_sub(SHOWN);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
             let names = names[..names.len().min(SHOWN)].join(", ");
             parts.push(format!("{what} {names}{more}"));
         }
     }
     match parts.is_empty() {
         true => Ok(()),
-        false => Err(format!("not the weights of this network: {}", parts.join("; "))),
+        false => Err(format!(
+            "not the weights of this network: {}",
+            parts.join("; ")
+        )),
     }
 }

@@ -14,7 +14,8 @@ mod text;
 
 pub use action::{Action, ActionParseError, Op, Unit};
 pub use builder::{
-    Bp, Ddg, Dsp, Dtrp, Fdg, FeaturesReplay, Gpipe, Local, OneForwardOneBackward, Pipedream, Spectrain,
+    Bp, Ddg, Dsp, Dtrp, Fdg, FeaturesReplay, Gpipe, Local, OneForwardOneBackward, Pipedream,
+    Spectrain,
 };
 pub use json::JsonError;
 pub use methods::{Method, Plan, ScheduleError};

@@ -2,7 +2,7 @@
 //!
 //! [`simulate`] runs a [`Program`]; [`simulate_plan`] runs what a method makes of a plan, and answers also for millions of
 //! batches, because it does not lay them all out: it recognises the steady state, with proof, and skips it exactly (see
-//! `steady.rs`). [`sweep`] compares methods, orders, numbers of modules and of micro-batches.
+//! `steady.rs`). [`sweep`](fn@sweep) compares methods, orders, numbers of modules and of micro-batches.
 //!
 //! The model:
 //!

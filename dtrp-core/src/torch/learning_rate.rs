@@ -144,13 +144,20 @@ impl LearningRate {
                 floor + (self.base - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
             }
         };
-        match self.warmup {
-            Some(Warmup {
-                updates: length,
-                from,
-            }) if updates < length => rate * (from + (1.0 - from) * updates as f64 / length as f64),
-            _ => rate,
-        }
+        let warmed = match self.warmup {
+            Some(warmup) if updates < warmup.updates => {
+                warmup.from + (1.0 - warmup.from) * updates as f64 / warmup.updates as f64
+            }
+            _ => 1.0,
+        };
+        let stale = match self.rescale {
+            Some(rescale) if updates < rescale.updates && rescale.staleness > 1.0 => {
+                let power = 1.0 - updates as f64 / rescale.updates as f64;
+                rescale.staleness.powf(power)
+            }
+            _ => 1.0,
+        };
+        rate * warmed / stale
     }
 
     /// The rates of the `count` updates that follow `updates` others.

@@ -132,11 +132,13 @@ fn write_flow(out: &mut String, worker: usize, event: &Event, id: usize, at: Dur
     );
 }
 
-/// Written from whole nanoseconds, without rounding: `12.345`, `12`.
+/// Written from whole nanoseconds, without rounding: `12.345`, `12.3`, `12`.
 fn microseconds(time: Duration) -> String {
     match (time.as_nanos() / 1000, time.as_nanos() % 1000) {
         (whole, 0) => whole.to_string(),
-        (whole, rest) => format!("{whole}.{rest:03}"),
+        (whole, rest) => format!("{whole}.{rest:03}")
+            .trim_end_matches('0')
+            .to_owned(),
     }
 }
 

@@ -124,15 +124,20 @@ impl Timeline {
     ///
     /// A send or receive without a partner, which only a faulty program has, is left out.
     pub fn messages(&self) -> Vec<Message> {
+        self.messages_between(|_| true)
+    }
+
+    /// The messages between workers that `wanted` says yes to.
+    pub(super) fn messages_between(&self, wanted: impl Fn(usize) -> bool) -> Vec<Message> {
         type Key = (usize, Op, Unit);
         let mut sent: HashMap<Key, VecDeque<usize>> = HashMap::new();
-        for (worker, send, action) in self.actions() {
+        for (worker, send, action) in self.actions(&wanted) {
             if action.op.is_message() && !action.op.is_receive() {
                 let lane = sent.entry((worker, action.op, action.unit)).or_default();
                 lane.push_back(send);
             }
         }
-        let receives = self.actions().filter(|(_, _, a)| a.op.is_receive());
+        let receives = self.actions(&wanted).filter(|(_, _, a)| a.op.is_receive());
         let matched = receives.filter_map(|(to, receive, action)| {
             let from = action.op.peer(to)?;
             let key = (from, action.op.counterpart()?, action.unit);
@@ -147,9 +152,13 @@ impl Timeline {
         matched.collect()
     }
 
-    /// Worker, index and action of every event.
-    fn actions(&self) -> impl Iterator<Item = (usize, usize, Action)> {
-        (1..).zip(&self.workers).flat_map(|(worker, events)| {
+    /// Worker, index and action of every event of the workers wanted.
+    fn actions(
+        &self,
+        wanted: impl Fn(usize) -> bool,
+    ) -> impl Iterator<Item = (usize, usize, Action)> {
+        let workers = (1..).zip(&self.workers).filter(move |(k, _)| wanted(*k));
+        workers.flat_map(|(worker, events)| {
             let indexed = events.iter().enumerate();
             indexed.map(move |(index, event)| (worker, index, event.action))
         })

@@ -44,7 +44,8 @@ pub(super) fn choose(
             to: (to, to_row),
         })
     };
-    let chosen: Vec<_> = timeline.messages().into_iter().filter_map(arrow).collect();
+    let messages = timeline.messages_between(|worker| row.contains_key(&worker));
+    let chosen: Vec<_> = messages.into_iter().filter_map(arrow).collect();
     if arrows == Arrows::Few && chosen.len() > FEW {
         return Vec::new();
     }

@@ -94,9 +94,13 @@ impl<'a> Chart<'a> {
 
     pub(super) fn text(&mut self, class: &str, x: f64, y: f64, escaped: &str) {
         let (x, y) = (px(x), px(y));
+        let class = match class {
+            "" => String::new(),
+            class => format!(" class=\"{class}\""),
+        };
         let _ = writeln!(
             self.out,
-            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{escaped}</text>"
+            "<text{class} x=\"{x}\" y=\"{y}\">{escaped}</text>"
         );
     }
 
