@@ -1,6 +1,8 @@
 //! What can be typed.
 
-use crate::commands::{Compare, Profile, ScheduleCommand, Simulate};
+use crate::commands::{
+    Compare, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
+};
 use crate::config::{BuiltIn, Config, ConfigError, Set, load};
 use crate::error::EXIT_CODES;
 use clap::{Args, Parser, Subcommand};
@@ -52,6 +54,12 @@ pub(crate) enum Command {
     /// Programs: show, check, list methods
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Networks: list families, show blocks
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Weight predictors: list, show, check a plug-in
+    #[command(subcommand)]
+    Predictors(PredictorsCommand),
     /// Say when a program would run, over given or measured costs
     Simulate(Simulate),
     /// Measure what each block of a network costs here

@@ -104,6 +104,9 @@ pub(crate) enum Error {
     /// `dtrp doctor` found something broken.
     #[error("{0}")]
     Unhealthy(String),
+    /// A plug-in breaks rules that every predictor must keep; the report has said which.
+    #[error("{}: the plug-in does not pass the check", .0.display())]
+    Nonconforming(PathBuf),
     /// A run of a comparison failed; it has said why.
     #[error("the run `{name}` failed with exit code {code}; see above")]
     Variant {
@@ -123,6 +126,7 @@ impl Error {
         match self {
             Error::Bug(_) => BUG,
             Error::Variant { code, .. } => *code,
+            Error::Nonconforming(_) => 8,
             Error::Config(_) => 3,
             Error::Data(_) | Error::Batch(_) => 4,
             Error::Model(_)

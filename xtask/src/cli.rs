@@ -1,7 +1,9 @@
 //! The command line. Hand-written: most of it is handed on to other programs word for word.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
+use crate::commands::plugin::Language;
 use crate::error::{Error, Result};
 use crate::libtorch::Flavor;
 
@@ -30,6 +32,18 @@ pub(crate) enum Command {
     Test(Vec<OsString>),
     /// Build the documentation with these arguments for `cargo doc`.
     Doc(Vec<OsString>),
+    /// Write a new plug-in from the templates.
+    PluginNew {
+        /// Its folder; the last part is its name.
+        path: PathBuf,
+        /// What it is written in.
+        language: Language,
+    },
+    /// Build a plug-in and check it.
+    PluginBuild {
+        /// Its folder.
+        path: PathBuf,
+    },
     /// Run every check.
     Ci,
 }
@@ -44,6 +58,10 @@ Use it:
   train [ARGS...]   Train: build in release, then `dtrp train ARGS` (no ARGS: the digits that ship with the project)
   bench [ARGS...]   Measure: build in release, then `dtrp bench ARGS`
   dtrp  [ARGS...]   Any other `dtrp` command, built in release
+
+Extend it (docs/plugins.md):
+  plugin new PATH   Write a predictor plug-in from a template [--lang rust|c]
+  plugin build PATH Build it, and check that it keeps the rules
 
 Work on it:
   build             Build everything [--release] [--cuda: with the CUDA libtorch]
@@ -90,6 +108,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
         "test" => return Ok(Command::Test(rest.to_vec())),
         "doc" => return Ok(Command::Doc(rest.to_vec())),
         "help" | "--help" | "-h" => return Ok(Command::Help),
+        "plugin" => return plugin(rest),
         _ => {}
     }
     let mut flags = Flags::new(&name, rest);
@@ -122,6 +141,26 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
     }
     flags.finish()?;
     Ok(command)
+}
+
+/// `plugin new PATH [--lang rust|c]`, `plugin build PATH`.
+fn plugin(words: &[OsString]) -> Result<Command> {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+    let new = |path: &str, language| Command::PluginNew {
+        path: path.into(),
+        language,
+    };
+    match words[..] {
+        ["--help" | "-h"] => Ok(Command::Help),
+        ["new", path] | ["new", path, "--lang", "rust"] => Ok(new(path, Language::Rust)),
+        ["new", path, "--lang", "c"] => Ok(new(path, Language::C)),
+        ["build", path] => Ok(Command::PluginBuild { path: path.into() }),
+        _ => {
+            let text = "write `plugin new PATH [--lang rust|c]` or `plugin build PATH`";
+            Err(Error::Usage(text.into()))
+        }
+    }
 }
 
 /// The flags of a command, taken out one by one; what is left at the end is unknown.
@@ -165,6 +204,33 @@ mod tests {
 
     fn words(line: &str) -> Vec<OsString> {
         line.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn plugins() {
+        let parsed = |line| parse(&words(line)).unwrap();
+        let path = PathBuf::from("my-rule");
+        let language = Language::Rust;
+        assert_eq!(
+            parsed("plugin new my-rule"),
+            Command::PluginNew {
+                path: path.clone(),
+                language
+            }
+        );
+        let language = Language::C;
+        assert_eq!(
+            parsed("plugin new my-rule --lang c"),
+            Command::PluginNew {
+                path: path.clone(),
+                language
+            }
+        );
+        assert_eq!(
+            parsed("plugin build my-rule"),
+            Command::PluginBuild { path }
+        );
+        assert!(parse(&words("plugin new my-rule --lang cobol")).is_err());
     }
 
     #[test]

@@ -4,12 +4,16 @@ mod bench;
 mod compare;
 mod config;
 mod doctor;
+mod models;
+mod predictors;
 mod profile;
 pub(crate) mod schedule;
 mod simulate;
 mod train;
 
 pub(crate) use compare::Compare;
+pub(crate) use models::ModelsCommand;
+pub(crate) use predictors::PredictorsCommand;
 pub(crate) use profile::Profile;
 pub(crate) use schedule::ScheduleCommand;
 pub(crate) use simulate::Simulate;
@@ -24,6 +28,8 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Config(ConfigCommand::Show(layers)) => config::show(&layers),
         Command::Compare(args) => compare::run(&args),
         Command::Schedule(command) => schedule::run(command),
+        Command::Models(command) => models::run(&command),
+        Command::Predictors(command) => predictors::run(&command),
         Command::Simulate(args) => simulate::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Bench(args) => bench::run(&args),

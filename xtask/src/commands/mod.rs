@@ -4,6 +4,7 @@ mod build;
 mod ci;
 mod doc;
 mod dtrp;
+pub(crate) mod plugin;
 mod setup;
 mod test;
 
@@ -46,6 +47,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
             // Last, so that it is where one looks.
             println!("{tally}");
             result
+        }
+        Command::PluginNew { path, language } => plugin::new(context, &path, language),
+        Command::PluginBuild { path } => {
+            plugin::build(&setup::ensure(context, Request::default())?, &path)
         }
         Command::Ci => ci::run(context),
     }

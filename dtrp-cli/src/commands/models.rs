@@ -1,0 +1,170 @@
+//! `dtrp models`: the networks that there are, and what their blocks cost.
+
+use crate::config::parse_yaml;
+use crate::error::Error;
+use crate::report::{self, bytes, thousands};
+use clap::{Args, Subcommand, ValueEnum};
+use dtrp_models::{BlockInfo, ModelInput, Options};
+use serde_json::json;
+
+/// `dtrp models ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List the families with their options
+    List,
+    /// Print the blocks of a network: shapes, parameters, multiply-adds, bytes of activations
+    Show(Show),
+}
+
+/// `dtrp models show`
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The family
+    name: String,
+    /// An option of it, such as depth=20; can be given several times
+    #[arg(short, long = "option", value_name = "NAME=VALUE")]
+    options: Vec<String>,
+    /// Channels of the images
+    #[arg(long, default_value_t = 3)]
+    channels: usize,
+    /// Their height and width in pixels
+    #[arg(long, default_value_t = 32)]
+    size: usize,
+    /// Number of classes
+    #[arg(long, default_value_t = 10)]
+    classes: usize,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Does what was typed.
+pub(crate) fn run(command: &ModelsCommand) -> Result<(), Error> {
+    match command {
+        ModelsCommand::List => report::print(&list()),
+        ModelsCommand::Show(args) => report::print(&args.show()?),
+    }
+    Ok(())
+}
+
+fn list() -> String {
+    let mut text = String::new();
+    for family in dtrp_models::list() {
+        text.push_str(&format!("{}\n  {}\n", family.name, family.summary));
+        for option in family.options {
+            text.push_str(&format!(
+                "    {:<12} {} (default {})\n",
+                option.name, option.help, option.default
+            ));
+        }
+    }
+    text
+}
+
+impl Show {
+    fn show(&self) -> Result<String, Error> {
+        let input = ModelInput {
+            channels: self.channels,
+            height: self.size,
+            width: self.size,
+            classes: self.classes,
+        };
+        let mut options = Options::new();
+        for option in &self.options {
+            let wrong = || {
+                Error::Fit(format!(
+                    "--option {option}: write it as NAME=VALUE, such as depth=20"
+                ))
+            };
+            let (name, value) = option.split_once('=').ok_or_else(wrong)?;
+            options.insert(name.to_owned(), parse_yaml(value).map_err(|_| wrong())?);
+        }
+        let blocks = dtrp_models::build(&self.name, &options, &input)?.describe(&input)?;
+        match self.format {
+            Format::Table => Ok(self.table(&blocks)),
+            Format::Json => {
+                let text = serde_json::to_string_pretty(&self.json(&blocks));
+                text.map(|text| text + "\n")
+                    .map_err(|error| Error::Bug(error.to_string()))
+            }
+        }
+    }
+
+    fn table(&self, blocks: &[BlockInfo]) -> String {
+        let mut rows = vec![
+            [
+                "block",
+                "output",
+                "parameters",
+                "multiply-adds",
+                "activations",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        ];
+        let row =
+            |name: &str, shape: String, parameters: usize, multiply_adds: u64, activations: u64| {
+                let numbers = [
+                    thousands(parameters as u64),
+                    thousands(multiply_adds),
+                    bytes(activations),
+                ];
+                [name.to_owned(), shape]
+                    .into_iter()
+                    .chain(numbers)
+                    .collect::<Vec<_>>()
+            };
+        for block in blocks {
+            let shape: Vec<String> = block.output_shape.iter().map(ToString::to_string).collect();
+            let shape = shape.join(" x ");
+            rows.push(row(
+                &block.name,
+                shape,
+                block.parameters,
+                block.multiply_adds,
+                block.activation_bytes,
+            ));
+        }
+        let activations = blocks.iter().map(|block| block.activation_bytes).sum();
+        rows.push(row(
+            &self.name,
+            String::new(),
+            parameters(blocks),
+            multiply_adds(blocks),
+            activations,
+        ));
+        report::table(&rows, 2) + "\nmultiply-adds and activations (f32) are for one image\n"
+    }
+
+    fn json(&self, blocks: &[BlockInfo]) -> serde_json::Value {
+        let of_block = |block: &BlockInfo| {
+            json!({
+                "name": block.name,
+                "output_shape": block.output_shape,
+                "parameters": block.parameters,
+                "multiply_adds": block.multiply_adds,
+                "activation_bytes": block.activation_bytes,
+            })
+        };
+        json!({
+            "name": self.name,
+            "parameters": parameters(blocks),
+            "multiply_adds": multiply_adds(blocks),
+            "blocks": blocks.iter().map(of_block).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn parameters(blocks: &[BlockInfo]) -> usize {
+    blocks.iter().map(|block| block.parameters).sum()
+}
+
+fn multiply_adds(blocks: &[BlockInfo]) -> u64 {
+    blocks.iter().map(|block| block.multiply_adds).sum()
+}

@@ -1,0 +1,92 @@
+//! `dtrp predictors`: the weight predictors that there are, and whether a plug-in keeps the rules.
+
+use crate::error::Error;
+use crate::report;
+use clap::Subcommand;
+use dtrp_predictors::{Description, Kind, conformance};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// `dtrp predictors ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum PredictorsCommand {
+    /// List the predictors that are linked into this program
+    List,
+    /// Print the formula and the options of one
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Load a plug-in, try it out, and say which of the rules it keeps
+    Check {
+        /// The shared library
+        library: PathBuf,
+    },
+}
+
+/// Does what was typed.
+pub(crate) fn run(command: &PredictorsCommand) -> Result<(), Error> {
+    match command {
+        PredictorsCommand::List => report::print(&list()),
+        PredictorsCommand::Show { name } => {
+            let description = dtrp_predictors::describe(name).map_err(Error::Predictor)?;
+            report::print(&show(&description));
+        }
+        PredictorsCommand::Check { library } => {
+            let result = conformance::check(library);
+            report::print(&result.to_string());
+            if !result.passed() {
+                return Err(Error::Nonconforming(library.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn list() -> String {
+    let mut rows = vec![
+        ["predictor", "kind", "options", ""]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for description in dtrp_predictors::list() {
+        let options: Vec<_> = description
+            .options
+            .iter()
+            .map(|option| option.name)
+            .collect();
+        rows.push(vec![
+            description.name.to_owned(),
+            kind(description.kind).to_owned(),
+            options.join(", "),
+            description.summary.to_owned(),
+        ]);
+    }
+    report::table(&rows, 4)
+}
+
+fn show(description: &Description) -> String {
+    let mut text = format!(
+        "{} {} ({}, {})\n\n{}\n{}\n",
+        description.name,
+        description.version,
+        kind(description.kind),
+        description.licence,
+        description.summary,
+        description.formula,
+    );
+    if !description.options.is_empty() {
+        text.push_str("\noptions\n");
+    }
+    for option in description.options {
+        let _ = writeln!(text, "  {:<14} {}", option.name, option.summary);
+    }
+    text
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Linear => "linear rule",
+        Kind::Custom => "custom",
+    }
+}

@@ -1,0 +1,159 @@
+//! `cargo xtask plugin`: a predictor plug-in from the templates, built and checked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cargo;
+use crate::context::Context;
+use crate::error::{Error, Result};
+
+/// The language of a new plug-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// A crate that depends on `dtrp-predictors` alone.
+    Rust,
+    /// One C file and a Makefile.
+    C,
+}
+
+impl Language {
+    /// Its name on the command line, and that of its templates' folder.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::C => "c",
+        }
+    }
+}
+
+/// Writes a new project into the folder `path`, which must not exist; its last part is the name.
+pub(crate) fn new(context: &Context, path: &Path, language: Language) -> Result<()> {
+    let name = project_name(path)?;
+    let predictors = context.workspace.join("dtrp-predictors");
+    let words = [
+        ("{{name}}", name.clone()),
+        ("{{library}}", name.replace('-', "_")),
+        ("{{dtrp}}", predictors.display().to_string()),
+    ];
+    fs::create_dir(path).map_err(Error::io(format!("make the folder {}", path.display())))?;
+    let template = predictors.join("templates").join(language.name());
+    copy(&template, path, &words)?;
+    println!("{} is ready; build and check it with", path.display());
+    println!("  cargo xtask plugin build {}", path.display());
+    Ok(())
+}
+
+/// Builds the project in the folder `path`, and runs `dtrp predictors check` on the library.
+pub(crate) fn build(context: &Context, path: &Path) -> Result<()> {
+    let name = project_name(path)?.replace('-', "_");
+    let library = if path.join("Cargo.toml").is_file() {
+        let mut build = context.cargo();
+        // A target folder of its own: the plug-in is no part of this workspace.
+        build
+            .args(["build", "--release", "--target-dir"])
+            .arg(path.join("target"));
+        build.arg("--manifest-path").arg(path.join("Cargo.toml"));
+        cargo::run(&mut build)?;
+        path.join("target/release").join(format!("lib{name}.so"))
+    } else if path.join("Makefile").is_file() {
+        let mut make = context.command("make");
+        make.arg("-C").arg(path);
+        cargo::run(&mut make)?;
+        path.join(format!("lib{name}.so"))
+    } else {
+        let path = path.display();
+        return Err(Error::Usage(format!(
+            "{path} holds neither a Cargo.toml nor a Makefile"
+        )));
+    };
+    println!("{}", library.display());
+    super::dtrp::run(
+        context,
+        &["predictors".into(), "check".into(), library.into()],
+    )
+}
+
+/// The last part of the path: lower case, digits and hyphens.
+fn project_name(path: &Path) -> Result<String> {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
+        let text = format!(
+            "`{name}` is not a name such as my-rule: lower-case letters, digits and hyphens"
+        );
+        return Err(Error::Usage(text));
+    }
+    Ok(name.to_owned())
+}
+
+/// Copies a folder of templates: `.in` goes from the names, the words are replaced in the text.
+fn copy(from: &Path, to: &Path, words: &[(&str, String)]) -> Result<()> {
+    let reading = || format!("read {}", from.display());
+    for entry in fs::read_dir(from).map_err(Error::io(reading()))? {
+        let source = entry.map_err(Error::io(reading()))?.path();
+        let name = source
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if source.is_dir() {
+            let folder = to.join(&name);
+            fs::create_dir(&folder)
+                .map_err(Error::io(format!("make the folder {}", folder.display())))?;
+            copy(&source, &folder, words)?;
+            continue;
+        }
+        let name = name.strip_suffix(".in").unwrap_or(&name);
+        let target: PathBuf = to.join(if name == "gitignore" {
+            ".gitignore"
+        } else {
+            name
+        });
+        let text =
+            fs::read_to_string(&source).map_err(Error::io(format!("read {}", source.display())))?;
+        let text = words
+            .iter()
+            .fold(text, |text, (word, by)| text.replace(word, by));
+        fs::write(&target, text).map_err(Error::io(format!("write {}", target.display())))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain() {
+        assert_eq!(project_name(Path::new("a/my-rule2")).unwrap(), "my-rule2");
+        for wrong in ["", "My-rule", "2fast", "my_rule", "a b", ".."] {
+            assert!(project_name(Path::new(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn templates_become_a_project() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let words = [
+            ("{{name}}", "my-rule".to_owned()),
+            ("{{library}}", "my_rule".to_owned()),
+            ("{{dtrp}}", "/dtrp".to_owned()),
+        ];
+        for (language, file) in [(Language::Rust, "src/lib.rs"), (Language::C, "predictor.c")] {
+            let to = folder.path().join(language.name());
+            fs::create_dir(&to).unwrap();
+            let from = workspace
+                .join("dtrp-predictors/templates")
+                .join(language.name());
+            copy(&from, &to, &words).unwrap();
+            for made in [file, ".gitignore", "README.md"] {
+                let text = fs::read_to_string(to.join(made)).unwrap();
+                assert!(!text.contains("{{"), "{made}");
+            }
+        }
+    }
+}
