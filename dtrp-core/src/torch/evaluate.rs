@@ -3,8 +3,9 @@
 //! It is a program like any other. Run over stages that only look, the program of local learning is a pipeline of
 //! forwards in which nothing comes back, so evaluation keeps every worker busy.
 
+use super::batch::{Activation, Source};
 use super::error::TorchError;
-use super::stage::{Activation, Source, TorchStage};
+use super::stage::TorchStage;
 use crate::engine::{self, EngineError, Executor, Options, Stage};
 use crate::schedule::{Method, Plan, Unit};
 use crate::trace::Recording;

@@ -5,6 +5,7 @@
 //! [`Stage`](crate::engine::Stage).
 
 mod arena;
+mod batch;
 mod block;
 mod error;
 mod evaluate;
@@ -19,6 +20,7 @@ mod stage;
 mod worker;
 
 pub use arena::{Arena, Layout};
+pub use batch::{Activation, Input, LossEvent, Source};
 pub use block::{
     Block, BlockSpec, BufferId, BufferSpec, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars,
 };
@@ -31,5 +33,5 @@ pub use module::Module;
 pub use optimizer::{Adam, Optimizer, Sgd};
 pub use prediction::{Forecaster, Gain};
 pub use shim::{build_information, flush_denormals, parallel_information};
-pub use stage::{Activation, Input, LossEvent, Metrics, Source, StageOptions, TorchStage};
+pub use stage::{Metrics, StageOptions, TorchStage};
 pub use worker::Worker;

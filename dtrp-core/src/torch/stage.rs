@@ -1,6 +1,7 @@
 //! The stage that trains one module with libtorch.
 
 use super::arena::{Arena, copy};
+use super::batch::{Activation, LossEvent, Source};
 use super::block::{Mode, Pass};
 use super::error::TorchError;
 use super::learning_rate::LearningRate;
@@ -15,80 +16,6 @@ use crate::schedule::Unit;
 use dtrp_predictors::Context;
 use std::collections::HashMap;
 use tch::{Device, Tensor};
-
-/// A unit of data, as the first module takes it.
-#[derive(Debug)]
-pub struct Input {
-    /// Samples × channels × height × width, of the run's element type.
-    pub images: Tensor,
-    /// Class numbers, one a sample, of type int64.
-    pub labels: Tensor,
-    /// The unit's share of its batch, 1 for a whole batch.
-    pub share: f64,
-    /// Into how many micro-batches its batch is split, 1 for none.
-    pub parts: u16,
-}
-
-/// Where the first module takes its data from.
-pub trait Source: Send {
-    /// The next unit; units are asked for in order.
-    ///
-    /// # Errors
-    ///
-    /// [`TorchError::Data`] when it cannot be read.
-    fn next(&mut self, unit: Unit) -> Result<Input, TorchError>;
-}
-
-/// What travels up between modules: the activation, with its labels and its place in the batch.
-#[derive(Debug)]
-pub struct Activation {
-    tensor: Tensor,
-    labels: Tensor,
-    share: f64,
-    parts: u16,
-}
-
-impl From<Input> for Activation {
-    fn from(input: Input) -> Self {
-        Self {
-            tensor: input.images,
-            labels: input.labels,
-            share: input.share,
-            parts: input.parts,
-        }
-    }
-}
-
-impl Activation {
-    /// What the module below computed: samples first.
-    pub fn tensor(&self) -> &Tensor {
-        &self.tensor
-    }
-
-    /// The class numbers of its samples.
-    pub fn labels(&self) -> &Tensor {
-        &self.labels
-    }
-
-    fn with(&self, tensor: Tensor) -> Self {
-        Self {
-            tensor,
-            labels: self.labels.shallow_clone(),
-            ..*self
-        }
-    }
-}
-
-/// The loss of one batch, told by the last module as soon as it is known.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LossEvent {
-    /// The batch, numbered within its program.
-    pub batch: u32,
-    /// Its mean loss.
-    pub loss: f64,
-    /// The learning rate of the last module's next update.
-    pub rate: f64,
-}
 
 /// What a stage is told once.
 pub struct StageOptions {

@@ -1,0 +1,79 @@
+//! What passes through a stage: units of data, activations with their labels, losses.
+
+use super::error::TorchError;
+use crate::schedule::Unit;
+use tch::Tensor;
+
+/// A unit of data, as the first module takes it.
+#[derive(Debug)]
+pub struct Input {
+    /// Samples × channels × height × width, of the run's element type.
+    pub images: Tensor,
+    /// Class numbers, one a sample, of type int64.
+    pub labels: Tensor,
+    /// The unit's share of its batch, 1 for a whole batch.
+    pub share: f64,
+    /// Into how many micro-batches its batch is split, 1 for none.
+    pub parts: u16,
+}
+
+/// Where the first module takes its data from.
+pub trait Source: Send {
+    /// The next unit; units are asked for in order.
+    ///
+    /// # Errors
+    ///
+    /// [`TorchError::Data`] when it cannot be read.
+    fn next(&mut self, unit: Unit) -> Result<Input, TorchError>;
+}
+
+/// What travels up between modules: the activation, with its labels and its place in the batch.
+#[derive(Debug)]
+pub struct Activation {
+    pub(super) tensor: Tensor,
+    pub(super) labels: Tensor,
+    pub(super) share: f64,
+    pub(super) parts: u16,
+}
+
+impl From<Input> for Activation {
+    fn from(input: Input) -> Self {
+        Self {
+            tensor: input.images,
+            labels: input.labels,
+            share: input.share,
+            parts: input.parts,
+        }
+    }
+}
+
+impl Activation {
+    /// What the module below computed: samples first.
+    pub fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+
+    /// The class numbers of its samples.
+    pub fn labels(&self) -> &Tensor {
+        &self.labels
+    }
+
+    pub(super) fn with(&self, tensor: Tensor) -> Self {
+        Self {
+            tensor,
+            labels: self.labels.shallow_clone(),
+            ..*self
+        }
+    }
+}
+
+/// The loss of one batch, told by the last module as soon as it is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LossEvent {
+    /// The batch, numbered within its program.
+    pub batch: u32,
+    /// Its mean loss.
+    pub loss: f64,
+    /// The learning rate of the last module's next update.
+    pub rate: f64,
+}
