@@ -23,14 +23,16 @@ pub(crate) fn target(link: &Path) -> Option<PathBuf> {
 
 /// Makes the link lead to `folder`, in one step: nobody ever sees it missing or half made.
 pub(crate) fn point(link: &Path, folder: &Path, flavor: Flavor) -> Result<Change, SetupError> {
-    let before = target(link);
-    if before.as_deref() == Some(folder) {
-        return Ok(Change::None);
-    }
-    if before.is_none() && link.exists() {
+    // One look decides: between two, another set-up may make the link.
+    let other = |found: std::fs::Metadata| !found.file_type().is_symlink();
+    if link.symlink_metadata().is_ok_and(other) {
         return Err(SetupError::LinkInTheWay {
             link: link.to_path_buf(),
         });
+    }
+    let before = target(link);
+    if before.as_deref() == Some(folder) {
+        return Ok(Change::None);
     }
     let switched = before.is_some() && check::check(link).ok() != Some(flavor);
     static COUNTER: AtomicU32 = AtomicU32::new(0);
