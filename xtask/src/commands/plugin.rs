@@ -45,6 +45,8 @@ pub(crate) fn new(context: &Context, path: &Path, language: Language) -> Result<
 
 /// Builds the project in the folder `path`, and runs `dtrp predictors check` on the library.
 pub(crate) fn build(context: &Context, path: &Path) -> Result<()> {
+    // Cargo and make run in other folders.
+    let path = &fs::canonicalize(path).map_err(Error::io(format!("find {}", path.display())))?;
     let name = project_name(path)?.replace('-', "_");
     let library = if path.join("Cargo.toml").is_file() {
         let mut build = context.cargo();
