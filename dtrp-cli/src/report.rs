@@ -183,10 +183,20 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
     }
     let _ = writeln!(
         text,
-        "\nresults in {}: summary.json, metrics.jsonl, weights.safetensors, config.yaml, schedule.txt, trace.txt",
-        folder.display()
+        "\nresults in {}: {}",
+        folder.display(),
+        files(folder).join(", ")
     );
     text
+}
+
+/// The names of a folder's files, in order.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort_unstable();
+    names
 }
 
 #[cfg(test)]

@@ -5,13 +5,12 @@
 //! does falls on both. Filling and draining the pipeline is part of every run.
 
 use crate::cli;
-use crate::config::{BENCH, Config};
+use crate::config::{BENCH, Config, CutsAt};
 use crate::error::Error;
 use crate::progress;
 use crate::report;
-use crate::train::{Data, Stop, Tally, Trainer};
+use crate::train::{Data, Stop, Tally, Trainer, place_cuts};
 use dtrp_core::schedule::Program;
-use dtrp_models::Cuts;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -20,7 +19,7 @@ const WARM_UP: u32 = 5;
 
 /// Measures, and prints what came of it.
 pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
-    let config = args.layers.load(BENCH)?;
+    let mut config = args.layers.load(BENCH)?;
     tch::set_num_threads(config.run.threads_per_worker.into());
     let data = Data::open(&config)?;
     let per_epoch = data.train.batches_per_epoch();
@@ -31,6 +30,7 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
         )));
     }
     let stop = Stop::at_signals()?;
+    place_cuts(&mut config, &data, &stop)?;
     let baseline = baseline(&config);
     let mut a = Side::new(&baseline, &data, args.steps)?;
     let mut b = Side::new(&config, &data, args.steps)?;
@@ -71,7 +71,7 @@ fn baseline(config: &Config) -> Config {
     let mut baseline = config.clone();
     let method = &mut baseline.method;
     "bp".clone_into(&mut method.name);
-    (method.modules, method.order, method.cuts.0) = (1, None, Cuts::Even);
+    (method.modules, method.order, method.cuts) = (1, None, CutsAt::Even);
     (method.micro_batches, method.accumulate) = (1, 1);
     baseline.run.device.0.truncate(1);
     baseline.run.threads_per_worker = 1;

@@ -1,6 +1,7 @@
 //! Values that are of the right type but make no sense.
 
 use super::error::ConfigError;
+use super::method::CutsAt;
 use super::sections::{Config, OptimizerName};
 use std::fmt::Display;
 
@@ -98,6 +99,25 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         method.spike,
         "false unless the optimizer is sgd with momentum and without Nesterov",
     )?;
+    let auto = method.cuts == CutsAt::Auto;
+    for (key, given) in [
+        (
+            "method.costs",
+            method.costs.as_ref().map(|path| path.display().to_string()),
+        ),
+        (
+            "method.memory_budget",
+            method.memory_budget.map(|budget| budget.0.to_string()),
+        ),
+    ] {
+        let shown = given.as_deref().unwrap_or("null");
+        check.that(
+            auto || given.is_none(),
+            key,
+            shown,
+            "null unless method.cuts is auto",
+        )?;
+    }
     let devices = &run.device.0;
     let fits = devices.len() == 1 || devices.len() == method.modules;
     let expected = format!(

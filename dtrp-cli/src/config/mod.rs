@@ -14,7 +14,7 @@ pub(crate) use merge::Set;
 pub(crate) use method::CutsAt;
 pub(crate) use sections::{
     Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, ProgressKind, RateSchedule,
-    ScheduleName,
+    ScheduleName, TraceKind,
 };
 
 use serde_json::Value;

@@ -1,8 +1,7 @@
 //! The sections, with every key and its default. `configs/digits.yaml` says what each one means.
 
-use super::method::{CutsAt, Predictor};
+use super::method::{Bytes, CutsAt, Predictor};
 use super::model::Model;
-use dtrp_models::Cuts;
 use dtrp_predictors::Spec;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -32,6 +31,7 @@ pub(crate) struct Run {
     pub(crate) threads_per_worker: u16,
     pub(crate) executor: Executor,
     pub(crate) watchdog_seconds: f64,
+    pub(crate) trace: TraceKind,
     pub(crate) log_every: u64,
     pub(crate) progress: ProgressKind,
 }
@@ -49,6 +49,7 @@ impl Default for Run {
             threads_per_worker: 1,
             executor: Executor::Threads,
             watchdog_seconds: 600.0,
+            trace: TraceKind::Logical,
             log_every: 10,
             progress: ProgressKind::Auto,
         }
@@ -79,6 +80,16 @@ impl Dtype {
 pub(crate) enum Executor {
     Threads,
     Sequential,
+}
+
+/// What is kept of what the workers did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TraceKind {
+    /// Which actions ran, in order.
+    Logical,
+    /// When, too: the first epoch is written as Chrome JSON and as SVG.
+    Timed,
 }
 
 /// How progress is shown.
@@ -178,6 +189,8 @@ pub(crate) struct Method {
     pub(crate) order: Option<String>,
     pub(crate) predictor: Predictor,
     pub(crate) cuts: CutsAt,
+    pub(crate) costs: Option<PathBuf>,
+    pub(crate) memory_budget: Option<Bytes>,
     pub(crate) micro_batches: u16,
     pub(crate) accumulate: u32,
     pub(crate) program: Option<PathBuf>,
@@ -196,7 +209,9 @@ impl Default for Method {
             modules: 2,
             order: None,
             predictor: Predictor(Spec::named("momentum")),
-            cuts: CutsAt(Cuts::Even),
+            cuts: CutsAt::Even,
+            costs: None,
+            memory_budget: None,
             micro_batches: 1,
             accumulate: 1,
             program: None,

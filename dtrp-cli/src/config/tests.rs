@@ -1,7 +1,6 @@
 //! From text to a configuration, or to an error that says where and what.
 
 use super::*;
-use dtrp_models::Cuts;
 use serde_json::json;
 
 fn sets(texts: &[&str]) -> Vec<Set> {
@@ -59,7 +58,7 @@ fn values_take_their_forms() {
             "run.device=[cpu, cuda:0, cuda:1]",
         ],
     );
-    assert_eq!(config.method.cuts.0, Cuts::At(vec![3, 7]));
+    assert_eq!(config.method.cuts, CutsAt::At(vec![3, 7]));
     assert_eq!(config.run.device.0, ["cpu", "cuda:0", "cuda:1"]);
     let config = ok(
         "",
@@ -229,7 +228,23 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "method: {cuts: odd}",
-            "x.yaml: method.cuts is `odd`, but must be `even`, or a list",
+            "x.yaml: method.cuts is `odd`, but must be `even`, `auto`, or a list",
+        ),
+        (
+            "method: {cuts: auto, memory_budget: 2 apples}",
+            "x.yaml: method.memory_budget is `2 apples`, but must be a number of bytes",
+        ),
+        (
+            "method: {cuts: auto, memory_budget: 0.4 B}",
+            "x.yaml: method.memory_budget is `0.4 B`, but must be a number of bytes",
+        ),
+        (
+            "method: {memory_budget: 2 GB}",
+            "x.yaml: method.memory_budget is 2000000000, but must be null unless method.cuts is auto",
+        ),
+        (
+            "method: {costs: costs.yaml}",
+            "x.yaml: method.costs is costs.yaml, but must be null unless method.cuts is auto",
         ),
         (
             "method: {predictor: 3}",

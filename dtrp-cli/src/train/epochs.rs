@@ -15,6 +15,7 @@ use crate::run::{End, EpochLine, Folder, Metrics, StepLine, Summary, peak_rss_by
 use dtrp_core::engine::EngineError;
 use dtrp_core::schedule::Program;
 use dtrp_core::torch::{Evaluation, LossEvent, TorchError};
+use dtrp_core::trace::Recording;
 use dtrp_models::weights;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -194,6 +195,12 @@ impl Run<'_> {
         if done == 0 {
             let executed = outcome.trace.to_program(program);
             self.folder.write("trace.txt", &first_slots(&executed))?;
+            if let Some(timeline) = outcome.trace.timeline(program) {
+                self.folder.write("trace.json", &timeline.to_chrome())?;
+                self.folder.write("trace.svg", &timeline.to_svg())?;
+            }
+            // One program shows it all; the times of every action of a long run would fill the memory.
+            trainer.record(Recording::Logical);
         }
         let sizes = self.data.sizes();
         let images =

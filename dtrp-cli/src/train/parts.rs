@@ -1,19 +1,15 @@
-//! What a run is put together from: stages with their optimizers and predictors, and programs from files.
+//! What a run is put together from: stages with their optimizers and predictors.
 
 use super::device::kind;
 use super::trainer::Length;
-use crate::commands::schedule;
-use crate::config::{Config, OptimizerName};
+use crate::config::{Config, CutsAt, OptimizerName};
 use crate::error::Error;
-use dtrp_core::analysis;
-use dtrp_core::schedule::{Method, Plan, Program};
+use dtrp_core::schedule::Method;
 use dtrp_core::torch::{
     Adam, Forecaster, LearningRate, Loss, Module, Optimizer, Rescale, Sgd, StageOptions,
     TorchStage, Worker,
 };
-use dtrp_models::{ModelInput, Network, auxiliary};
-use std::num::NonZeroUsize;
-use std::path::Path;
+use dtrp_models::{Cuts, ModelInput, Network, auxiliary};
 use tch::Device;
 
 /// Everything that stages are made from.
@@ -41,7 +37,12 @@ impl Parts<'_> {
         let modules = self.devices.len();
         let told =
             |error| Error::of_torch(error, section.predictor.0.plugin.is_some(), str::to_owned);
-        let ranges = dtrp_models::split(network.blocks.len(), modules, &section.cuts.0)?;
+        let cuts = match &section.cuts {
+            CutsAt::Even => Cuts::Even,
+            CutsAt::At(blocks) => Cuts::At(blocks.clone()),
+            CutsAt::Auto => return Err(Error::Bug("cuts have not been placed".to_owned())),
+        };
+        let ranges = dtrp_models::split(network.blocks.len(), modules, &cuts)?;
         let (network, heads) = match self.method.gradients {
             true => (network, Vec::new()),
             // Heads fit the shapes of the network's activations, which takes a copy of it to find out.
@@ -135,58 +136,5 @@ impl Parts<'_> {
         let predictor = dtrp_predictors::create(spec)
             .map_err(|error| Error::of_predictor(error, spec.plugin.is_some()))?;
         Ok(Forecaster::new(predictor, section.probe_every))
-    }
-}
-
-/// The most updates between a unit's forward and its backward at each module, counted from the program. Enough batches are
-/// laid out for the pipeline to fill.
-pub(super) fn staleness(
-    method: &Method,
-    plan: &Plan,
-    fixed: Option<&Program>,
-) -> Result<Vec<u32>, Error> {
-    let program = match fixed {
-        Some(program) => program.clone(),
-        None => {
-            let fill = u32::try_from(4 * plan.modules)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(plan.accumulate);
-            method.program(&Plan {
-                batches: fill,
-                ..plan.clone()
-            })?
-        }
-    };
-    let report = analysis::analyse(&program, NonZeroUsize::MIN);
-    let report = report.map_err(|fault| Error::Bug(fault.to_string()))?;
-    Ok(report
-        .workers
-        .iter()
-        .map(|worker| worker.max_staleness())
-        .collect())
-}
-
-/// Reads the program of `method.program` and checks that it is right and fits the run.
-pub(super) fn from_file(path: &Path, plan: &Plan) -> Result<Program, Error> {
-    let program = schedule::read(path)?;
-    if let Err(fault) = analysis::analyse(&program, NonZeroUsize::MIN) {
-        return Err(schedule::wrong(path, &fault));
-    }
-    for (what, own, wanted) in [
-        ("modules", program.modules(), plan.modules),
-        (
-            "micro_batches",
-            program.micro_batches.into(),
-            plan.micro_batches.into(),
-        ),
-    ] {
-        if own != wanted {
-            let message = format!("the program has {what} {own}, but method.{what} is {wanted}");
-            return Err(schedule::wrong(path, &message));
-        }
-    }
-    match program.batches {
-        0 => Err(schedule::wrong(path, &"the program has no batches")),
-        _ => Ok(program),
     }
 }
