@@ -1,6 +1,7 @@
-//! `dtrp bench`: a method against plain backpropagation, measured in pairs.
+//! `dtrp bench`: a method against plain backpropagation, or against another configuration, measured in pairs.
 //!
-//! A is `bp` with the whole network as one module on one worker with one thread; B is the method as configured. Both
+//! A is `bp` with the whole network as one module on one worker with one thread, unless other keys are given; B is the
+//! method as configured. Both
 //! train the same network on the same batches in the same process, A and B in turn, so that whatever else the machine
 //! does falls on both. Filling and draining the pipeline is part of every run.
 
@@ -21,6 +22,7 @@ const WARM_UP: u32 = 5;
 pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
     let mut config = args.layers.load(BENCH)?;
     tch::set_num_threads(config.run.threads_per_worker.into());
+    let (name, mut other) = baseline(args, &config)?;
     let data = Data::open(&config)?;
     let per_epoch = data.train.batches_per_epoch();
     if (args.steps as usize) > per_epoch {
@@ -31,8 +33,8 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
     }
     let stop = Stop::at_signals()?;
     place_cuts(&mut config, &data, &stop)?;
-    let baseline = baseline(&config);
-    let mut a = Side::new(&baseline, &data, args.steps)?;
+    place_cuts(&mut other, &data, &stop)?;
+    let mut a = Side::new(&other, &data, args.steps)?;
     let mut b = Side::new(&config, &data, args.steps)?;
     for side in [&mut a, &mut b] {
         let warm_up = side.trainer.program(WARM_UP.min(args.steps))?;
@@ -50,13 +52,13 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
             "pair {}/{}: {} and {} images/s, ratio {:.3}",
             number + 1,
             args.pairs,
-            report::rate(pair.bp_images_per_second),
+            report::rate(pair.baseline_images_per_second),
             report::rate(pair.images_per_second),
             pair.ratio
         ));
         pairs.push(pair);
     }
-    let result = Outcome::of(&config, &a.trainer, args.steps, pairs);
+    let result = Outcome::of(&config, &b, name, args.steps, pairs);
     if args.json {
         let text = serde_json::to_string_pretty(&result).map_err(|e| Error::Bug(e.to_string()))?;
         report::print(&(text + "\n"));
@@ -66,12 +68,29 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
     Ok(())
 }
 
+/// What is measured against, with a name for people.
+fn baseline(args: &cli::Bench, config: &Config) -> Result<(String, Config), Error> {
+    if args.against.is_empty() {
+        return Ok(("bp on 1 worker".to_owned(), backpropagation(config)));
+    }
+    let mut layers = args.layers.clone();
+    layers.sets.extend(args.against.iter().cloned());
+    let other = layers.load(BENCH)?;
+    if (&other.data, other.run.seed) != (&config.data, config.run.seed) {
+        let what = "--against: both sides must see the same batches; leave `data` and `run.seed` as they are";
+        return Err(Error::Fit(what.to_owned()));
+    }
+    let sets = args.against.iter().map(ToString::to_string);
+    Ok((sets.collect::<Vec<_>>().join(" "), other))
+}
+
 /// The same work by plain backpropagation on one worker with one thread.
-fn baseline(config: &Config) -> Config {
+fn backpropagation(config: &Config) -> Config {
     let mut baseline = config.clone();
     let method = &mut baseline.method;
     "bp".clone_into(&mut method.name);
     (method.modules, method.order, method.cuts) = (1, None, CutsAt::Even);
+    (method.costs, method.memory_budget) = (None, None);
     (method.micro_batches, method.accumulate) = (1, 1);
     baseline.run.device.0.truncate(1);
     baseline.run.threads_per_worker = 1;
@@ -93,6 +112,16 @@ impl Side {
             trainer,
             done: 0,
         })
+    }
+
+    /// For each cut the number of blocks below it.
+    fn cuts(&self) -> Vec<usize> {
+        let sizes = self.trainer.stages().iter();
+        let ends = sizes.scan(0, |end, stage| {
+            *end += stage.module().block_names().count();
+            Some(*end)
+        });
+        ends.take(self.trainer.stages().len() - 1).collect()
     }
 
     fn measure(&mut self, data: &Data, epoch: u64, stop: &Stop) -> Result<Tally, Error> {
@@ -123,7 +152,7 @@ impl Side {
 /// One run of each.
 #[derive(Debug, Serialize)]
 struct Pair {
-    bp_images_per_second: f64,
+    baseline_images_per_second: f64,
     images_per_second: f64,
     /// The second by the first.
     ratio: f64,
@@ -136,7 +165,7 @@ impl Pair {
         let [a_rate, b_rate] = [a, b].map(|tally| tally.images_per_second().unwrap_or(0.0));
         let shares = b.busy_shares().into_iter();
         Self {
-            bp_images_per_second: a_rate,
+            baseline_images_per_second: a_rate,
             images_per_second: b_rate,
             ratio: b_rate / a_rate,
             busy_shares: shares.map(|share| share.unwrap_or(0.0)).collect(),
@@ -156,10 +185,13 @@ struct Outcome {
     method: String,
     order: String,
     modules: usize,
+    cuts: Vec<usize>,
+    /// What it is measured against.
+    baseline: String,
     steps: u32,
     pairs: Vec<Pair>,
     ratio: Spread,
-    bp_images_per_second: Spread,
+    baseline_images_per_second: Spread,
     images_per_second: Spread,
     /// Means over the pairs.
     busy_shares: Vec<f64>,
@@ -192,7 +224,7 @@ impl Spread {
 }
 
 impl Outcome {
-    fn of(config: &Config, trainer: &Trainer, steps: u32, pairs: Vec<Pair>) -> Self {
+    fn of(config: &Config, b: &Side, baseline: String, steps: u32, pairs: Vec<Pair>) -> Self {
         let busy = |worker: usize| {
             let sum: f64 = pairs.iter().map(|pair| pair.busy_shares[worker]).sum();
             sum / pairs.len().max(1) as f64
@@ -200,15 +232,19 @@ impl Outcome {
         Self {
             dtrp_version: env!("CARGO_PKG_VERSION"),
             model: config.model.name.clone(),
-            parameters: trainer.parameters().iter().sum(),
+            parameters: b.trainer.parameters().iter().sum(),
             data: config.data.name.clone(),
             batch_size: config.data.batch_size,
             method: config.method.name.clone(),
             order: config.method.order.clone().unwrap_or_default(),
             modules: config.method.modules,
+            cuts: b.cuts(),
+            baseline,
             steps,
             ratio: Spread::of(pairs.iter().map(|pair| pair.ratio)),
-            bp_images_per_second: Spread::of(pairs.iter().map(|pair| pair.bp_images_per_second)),
+            baseline_images_per_second: Spread::of(
+                pairs.iter().map(|pair| pair.baseline_images_per_second),
+            ),
             images_per_second: Spread::of(pairs.iter().map(|pair| pair.images_per_second)),
             busy_shares: (0..config.method.modules).map(busy).collect(),
             pairs,
@@ -226,13 +262,13 @@ impl Outcome {
             self.pairs.len(),
         );
         let ours = format!(
-            "{} ({}) on {} workers",
-            self.method, self.order, self.modules
+            "{} ({}) on {} workers, cuts {:?}",
+            self.method, self.order, self.modules, self.cuts
         );
         let head = ["images per second", "min", "median", "max"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for (what, spread) in [
-            ("bp on 1 worker", self.bp_images_per_second),
+            (self.baseline.as_str(), self.baseline_images_per_second),
             (ours.as_str(), self.images_per_second),
         ] {
             let numbers = [spread.min, spread.median, spread.max].map(report::rate);

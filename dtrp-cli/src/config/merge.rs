@@ -32,6 +32,12 @@ impl FromStr for Set {
     }
 }
 
+impl std::fmt::Display for Set {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl Set {
     /// Sets `path` to a text, as a flag named `flag` does.
     pub(crate) fn by_flag(flag: &str, path: &str, value: &str) -> Self {

@@ -150,7 +150,7 @@ fn a_measurement_compares_two_runs() {
     let pairs = json["pairs"].as_array().unwrap();
     assert_eq!(pairs.len(), 3);
     for pair in pairs {
-        let [a, b, ratio] = ["bp_images_per_second", "images_per_second", "ratio"]
+        let [a, b, ratio] = ["baseline_images_per_second", "images_per_second", "ratio"]
             .map(|key| pair[key].as_f64().unwrap());
         assert!(a > 0.0 && (b / a - ratio).abs() < 1e-9);
     }
@@ -158,4 +158,23 @@ fn a_measurement_compares_two_runs() {
         ["min", "median", "max"].map(|key| json["ratio"][key].as_f64().unwrap());
     assert!(min <= median && median <= max);
     assert_eq!(json["busy_shares"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["baseline"], "bp on 1 worker");
+    args.extend([
+        "--against",
+        "method.cuts=[1]",
+        "--against",
+        "method.name=fdg",
+    ]);
+    args.extend(["--against", "method.order=null"]);
+    let ran = place.dtrp(&args);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        json["baseline"],
+        "method.cuts=[1] method.name=fdg method.order=null"
+    );
+    args.extend(["--against", "data.batch_size=8"]);
+    let ran = place.dtrp(&args);
+    assert_eq!(ran.code, 5);
+    assert!(ran.stderr.contains("the same batches"), "{}", ran.stderr);
 }
