@@ -153,6 +153,17 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
         };
         let _ = writeln!(text, "{what:<18} {value:>10}{more}");
     }
+    if let Some(done) = &summary.batch_compensation {
+        let _ = writeln!(
+            text,
+            "batch compensation: workers were {} busy with batches of {}, {} with batches of {} at a rate of {}",
+            percent(Some(done.utilisation_before), 0),
+            done.base_batch_size,
+            percent(done.utilisation_after, 0),
+            done.batch_size,
+            done.lr,
+        );
+    }
     text.push('\n');
     let head = [
         "worker",

@@ -23,6 +23,10 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
     let mut config = args.layers.load(BENCH)?;
     tch::set_num_threads(config.run.threads_per_worker.into());
     let (name, mut other) = baseline(args, &config)?;
+    if config.method.batch_compensation.fill || other.method.batch_compensation.fill {
+        let what = "method.batch_compensation.fill changes the batches, and a benchmark needs the same ones on both sides; take `dtrp compare`";
+        return Err(Error::Fit(what.to_owned()));
+    }
     let data = Data::open(&config)?;
     let per_epoch = data.train.batches_per_epoch();
     if (args.steps as usize) > per_epoch {
@@ -32,8 +36,12 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
         )));
     }
     let stop = Stop::at_signals()?;
-    place_cuts(&mut config, &data, &stop)?;
-    place_cuts(&mut other, &data, &stop)?;
+    for config in [&mut config, &mut other] {
+        if config.method.batch_compensation.balance {
+            config.method.cuts = CutsAt::Auto;
+        }
+        place_cuts(config, &data, &stop)?;
+    }
     let mut a = Side::new(&other, &data, args.steps)?;
     let mut b = Side::new(&config, &data, args.steps)?;
     for side in [&mut a, &mut b] {
@@ -92,6 +100,7 @@ fn backpropagation(config: &Config) -> Config {
     (method.modules, method.order, method.cuts) = (1, None, CutsAt::Even);
     (method.costs, method.memory_budget) = (None, None);
     (method.micro_batches, method.accumulate) = (1, 1);
+    method.batch_compensation = Default::default();
     baseline.run.device.0.truncate(1);
     baseline.run.threads_per_worker = 1;
     baseline

@@ -5,7 +5,7 @@ use crate::config::{DIGITS, Set, as_yaml, to_yaml};
 use crate::error::Error;
 use crate::report;
 use crate::run::Folder;
-use crate::train::{Data, Stop, Trainer, describe, place_cuts, train};
+use crate::train::{Data, Stop, Trainer, compensate, describe, train};
 
 /// Trains as the configuration says, and prints what came of it.
 pub(crate) fn run(args: cli::Train) -> Result<(), Error> {
@@ -17,9 +17,9 @@ pub(crate) fn run(args: cli::Train) -> Result<(), Error> {
     // Threads of operators outside the workers: copies and initial values, which are no work.
     tch::set_num_threads(config.run.threads_per_worker.into());
     // Whatever can be wrong is found before the folder is made.
-    let data = Data::open(&config)?;
+    let mut data = Data::open(&config)?;
     let stop = Stop::at_signals()?;
-    let costs = place_cuts(&mut config, &data, &stop)?;
+    let (compensation, costs) = compensate(&mut config, &mut data, &stop)?;
     let mut trainer = Trainer::new(&config, &data)?;
     if args.dry_run {
         report::print(&describe(&config, &data, &trainer)?);
@@ -35,7 +35,7 @@ pub(crate) fn run(args: cli::Train) -> Result<(), Error> {
         folder.write("costs.yaml", &as_yaml(&costs)?)?;
     }
     tracing::info!("training into {}", folder.path().display());
-    let (summary, result) = train(&config, &data, &mut trainer, &folder, &stop)?;
+    let (summary, result) = train(&config, &data, &mut trainer, &folder, compensation, &stop)?;
     if summary.epochs > 0 {
         report::print(&report::run(&summary, folder.path()));
     }

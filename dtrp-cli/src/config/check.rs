@@ -2,7 +2,7 @@
 
 use super::error::ConfigError;
 use super::method::CutsAt;
-use super::sections::{Config, OptimizerName};
+use super::sections::{Config, Method, OptimizerName};
 use std::fmt::Display;
 
 /// Checks every value that can be checked by itself.
@@ -99,25 +99,7 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         method.spike,
         "false unless the optimizer is sgd with momentum and without Nesterov",
     )?;
-    let auto = method.cuts == CutsAt::Auto;
-    for (key, given) in [
-        (
-            "method.costs",
-            method.costs.as_ref().map(|path| path.display().to_string()),
-        ),
-        (
-            "method.memory_budget",
-            method.memory_budget.map(|budget| budget.0.to_string()),
-        ),
-    ] {
-        let shown = given.as_deref().unwrap_or("null");
-        check.that(
-            auto || given.is_none(),
-            key,
-            shown,
-            "null unless method.cuts is auto",
-        )?;
-    }
+    cuts(&check, method)?;
     let devices = &run.device.0;
     let fits = devices.len() == 1 || devices.len() == method.modules;
     let expected = format!(
@@ -182,6 +164,40 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         "optimizer.schedule.milestones",
         shown,
         "ascending numbers of epochs above 0",
+    )
+}
+
+/// Where costs, a budget and batch compensation mean something.
+fn cuts(check: &Check<'_>, method: &Method) -> Result<(), ConfigError> {
+    let compensation = &method.batch_compensation;
+    for (key, on) in [
+        ("method.batch_compensation.balance", compensation.balance),
+        ("method.batch_compensation.fill", compensation.fill),
+    ] {
+        let sound = !on || method.name == "dtrp";
+        check.that(sound, key, on, "false unless method.name is dtrp")?;
+    }
+    let balance = compensation.balance;
+    check.that(
+        !balance || !matches!(method.cuts, CutsAt::At(_)),
+        "method.batch_compensation.balance",
+        balance,
+        "false where method.cuts is a list",
+    )?;
+    let auto = method.cuts == CutsAt::Auto || balance;
+    let costs = method.costs.as_ref();
+    check.that(
+        auto || costs.is_none(),
+        "method.costs",
+        costs.map_or("null".into(), |path| path.display().to_string()),
+        "null unless method.cuts is auto",
+    )?;
+    let budget = method.memory_budget;
+    check.that(
+        auto || compensation.fill || budget.is_none(),
+        "method.memory_budget",
+        budget.map_or("null".into(), |budget| budget.0.to_string()),
+        "null unless method.cuts is auto or method.batch_compensation.fill is true",
     )
 }
 

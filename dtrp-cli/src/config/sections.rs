@@ -191,6 +191,7 @@ pub(crate) struct Method {
     pub(crate) cuts: CutsAt,
     pub(crate) costs: Option<PathBuf>,
     pub(crate) memory_budget: Option<Bytes>,
+    pub(crate) batch_compensation: BatchCompensation,
     pub(crate) micro_batches: u16,
     pub(crate) accumulate: u32,
     pub(crate) program: Option<PathBuf>,
@@ -212,6 +213,7 @@ impl Default for Method {
             cuts: CutsAt::Even,
             costs: None,
             memory_budget: None,
+            batch_compensation: BatchCompensation::default(),
             micro_batches: 1,
             accumulate: 1,
             program: None,
@@ -223,6 +225,25 @@ impl Default for Method {
             auxiliary: "mlp".to_owned(),
         }
     }
+}
+
+/// What makes up for workers that wait.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchCompensation {
+    pub(crate) balance: bool,
+    pub(crate) fill: bool,
+    pub(crate) rate: RateRule,
+}
+
+/// How the learning rate follows the batch size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RateRule {
+    #[default]
+    Linear,
+    Sqrt,
+    None,
 }
 
 /// The optimizer of every module, and the loss.

@@ -240,7 +240,15 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "method: {memory_budget: 2 GB}",
-            "x.yaml: method.memory_budget is 2000000000, but must be null unless method.cuts is auto",
+            "x.yaml: method.memory_budget is 2000000000, but must be null unless method.cuts is auto or method.batch_compensation.fill",
+        ),
+        (
+            "method: {name: fdg, batch_compensation: {fill: true}}",
+            "x.yaml: method.batch_compensation.fill is true, but must be false unless method.name is dtrp",
+        ),
+        (
+            "method: {cuts: [4], batch_compensation: {balance: true}}",
+            "x.yaml: method.batch_compensation.balance is true, but must be false where method.cuts is a list",
         ),
         (
             "method: {costs: costs.yaml}",

@@ -1,5 +1,6 @@
 //! `summary.json`: how a run ended.
 
+use crate::train::Compensation;
 use serde::Serialize;
 
 /// How a run ended.
@@ -52,6 +53,8 @@ pub(crate) struct Summary {
     pub(crate) peak_rss_bytes: Option<u64>,
     /// Share of the training time that module 1 waited for data, 0..1.
     pub(crate) loader_wait_share: Option<f64>,
+    /// What batch compensation did, where it was asked for.
+    pub(crate) batch_compensation: Option<Compensation>,
     /// Module 1's worker first.
     pub(crate) workers: Vec<WorkerSummary>,
 }

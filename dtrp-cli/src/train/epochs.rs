@@ -2,6 +2,7 @@
 //!
 //! After every epoch the weights are written, so that whatever happens later, those of the last whole epoch are kept.
 
+use super::compensation::Compensation;
 use super::data::{BatchSizes, Data};
 use super::plan::first_slots;
 use super::stop::Stop;
@@ -30,6 +31,7 @@ pub(crate) fn train(
     data: &Data,
     trainer: &mut Trainer,
     folder: &Folder,
+    compensation: Option<Compensation>,
     stop: &Stop,
 ) -> Result<(Summary, Result<(), Error>), Error> {
     let length = trainer.length();
@@ -51,6 +53,7 @@ pub(crate) fn train(
         config,
         data,
         folder,
+        compensation,
         stop,
         watch: Arc::clone(&watch),
         tally: Tally::default(),
@@ -131,6 +134,7 @@ struct Run<'a> {
     config: &'a Config,
     data: &'a Data,
     folder: &'a Folder,
+    compensation: Option<Compensation>,
     stop: &'a Stop,
     watch: Arc<Mutex<Watch>>,
     tally: Tally,
@@ -285,6 +289,16 @@ impl Run<'_> {
         }
     }
 
+    fn compensation(&self) -> Option<Compensation> {
+        let shares = self.tally.busy_shares().into_iter();
+        let shares: Option<Vec<f64>> = shares.collect();
+        let shares = shares.filter(|shares| !shares.is_empty());
+        self.compensation.clone().map(|before| Compensation {
+            utilisation_after: shares.map(|s| s.iter().sum::<f64>() / s.len() as f64),
+            ..before
+        })
+    }
+
     fn summary(&self, trainer: &Trainer, end: End) -> Summary {
         let Config {
             data,
@@ -317,6 +331,7 @@ impl Run<'_> {
             train_seconds: self.tally.wall.as_secs_f64(),
             peak_rss_bytes: peak_rss_bytes(),
             loader_wait_share: self.tally.wait_share(),
+            batch_compensation: self.compensation(),
             workers,
         }
     }

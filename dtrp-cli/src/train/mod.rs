@@ -3,6 +3,7 @@
 //! [`Data`] opens what is trained on, [`Trainer`] holds the network as stages and knows how to run programs on them,
 //! [`epochs::train`] is the loop over them.
 
+mod compensation;
 mod cuts;
 mod data;
 mod device;
@@ -17,6 +18,7 @@ mod stop;
 mod tally;
 mod trainer;
 
+pub(crate) use compensation::{Compensation, compensate};
 pub(crate) use cuts::place as place_cuts;
 pub(crate) use data::Data;
 pub(crate) use epochs::train;

@@ -10,6 +10,7 @@ use dtrp_core::torch::{
     TorchStage, Worker,
 };
 use dtrp_models::{Cuts, ModelInput, Network, auxiliary};
+use std::ops::Range;
 use tch::Device;
 
 /// Everything that stages are made from.
@@ -37,12 +38,7 @@ impl Parts<'_> {
         let modules = self.devices.len();
         let told =
             |error| Error::of_torch(error, section.predictor.0.plugin.is_some(), str::to_owned);
-        let cuts = match &section.cuts {
-            CutsAt::Even => Cuts::Even,
-            CutsAt::At(blocks) => Cuts::At(blocks.clone()),
-            CutsAt::Auto => return Err(Error::Bug("cuts have not been placed".to_owned())),
-        };
-        let ranges = dtrp_models::split(network.blocks.len(), modules, &cuts)?;
+        let ranges = ranges(network.blocks.len(), self.config)?;
         let (network, heads) = match self.method.gradients {
             true => (network, Vec::new()),
             // Heads fit the shapes of the network's activations, which takes a copy of it to find out.
@@ -137,4 +133,14 @@ impl Parts<'_> {
             .map_err(|error| Error::of_predictor(error, spec.plugin.is_some()))?;
         Ok(Forecaster::new(predictor, section.probe_every))
     }
+}
+
+/// The blocks of each module, of so many blocks.
+pub(super) fn ranges(blocks: usize, config: &Config) -> Result<Vec<Range<usize>>, Error> {
+    let cuts = match &config.method.cuts {
+        CutsAt::Even => Cuts::Even,
+        CutsAt::At(at) => Cuts::At(at.clone()),
+        CutsAt::Auto => return Err(Error::Bug("cuts have not been placed".to_owned())),
+    };
+    Ok(dtrp_models::split(blocks, config.method.modules, &cuts)?)
 }

@@ -144,3 +144,58 @@ fn a_timed_run_draws_itself() {
     place.tiny("logical", &[]);
     assert!(!place.file("runs/logical/trace.json").exists());
 }
+
+#[test]
+fn batch_compensation_says_what_it_did() {
+    let place = Place::new();
+    let key = "method.batch_compensation";
+    let sets = [
+        format!("{key}.fill=true"),
+        format!("{key}.balance=true"),
+        format!("{key}.rate=sqrt"),
+    ];
+    let mut sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+    sets.push("method.modules=3");
+    let ran = place.tiny("both", &sets);
+    assert!(
+        ran.stdout.contains("batch compensation: workers were "),
+        "{}",
+        ran.stdout
+    );
+    let done = place.summary("both")["batch_compensation"].clone();
+    let [before, after, size, lr] = [
+        "utilisation_before",
+        "utilisation_after",
+        "batch_size",
+        "lr",
+    ]
+    .map(|key| done[key].as_f64().unwrap());
+    assert!(
+        (0.0..=1.0).contains(&before) && (0.0..=1.0).contains(&after),
+        "{done}"
+    );
+    assert!(size >= 32.0 && size % 8.0 == 0.0, "{done}");
+    assert!((lr - 0.1 * (size / 32.0).sqrt()).abs() < 1e-12, "{done}");
+    // What came of it is in the configuration, so that the run can be repeated.
+    assert_eq!(
+        place
+            .dtrp(&[
+                "train",
+                "--config",
+                "runs/both/config.yaml",
+                "--name",
+                "again"
+            ])
+            .code,
+        0
+    );
+    assert!(place.weights("both") == place.weights("again"));
+    assert!(place.summary("again")["batch_compensation"].is_null());
+    // The budget is for what the batches were already: they stay.
+    sets.push("method.memory_budget=1 B");
+    sets[1] = "method.batch_compensation.balance=false";
+    place.tiny("capped", &sets);
+    let done = place.summary("capped")["batch_compensation"].clone();
+    assert_eq!(done["batch_size"], 32);
+    assert_eq!(done["lr"], 0.1);
+}
