@@ -119,6 +119,9 @@ pub(crate) struct Bench {
     /// Measure against the same configuration with these keys overridden, instead of against plain backpropagation
     #[arg(long, value_name = "PATH=VALUE")]
     pub(crate) against: Vec<Set>,
+    /// Measure against nothing
+    #[arg(long, conflicts_with = "against")]
+    pub(crate) alone: bool,
     /// Pairs of runs
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pairs: u32,

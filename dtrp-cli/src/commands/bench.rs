@@ -22,10 +22,12 @@ const WARM_UP: u32 = 5;
 pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
     let mut config = args.layers.load(BENCH)?;
     tch::set_num_threads(config.run.threads_per_worker.into());
-    let (name, mut other) = baseline(args, &config)?;
-    if config.method.batch_compensation.fill || other.method.batch_compensation.fill {
-        let what = "method.batch_compensation.fill changes the batches, and a benchmark needs the same ones on both sides; take `dtrp compare`";
-        return Err(Error::Fit(what.to_owned()));
+    let mut other = baseline(args, &config)?;
+    for config in other.iter().map(|(_, other)| other).chain([&config]) {
+        if config.method.batch_compensation.fill {
+            let what = "method.batch_compensation.fill changes the batches, and a benchmark needs the same ones on both sides; take `dtrp compare`";
+            return Err(Error::Fit(what.to_owned()));
+        }
     }
     let data = Data::open(&config)?;
     let per_epoch = data.train.batches_per_epoch();
@@ -36,36 +38,28 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
         )));
     }
     let stop = Stop::at_signals()?;
-    for config in [&mut config, &mut other] {
+    let side = |config: &mut Config| {
         if config.method.batch_compensation.balance {
             config.method.cuts = CutsAt::Auto;
         }
         place_cuts(config, &data, &stop)?;
-    }
-    let mut a = Side::new(&other, &data, args.steps)?;
-    let mut b = Side::new(&config, &data, args.steps)?;
-    for side in [&mut a, &mut b] {
+        let mut side = Side::new(config, &data, args.steps)?;
         let warm_up = side.trainer.program(WARM_UP.min(args.steps))?;
         side.run(&warm_up, &data, 0, &stop)?;
-    }
+        Ok::<_, Error>(side)
+    };
+    let mut a = other.as_mut().map(|(_, config)| side(config)).transpose()?;
+    let mut b = side(&mut config)?;
     let mut pairs = Vec::new();
     for number in 0..args.pairs {
         // Both see the same epoch, that is the same batches in the same order.
         let epoch = u64::from(number) + 1;
-        let pair = Pair::of(
-            &a.measure(&data, epoch, &stop)?,
-            &b.measure(&data, epoch, &stop)?,
-        );
-        progress::line(&format!(
-            "pair {}/{}: {} and {} images/s, ratio {:.3}",
-            number + 1,
-            args.pairs,
-            report::rate(pair.baseline_images_per_second),
-            report::rate(pair.images_per_second),
-            pair.ratio
-        ));
+        let a = a.as_mut().map(|a| a.measure(&data, epoch, &stop));
+        let pair = Pair::of(a.transpose()?.as_ref(), &b.measure(&data, epoch, &stop)?);
+        progress::line(&pair.told(number + 1, args.pairs));
         pairs.push(pair);
     }
+    let name = other.map(|(name, _)| name);
     let result = Outcome::of(&config, &b, name, args.steps, pairs);
     if args.json {
         let text = serde_json::to_string_pretty(&result).map_err(|e| Error::Bug(e.to_string()))?;
@@ -76,10 +70,13 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is measured against, with a name for people.
-fn baseline(args: &cli::Bench, config: &Config) -> Result<(String, Config), Error> {
+/// What is measured against, with a name for people; nothing for `--alone`.
+fn baseline(args: &cli::Bench, config: &Config) -> Result<Option<(String, Config)>, Error> {
+    if args.alone {
+        return Ok(None);
+    }
     if args.against.is_empty() {
-        return Ok(("bp on 1 worker".to_owned(), backpropagation(config)));
+        return Ok(Some(("bp on 1 worker".to_owned(), backpropagation(config))));
     }
     let mut layers = args.layers.clone();
     layers.sets.extend(args.against.iter().cloned());
@@ -89,7 +86,7 @@ fn baseline(args: &cli::Bench, config: &Config) -> Result<(String, Config), Erro
         return Err(Error::Fit(what.to_owned()));
     }
     let sets = args.against.iter().map(ToString::to_string);
-    Ok((sets.collect::<Vec<_>>().join(" "), other))
+    Ok(Some((sets.collect::<Vec<_>>().join(" "), other)))
 }
 
 /// The same work by plain backpropagation on one worker with one thread.
@@ -161,24 +158,36 @@ impl Side {
 /// One run of each.
 #[derive(Debug, Serialize)]
 struct Pair {
-    baseline_images_per_second: f64,
+    baseline_images_per_second: Option<f64>,
     images_per_second: f64,
     /// The second by the first.
-    ratio: f64,
+    ratio: Option<f64>,
     busy_shares: Vec<f64>,
     loader_wait_share: f64,
 }
 
 impl Pair {
-    fn of(a: &Tally, b: &Tally) -> Self {
-        let [a_rate, b_rate] = [a, b].map(|tally| tally.images_per_second().unwrap_or(0.0));
+    fn of(a: Option<&Tally>, b: &Tally) -> Self {
+        let rate = |tally: &Tally| tally.images_per_second().unwrap_or(0.0);
+        let (a_rate, b_rate) = (a.map(rate), rate(b));
         let shares = b.busy_shares().into_iter();
         Self {
             baseline_images_per_second: a_rate,
             images_per_second: b_rate,
-            ratio: b_rate / a_rate,
+            ratio: a_rate.map(|a_rate| b_rate / a_rate),
             busy_shares: shares.map(|share| share.unwrap_or(0.0)).collect(),
             loader_wait_share: b.wait_share().unwrap_or(0.0),
+        }
+    }
+
+    fn told(&self, number: u32, of: u32) -> String {
+        let rate = report::rate(self.images_per_second);
+        match (self.baseline_images_per_second, self.ratio) {
+            (Some(baseline), Some(ratio)) => {
+                let baseline = report::rate(baseline);
+                format!("pair {number}/{of}: {baseline} and {rate} images/s, ratio {ratio:.3}")
+            }
+            _ => format!("run {number}/{of}: {rate} images/s"),
         }
     }
 }
@@ -195,12 +204,12 @@ struct Outcome {
     order: String,
     modules: usize,
     cuts: Vec<usize>,
-    /// What it is measured against.
-    baseline: String,
+    /// What it is measured against, if anything.
+    baseline: Option<String>,
     steps: u32,
     pairs: Vec<Pair>,
-    ratio: Spread,
-    baseline_images_per_second: Spread,
+    ratio: Option<Spread>,
+    baseline_images_per_second: Option<Spread>,
     images_per_second: Spread,
     /// Means over the pairs.
     busy_shares: Vec<f64>,
@@ -233,10 +242,20 @@ impl Spread {
 }
 
 impl Outcome {
-    fn of(config: &Config, b: &Side, baseline: String, steps: u32, pairs: Vec<Pair>) -> Self {
+    fn of(
+        config: &Config,
+        b: &Side,
+        baseline: Option<String>,
+        steps: u32,
+        pairs: Vec<Pair>,
+    ) -> Self {
         let busy = |worker: usize| {
             let sum: f64 = pairs.iter().map(|pair| pair.busy_shares[worker]).sum();
             sum / pairs.len().max(1) as f64
+        };
+        let optional = |number: fn(&Pair) -> Option<f64>| {
+            let numbers: Option<Vec<f64>> = pairs.iter().map(number).collect();
+            numbers.map(|numbers| Spread::of(numbers.into_iter()))
         };
         Self {
             dtrp_version: env!("CARGO_PKG_VERSION"),
@@ -250,10 +269,8 @@ impl Outcome {
             cuts: b.cuts(),
             baseline,
             steps,
-            ratio: Spread::of(pairs.iter().map(|pair| pair.ratio)),
-            baseline_images_per_second: Spread::of(
-                pairs.iter().map(|pair| pair.baseline_images_per_second),
-            ),
+            ratio: optional(|pair| pair.ratio),
+            baseline_images_per_second: optional(|pair| pair.baseline_images_per_second),
             images_per_second: Spread::of(pairs.iter().map(|pair| pair.images_per_second)),
             busy_shares: (0..config.method.modules).map(busy).collect(),
             pairs,
@@ -262,13 +279,25 @@ impl Outcome {
 
     fn told(&self) -> String {
         let mut text = format!(
-            "{} with {} parameters on {}, batches of {}, {} steps a run, {} pairs\n\n",
+            "{} with {} parameters on {}, batches of {}, {} steps a run, {}\n\n",
             self.model,
             report::thousands(self.parameters as u64),
             self.data,
             self.batch_size,
             self.steps,
-            self.pairs.len(),
+            report::count(
+                self.pairs.len() as u64,
+                if self.baseline.is_some() {
+                    "pair"
+                } else {
+                    "run"
+                },
+                if self.baseline.is_some() {
+                    "pairs"
+                } else {
+                    "runs"
+                },
+            ),
         );
         let ours = format!(
             "{} ({}) on {} workers, cuts {:?}",
@@ -276,21 +305,17 @@ impl Outcome {
         );
         let head = ["images per second", "min", "median", "max"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
-        for (what, spread) in [
-            (self.baseline.as_str(), self.baseline_images_per_second),
-            (ours.as_str(), self.images_per_second),
-        ] {
-            let numbers = [spread.min, spread.median, spread.max].map(report::rate);
+        let mut row = |what: &str, spread: Spread, told: fn(f64) -> String| {
+            let numbers = [spread.min, spread.median, spread.max].map(told);
             rows.push([what.to_owned()].into_iter().chain(numbers).collect());
+        };
+        if let (Some(name), Some(spread)) = (&self.baseline, self.baseline_images_per_second) {
+            row(name, spread, report::rate);
         }
-        let ratios = [self.ratio.min, self.ratio.median, self.ratio.max];
-        let ratios = ratios.map(|ratio| format!("{ratio:.3}"));
-        rows.push(
-            ["ratio, pair by pair".to_owned()]
-                .into_iter()
-                .chain(ratios)
-                .collect(),
-        );
+        row(&ours, self.images_per_second, report::rate);
+        if let Some(ratio) = self.ratio {
+            row("ratio, pair by pair", ratio, |ratio| format!("{ratio:.3}"));
+        }
         text.push_str(&report::table(&rows, 1));
         let busy: Vec<_> = self
             .busy_shares

@@ -139,7 +139,8 @@ fn utilisation(config: &Config, data: &Data, stop: &Stop) -> Result<f64, Error> 
     };
     let begins = |event: &dtrp_core::trace::Event| event.begin;
     let from = first_forwards().find(|event| event.action.unit.batch > fill.min(batches / 2));
-    let (Some(from), Some(to)) = (from.map(begins), first_forwards().next_back().map(begins)) else {
+    let (Some(from), Some(to)) = (from.map(begins), first_forwards().next_back().map(begins))
+    else {
         return Ok(1.0);
     };
     let length = to.saturating_sub(from).as_secs_f64();

@@ -173,6 +173,11 @@ fn a_measurement_compares_two_runs() {
         json["baseline"],
         "method.cuts=[1] method.name=fdg method.order=null"
     );
+    let ran = place.dtrp(&[&args[..args.len() - 6], &["--alone"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(json["baseline"].is_null() && json["ratio"].is_null());
+    assert!(json["images_per_second"]["median"].as_f64() > Some(0.0));
     args.extend(["--against", "data.batch_size=8"]);
     let ran = place.dtrp(&args);
     assert_eq!(ran.code, 5);
