@@ -44,6 +44,11 @@ pub(crate) enum Command {
         /// Its folder.
         path: PathBuf,
     },
+    /// Make the folder that checks and measures dtrp on a GPU elsewhere.
+    GpuBundle {
+        /// The folder; none is one in the target folder.
+        path: Option<PathBuf>,
+    },
     /// Run every check.
     Ci,
 }
@@ -65,6 +70,7 @@ Extend it (docs/plugins.md):
 
 Work on it:
   build             Build everything [--release] [--cuda: with the CUDA libtorch]
+  gpu-bundle [PATH] Make a folder that checks and measures dtrp on any machine with a GPU and PyTorch (docs/gpu.md)
   test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
   ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run
@@ -109,6 +115,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
         "doc" => return Ok(Command::Doc(rest.to_vec())),
         "help" | "--help" | "-h" => return Ok(Command::Help),
         "plugin" => return plugin(rest),
+        "gpu-bundle" => return gpu_bundle(rest),
         _ => {}
     }
     let mut flags = Flags::new(&name, rest);
@@ -160,6 +167,18 @@ fn plugin(words: &[OsString]) -> Result<Command> {
             let text = "write `plugin new PATH [--lang rust|c]` or `plugin build PATH`";
             Err(Error::Usage(text.into()))
         }
+    }
+}
+
+/// `gpu-bundle [PATH]`.
+fn gpu_bundle(words: &[OsString]) -> Result<Command> {
+    match words {
+        [] => Ok(Command::GpuBundle { path: None }),
+        [word] if word == "--help" || word == "-h" => Ok(Command::Help),
+        [path] if !path.to_string_lossy().starts_with('-') => Ok(Command::GpuBundle {
+            path: Some(path.into()),
+        }),
+        _ => Err(Error::Usage("write `gpu-bundle [PATH]`".into())),
     }
 }
 
@@ -280,6 +299,9 @@ mod tests {
         );
         check("doc --open", Command::Doc(words("--open")));
         check("ci", Command::Ci);
+        check("gpu-bundle", Command::GpuBundle { path: None });
+        let path = Some(PathBuf::from("b"));
+        check("gpu-bundle b", Command::GpuBundle { path });
     }
 
     #[test]
@@ -293,6 +315,7 @@ mod tests {
         };
         check("trian", "there is no command `trian`");
         check("setup --gpu", "`setup` does not know `--gpu`");
+        check("gpu-bundle --cuda", "write `gpu-bundle [PATH]`");
         check("ci fast", "`ci` does not know `fast`");
         check(
             "setup --cpu --cuda",
