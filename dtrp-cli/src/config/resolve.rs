@@ -2,7 +2,7 @@
 //!
 //! A name that does not exist is left alone: the crate that it belongs to says what is wrong with it.
 
-use super::sections::Config;
+use super::sections::{self, Config};
 use super::yaml;
 use dtrp_core::schedule::Method;
 
@@ -31,6 +31,17 @@ pub(super) fn fill(mut config: Config) -> Config {
         config.run.name = Some(name.replace('/', "-"));
     }
     config
+}
+
+/// The order in a file is that of the method in that file, and a resolved configuration always has one: it must not be in the
+/// way of another method, chosen later, that cannot be laid out in it.
+pub(super) fn drop_foreign_order(method: &mut sections::Method) {
+    let order = method.order.as_deref().and_then(|order| order.parse().ok());
+    if let (Ok(named), Some(order)) = (Method::named(&method.name), order)
+        && !named.orders.contains(&order)
+    {
+        method.order = None;
+    }
 }
 
 /// What is customary for a data set: no flips where left and right matter.

@@ -102,6 +102,20 @@ fn a_models_options_are_its_own() {
 }
 
 #[test]
+fn an_order_in_the_file_gives_way_to_another_method() {
+    let order = |text: &str, set: &str| ok(text, &[set]).method.order.unwrap();
+    let file = "method: {name: dtrp, order: lockstep}";
+    assert_eq!(order(file, "method.name=spectrain"), "eager");
+    assert_eq!(order(file, "method.name=dsp"), "lockstep");
+    // Nobody chose another method, or somebody chose both: then it is wrong, and said to be so later.
+    let wrong = "method: {name: spectrain, order: lockstep}";
+    assert_eq!(order(wrong, "run.seed=2"), "lockstep");
+    let both = ["method.name=spectrain", "method.order=lockstep"];
+    assert_eq!(ok(file, &both).method.order.unwrap(), "lockstep");
+    assert_eq!(order("method: {order: egar}", "method.name=bp"), "egar");
+}
+
+#[test]
 fn the_resolved_configuration_reads_back_as_itself() {
     for text in [
         DIGITS.text,

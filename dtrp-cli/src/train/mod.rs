@@ -16,6 +16,7 @@ mod trainer;
 
 pub(crate) use data::Data;
 pub(crate) use epochs::train;
+pub(crate) use parts::optimizer;
 pub(crate) use plan::describe;
 pub(crate) use stop::Stop;
 pub(crate) use tally::Tally;

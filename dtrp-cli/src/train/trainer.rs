@@ -12,6 +12,7 @@ use dtrp_core::engine::{self, EngineError, Options, Outcome};
 use dtrp_core::schedule::{Method, Op, Plan, Program};
 use dtrp_core::torch::{Evaluation, LossEvent, TorchError, TorchStage, evaluate};
 use dtrp_models::weights;
+use dtrp_predictors::Provenance;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -141,6 +142,20 @@ impl Trainer {
     /// Whether each module predicts its weights.
     pub(crate) fn predicts(&self) -> &[bool] {
         &self.predicts
+    }
+
+    /// Where the predictor comes from, if any module predicts; a plug-in is also noted in the log.
+    pub(super) fn predictor(&self, config: &Config) -> Result<Option<Provenance>, Error> {
+        if !self.predicts.contains(&true) {
+            return Ok(None);
+        }
+        let provenance = dtrp_predictors::provenance(&config.method.predictor.0)
+            .map_err(|error| Error::of_predictor(error, self.plugin))?;
+        match self.plugin {
+            true => tracing::info!("predictor {provenance}"),
+            false => tracing::debug!("predictor {provenance}"),
+        }
+        Ok(Some(provenance))
     }
 
     /// Makes traces hold the times of every action from now on.
