@@ -52,6 +52,35 @@ fn the_examples_pass_their_own_tests() {
     }
 }
 
+/// So that whoever has fetched the workspace can build the examples without the network.
+#[test]
+fn the_examples_lock_what_the_workspace_locks() {
+    let packages = |lock: &Path| -> Vec<String> {
+        let text = std::fs::read_to_string(lock).expect("a lock file");
+        let entries = text.split("[[package]]").skip(1);
+        let from_registry = entries.filter(|entry| entry.contains("checksum = "));
+        from_registry
+            .map(|entry| {
+                let keys = ["name", "version", "source", "checksum"];
+                let lines = entry
+                    .lines()
+                    .filter(|l| keys.iter().any(|k| l.starts_with(k)));
+                lines.collect::<Vec<_>>().join(" ")
+            })
+            .collect()
+    };
+    let workspace = packages(&crate_folder().join("../Cargo.lock"));
+    for example in ["linear-rule", "online", "broken/panics"] {
+        let own = packages(&examples().join(example).join("Cargo.lock"));
+        assert!(!own.is_empty(), "{example}");
+        let missing: Vec<_> = own.iter().filter(|p| !workspace.contains(p)).collect();
+        assert!(
+            missing.is_empty(),
+            "{example}: run `cargo update` there: {missing:#?}"
+        );
+    }
+}
+
 #[test]
 fn linear_rule() {
     let path = build_rust(&examples().join("linear-rule"), "linear-rule");

@@ -52,6 +52,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
         Command::PluginBuild { path } => {
             plugin::build(&setup::ensure(context, Request::default())?, &path)
         }
+        Command::PluginCheck { path } => {
+            plugin::check(&setup::ensure(context, Request::default())?, &path)
+        }
         Command::Ci => ci::run(context),
     }
 }
