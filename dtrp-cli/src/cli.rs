@@ -59,7 +59,7 @@ pub(crate) enum Command {
     /// Networks: list families, show blocks
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Weight predictors: list, show, check a plug-in
+    /// Weight predictors: list, show, check a plug-in, compare
     #[command(subcommand)]
     Predictors(PredictorsCommand),
     /// Say when a program would run, over given or measured costs

@@ -121,6 +121,9 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The exit code of a run that has diverged.
+    pub(crate) const DIVERGED: u8 = 7;
+
     /// The exit code of the error's class; [`EXIT_CODES`] is the table for people.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -135,7 +138,7 @@ impl Error {
             | Error::Fit(_)
             | Error::Predictor(_) => 5,
             Error::Device { .. } | Error::Libtorch(_) | Error::Unhealthy(_) => 6,
-            Error::Diverged(_) => 7,
+            Error::Diverged(_) => Self::DIVERGED,
             Error::Plugin(_) => 8,
             Error::File { .. } | Error::Weights(_) | Error::FolderInUse(_) => 9,
             Error::Worker(_) => 10,

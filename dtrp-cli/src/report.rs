@@ -93,6 +93,18 @@ pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     text
 }
 
+/// A table for a page: left-aligned first column, right-aligned others.
+pub(crate) fn markdown(rows: &[Vec<String>]) -> String {
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+        if index == 0 {
+            let _ = writeln!(text, "|---|{}", "--:|".repeat(row.len() - 1));
+        }
+    }
+    text
+}
+
 /// What a run did and where the results lie.
 pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
     let mut text = String::new();

@@ -49,6 +49,11 @@ pub(crate) enum Command {
         /// The folder; none is one in the target folder.
         path: Option<PathBuf>,
     },
+    /// Check a plug-in that has been built.
+    PluginCheck {
+        /// The library, or the folder of its project.
+        path: PathBuf,
+    },
     /// Run every check.
     Ci,
 }
@@ -67,6 +72,7 @@ Use it:
 Extend it (docs/plugins.md):
   plugin new PATH   Write a predictor plug-in from a template [--lang rust|c]
   plugin build PATH Build it, and check that it keeps the rules
+  plugin check PATH Check a library, or the one that was built in a project's folder
 
 Work on it:
   build             Build everything [--release] [--cuda: with the CUDA libtorch]
@@ -150,7 +156,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
     Ok(command)
 }
 
-/// `plugin new PATH [--lang rust|c]`, `plugin build PATH`.
+/// `plugin new PATH [--lang rust|c]`, `plugin build PATH`, `plugin check PATH`.
 fn plugin(words: &[OsString]) -> Result<Command> {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
@@ -163,8 +169,9 @@ fn plugin(words: &[OsString]) -> Result<Command> {
         ["new", path] | ["new", path, "--lang", "rust"] => Ok(new(path, Language::Rust)),
         ["new", path, "--lang", "c"] => Ok(new(path, Language::C)),
         ["build", path] => Ok(Command::PluginBuild { path: path.into() }),
+        ["check", path] => Ok(Command::PluginCheck { path: path.into() }),
         _ => {
-            let text = "write `plugin new PATH [--lang rust|c]` or `plugin build PATH`";
+            let text = "write `plugin new PATH [--lang rust|c]`, `plugin build PATH` or `plugin check PATH`";
             Err(Error::Usage(text.into()))
         }
     }
@@ -247,8 +254,13 @@ mod tests {
         );
         assert_eq!(
             parsed("plugin build my-rule"),
-            Command::PluginBuild { path }
+            Command::PluginBuild { path: path.clone() }
         );
+        assert_eq!(
+            parsed("plugin check my-rule"),
+            Command::PluginCheck { path }
+        );
+        assert!(parse(&words("plugin check")).is_err());
         assert!(parse(&words("plugin new my-rule --lang cobol")).is_err());
     }
 

@@ -7,6 +7,7 @@ mod doctor;
 mod models;
 mod predictors;
 mod profile;
+mod runs;
 pub(crate) mod schedule;
 mod simulate;
 mod train;

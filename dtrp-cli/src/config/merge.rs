@@ -48,7 +48,12 @@ impl Set {
         }
     }
 
-    fn concerns(&self, path: &str) -> bool {
+    /// As it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn concerns(&self, path: &str) -> bool {
         let inside = |outer: &str, inner: &str| {
             inner
                 .strip_prefix(outer)

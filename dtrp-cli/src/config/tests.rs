@@ -101,6 +101,20 @@ fn a_models_options_are_its_own() {
 }
 
 #[test]
+fn an_order_in_the_file_gives_way_to_another_method() {
+    let order = |text: &str, set: &str| ok(text, &[set]).method.order.unwrap();
+    let file = "method: {name: dtrp, order: lockstep}";
+    assert_eq!(order(file, "method.name=spectrain"), "eager");
+    assert_eq!(order(file, "method.name=dsp"), "lockstep");
+    // Nobody chose another method, or somebody chose both: then it is wrong, and said to be so later.
+    let wrong = "method: {name: spectrain, order: lockstep}";
+    assert_eq!(order(wrong, "run.seed=2"), "lockstep");
+    let both = ["method.name=spectrain", "method.order=lockstep"];
+    assert_eq!(ok(file, &both).method.order.unwrap(), "lockstep");
+    assert_eq!(order("method: {order: egar}", "method.name=bp"), "egar");
+}
+
+#[test]
 fn the_resolved_configuration_reads_back_as_itself() {
     for text in [
         DIGITS.text,
@@ -305,4 +319,17 @@ fn settings_must_be_paths_with_values() {
     for text in ["run.epochs", "=3", "run..x=1", "run.=1", "a=[1"] {
         assert!(text.parse::<Set>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn the_usual_order_is_the_one_that_is_less_stale() {
+    let order = |sets: &[&str]| ok("", sets).method.order.unwrap();
+    assert_eq!(order(&[]), "lockstep");
+    assert_eq!(order(&["method.modules=3"]), "eager");
+    assert_eq!(
+        order(&["method.modules=3", "method.order=lockstep"]),
+        "lockstep"
+    );
+    // Methods with one order have that.
+    assert_eq!(order(&["method.modules=3", "method.name=fdg"]), "lockstep");
 }

@@ -18,6 +18,7 @@ use dtrp_core::schedule::Program;
 use dtrp_core::torch::{Evaluation, LossEvent, TorchError};
 use dtrp_core::trace::Recording;
 use dtrp_models::weights;
+use dtrp_predictors::Provenance;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tch::Tensor;
@@ -35,6 +36,7 @@ pub(crate) fn train(
     stop: &Stop,
 ) -> Result<(Summary, Result<(), Error>), Error> {
     let length = trainer.length();
+    let predictor = trainer.predictor(config)?;
     let watch = Watch {
         metrics: Metrics::create(folder)?,
         progress: Progress::new(config.run.progress, length.steps),
@@ -52,6 +54,7 @@ pub(crate) fn train(
     let mut run = Run {
         config,
         data,
+        predictor,
         folder,
         compensation,
         stop,
@@ -133,6 +136,8 @@ impl Watch {
 struct Run<'a> {
     config: &'a Config,
     data: &'a Data,
+    /// Where the predictor comes from, if any module predicts.
+    predictor: Option<Provenance>,
     folder: &'a Folder,
     compensation: Option<Compensation>,
     stop: &'a Stop,
@@ -308,7 +313,7 @@ impl Run<'_> {
         } = self.config;
         let watch = lock(&self.watch);
         let workers = self.tally.workers(trainer);
-        let predicts = trainer.predicts().contains(&true);
+        let predictor = self.predictor.clone();
         let last = self.last.as_ref();
         Summary {
             dtrp_version: env!("CARGO_PKG_VERSION"),
@@ -318,7 +323,9 @@ impl Run<'_> {
             model: model.name.clone(),
             method: method.name.clone(),
             order: method.order.clone().unwrap_or_default(),
-            predictor: predicts.then(|| method.predictor.0.name.clone()),
+            predictor: predictor.as_ref().map(|of| of.name.clone()),
+            predictor_version: predictor.as_ref().map(|of| of.version.clone()),
+            plugin: predictor.and_then(|of| of.plugin).map(Into::into),
             modules: method.modules,
             parameters: trainer.parameters().iter().sum(),
             epochs: self.epochs,

@@ -22,6 +22,7 @@ pub(crate) use compensation::{Compensation, compensate};
 pub(crate) use cuts::place as place_cuts;
 pub(crate) use data::Data;
 pub(crate) use epochs::train;
+pub(crate) use parts::optimizer;
 pub(crate) use plan::describe;
 pub(crate) use profile::profile;
 pub(crate) use stop::Stop;

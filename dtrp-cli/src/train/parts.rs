@@ -2,7 +2,7 @@
 
 use super::device::kind;
 use super::trainer::Length;
-use crate::config::{Config, CutsAt, OptimizerName};
+use crate::config::{self, Config, CutsAt, OptimizerName};
 use crate::error::Error;
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{
@@ -71,7 +71,7 @@ impl Parts<'_> {
         let Config {
             run,
             method,
-            optimizer,
+            optimizer: section,
             ..
         } = self.config;
         let modules = self.devices.len();
@@ -90,15 +90,16 @@ impl Parts<'_> {
             true => Some(self.forecaster()?),
             false => None,
         };
+        let spike = method.spike.then(|| self.staleness[index]);
         Ok(StageOptions {
             module: index + 1,
             modules,
             seed: run.seed,
             loss: Loss {
-                label_smoothing: optimizer.label_smoothing,
+                label_smoothing: section.label_smoothing,
             },
             rate,
-            optimizer: self.optimizer(index),
+            optimizer: optimizer(section, spike),
             gradient_shrink: method.gradient_shrink,
             gradients: self.method.gradients,
             forecaster,
@@ -108,30 +109,30 @@ impl Parts<'_> {
         })
     }
 
-    fn optimizer(&self, index: usize) -> Box<dyn Optimizer> {
-        let section = &self.config.optimizer;
-        let (decay, all) = (section.weight_decay, section.decay_bias_and_norm);
-        let [beta1, beta2] = section.betas;
-        let adam = |decoupled| Adam::new((beta1, beta2), section.epsilon, decay, decoupled, all);
-        match section.name {
-            OptimizerName::Sgd => {
-                let sgd = Sgd::new(section.momentum, section.nesterov, decay, all);
-                match self.config.method.spike {
-                    true => Box::new(sgd.spike_compensation(self.staleness[index])),
-                    false => Box::new(sgd),
-                }
-            }
-            OptimizerName::Adam => Box::new(adam(false)),
-            OptimizerName::AdamW => Box::new(adam(true)),
-        }
-    }
-
     fn forecaster(&self) -> Result<Forecaster, Error> {
         let section = &self.config.method;
         let spec = &section.predictor.0;
         let predictor = dtrp_predictors::create(spec)
             .map_err(|error| Error::of_predictor(error, spec.plugin.is_some()))?;
         Ok(Forecaster::new(predictor, section.probe_every))
+    }
+}
+
+/// The optimizer of a module; with spike compensation for this staleness, if any.
+pub(crate) fn optimizer(section: &config::Optimizer, spike: Option<u32>) -> Box<dyn Optimizer> {
+    let (decay, all) = (section.weight_decay, section.decay_bias_and_norm);
+    let [beta1, beta2] = section.betas;
+    let adam = |decoupled| Adam::new((beta1, beta2), section.epsilon, decay, decoupled, all);
+    match section.name {
+        OptimizerName::Sgd => {
+            let sgd = Sgd::new(section.momentum, section.nesterov, decay, all);
+            match spike {
+                Some(staleness) => Box::new(sgd.spike_compensation(staleness)),
+                None => Box::new(sgd),
+            }
+        }
+        OptimizerName::Adam => Box::new(adam(false)),
+        OptimizerName::AdamW => Box::new(adam(true)),
     }
 }
 

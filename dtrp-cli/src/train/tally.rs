@@ -97,6 +97,7 @@ impl Tally {
                     staleness_max: self.staleness.get(index).copied().unwrap_or(0),
                     prediction_gain: finite(metrics.gain.map(|gain| gain.error)),
                     prediction_cosine: finite(metrics.gain.map(|gain| gain.cosine)),
+                    prediction_seconds: metrics.predicting.map(|time| time.as_secs_f64()),
                     updates: metrics.updates,
                     parameters: *parameters,
                     blocks: stage.module().block_names().map(str::to_owned).collect(),

@@ -14,6 +14,7 @@ use dtrp_core::schedule::{Op, Program};
 use dtrp_core::torch::{Evaluation, LossEvent, TorchError, TorchStage, evaluate};
 use dtrp_core::trace::Recording;
 use dtrp_models::weights;
+use dtrp_predictors::Provenance;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -120,6 +121,20 @@ impl Trainer {
     /// What traces hold from now on.
     pub(crate) fn record(&mut self, recording: Recording) {
         self.options.recording = recording;
+    }
+
+    /// Where the predictor comes from, if any module predicts; a plug-in is also noted in the log.
+    pub(super) fn predictor(&self, config: &Config) -> Result<Option<Provenance>, Error> {
+        if !self.predicts.contains(&true) {
+            return Ok(None);
+        }
+        let provenance = dtrp_predictors::provenance(&config.method.predictor.0)
+            .map_err(|error| Error::of_predictor(error, self.plugin))?;
+        match self.plugin {
+            true => tracing::info!("predictor {provenance}"),
+            false => tracing::debug!("predictor {provenance}"),
+        }
+        Ok(Some(provenance))
     }
 
     /// How the engine runs programs.

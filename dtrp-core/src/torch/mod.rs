@@ -15,6 +15,7 @@ mod loss;
 mod module;
 mod optimizer;
 mod prediction;
+mod probe;
 mod shim;
 mod stage;
 mod worker;

@@ -2,11 +2,13 @@
 
 use super::arena::copy;
 use super::error::TorchError;
+use super::probe::OpenProbe;
 use super::shim::add_scaled;
 use crate::schedule::Unit;
 use dtrp_predictors::{
-    Coefficients, Context, Inputs, Predictor, PredictorError, Probe, Real, Rule, Views,
+    Coefficients, Context, Inputs, Predictor, PredictorError, Real, Rule, Views,
 };
+use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 /// The flat tensors a predictor may read.
@@ -42,15 +44,7 @@ pub struct Forecaster {
     cosines: f64,
     probes: u64,
     cosine_probes: u64,
-}
-
-struct OpenProbe {
-    unit: Unit,
-    horizon: u32,
-    at_forward: Tensor,
-    predicted: Tensor,
-    /// e = −(Σ η_i)·d, kept only for predictors that learn from it.
-    direction: Option<Tensor>,
+    spent: Duration,
 }
 
 impl Forecaster {
@@ -66,6 +60,7 @@ impl Forecaster {
             cosines: 0.0,
             probes: 0,
             cosine_probes: 0,
+            spent: Duration::ZERO,
         }
     }
 
@@ -81,6 +76,17 @@ impl Forecaster {
             cosine: self.cosines / self.cosine_probes as f64,
             probes: self.probes,
         })
+    }
+
+    /// Time spent on predicting so far: on the rule, on writing Ŵ, on keeping what the predictor reads and on showing it
+    /// every update. Probes measure predictions and are not counted. On a GPU it is the time to enqueue the work.
+    pub fn spent(&self) -> Duration {
+        self.spent
+    }
+
+    /// Counts the time since `start` as spent on predicting.
+    pub(super) fn spend(&mut self, start: Instant) {
+        self.spent += start.elapsed();
     }
 
     /// How the prediction is to be made; `None` if it is the current weights themselves.
@@ -171,28 +177,6 @@ impl Forecaster {
         }
         self.predictor.feedback(&probe);
         Ok(())
-    }
-}
-
-impl OpenProbe {
-    fn close(&self, weights: &Tensor) -> Result<Probe, TorchError> {
-        let dot = |a: &Tensor, b: &Tensor| Ok::<f64, TorchError>(a.f_dot(b)?.f_double_value(&[])?);
-        let realised = weights.f_sub(&self.at_forward)?;
-        let predicted = self.predicted.f_sub(&self.at_forward)?;
-        let error = weights.f_sub(&self.predicted)?;
-        let mut probe = Probe {
-            horizon: self.horizon,
-            realised_norm2: dot(&realised, &realised)?,
-            predicted_norm2: dot(&predicted, &predicted)?,
-            predicted_dot_realised: dot(&predicted, &realised)?,
-            error_norm2: dot(&error, &error)?,
-            ..Probe::default()
-        };
-        if let Some(direction) = &self.direction {
-            probe.realised_dot_direction = dot(&realised, direction)?;
-            probe.direction_norm2 = dot(direction, direction)?;
-        }
-        Ok(probe)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::engine::Stage;
 use crate::schedule::Unit;
 use dtrp_predictors::Context;
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 use tch::{Device, Tensor};
 
 /// What a stage is told once.
@@ -51,6 +52,8 @@ pub struct Metrics {
     pub updates: u64,
     /// What predictions were worth, if any were measured.
     pub gain: Option<Gain>,
+    /// Time spent on predicting, as [`Forecaster::spent`] counts it; `None` if the module has no predictor.
+    pub predicting: Option<Duration>,
 }
 
 /// A forward pass waiting for its gradient.
@@ -146,8 +149,10 @@ impl TorchStage {
 
     /// The counters.
     pub fn metrics(&self) -> Metrics {
+        let forecaster = self.options.forecaster.as_ref();
         Metrics {
-            gain: self.options.forecaster.as_ref().and_then(Forecaster::gain),
+            gain: forecaster.and_then(Forecaster::gain),
+            predicting: forecaster.map(Forecaster::spent),
             ..self.metrics
         }
     }
@@ -243,6 +248,7 @@ impl TorchStage {
         if self.options.forecaster.is_none() {
             return Ok(self.current);
         }
+        let start = Instant::now();
         let spare = self.spare_arena()?;
         let StageOptions {
             module,
@@ -274,6 +280,7 @@ impl TorchStage {
         if let Some(rule) = rule {
             forecaster.write(rule, &context, &state, &mut out)?;
         }
+        forecaster.spend(start);
         let used = if rule.is_some() { spare } else { self.current };
         forecaster.predicted(unit, &context, &state, &self.arenas[used].flat)?;
         Ok(used)
@@ -383,8 +390,24 @@ impl TorchStage {
         Ok(())
     }
 
-    /// Shows the update just made to a predictor that learns from it.
-    fn observe(&mut self, rate: f64) -> Result<(), TorchError> {
+    /// Keeps what the predictor reads of an update that is about to be made. Returns the weights before it, if needed.
+    fn before_update(&mut self) -> Result<Option<Tensor>, TorchError> {
+        let Some(forecaster) = &mut self.options.forecaster else {
+            return Ok(None);
+        };
+        let start = Instant::now();
+        let inputs = forecaster.inputs();
+        if inputs.gradient {
+            self.last_gradient = Some(copy(&self.gradient)?);
+        }
+        let weights = inputs.displacement.then(|| &self.arenas[self.current].flat);
+        let before = weights.map(copy).transpose()?;
+        forecaster.spend(start);
+        Ok(before)
+    }
+
+    /// Keeps what the predictor reads of the update just made, and shows it to one that learns from it.
+    fn after_update(&mut self, rate: f64, before: Option<Tensor>) -> Result<(), TorchError> {
         let StageOptions {
             module,
             modules,
@@ -392,23 +415,30 @@ impl TorchStage {
             forecaster,
             ..
         } = &mut self.options;
-        let Some(forecaster) = forecaster.as_mut().filter(|f| f.wants_observe()) else {
+        let Some(forecaster) = forecaster else {
             return Ok(());
         };
-        let context = Context {
-            module: *module,
-            modules: *modules,
-            update: self.metrics.updates,
-            learning_rates: &[rate],
-            optimizer: optimizer.state(),
-        };
-        let state = State {
-            weights: &self.arenas[self.current].flat,
-            direction: optimizer.direction(),
-            gradient: self.last_gradient.as_ref(),
-            displacement: self.displacement.as_ref(),
-        };
-        forecaster.observe(&context, &state)
+        let start = Instant::now();
+        let weights = &self.arenas[self.current].flat;
+        self.displacement = before.map(|before| weights.f_sub(&before)).transpose()?;
+        if forecaster.wants_observe() {
+            let context = Context {
+                module: *module,
+                modules: *modules,
+                update: self.metrics.updates,
+                learning_rates: &[rate],
+                optimizer: optimizer.state(),
+            };
+            let state = State {
+                weights,
+                direction: optimizer.direction(),
+                gradient: self.last_gradient.as_ref(),
+                displacement: self.displacement.as_ref(),
+            };
+            forecaster.observe(&context, &state)?;
+        }
+        forecaster.spend(start);
+        Ok(())
     }
 
     fn apply_gradient(&mut self) -> Result<(), TorchError> {
@@ -417,32 +447,15 @@ impl TorchStage {
         if batches.len() > 1 {
             let _ = self.gradient.f_mul_scalar_(1.0 / batches.len() as f64)?;
         }
-        let inputs = self
-            .options
-            .forecaster
-            .as_ref()
-            .map(Forecaster::inputs)
-            .unwrap_or_default();
-        if inputs.gradient {
-            self.last_gradient = Some(copy(&self.gradient)?);
-        }
-        let before = if inputs.displacement {
-            Some(copy(&self.weights().flat)?)
-        } else {
-            None
-        };
+        let before = self.before_update()?;
         self.turn_ring()?;
         let rate = self.options.rate.at(self.metrics.updates);
         let weights = &mut self.arenas[self.current].flat;
         self.options
             .optimizer
             .step(self.module.layout(), weights, &mut self.gradient, rate)?;
-        self.displacement = match before {
-            Some(before) => Some(weights.f_sub(&before)?),
-            None => None,
-        };
         self.metrics.updates += 1;
-        self.observe(rate)
+        self.after_update(rate, before)
     }
 }
 

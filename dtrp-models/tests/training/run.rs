@@ -4,7 +4,7 @@
 use dtrp_core::engine::{self, Executor, Options, Outcome, Stage};
 use dtrp_core::schedule::{Method, Order, Plan, Unit};
 use dtrp_core::torch::{
-    Activation, Forecaster, Input, LearningRate, Loss, Module, Sgd, Source, StageOptions,
+    Activation, Curve, Forecaster, Input, LearningRate, Loss, Module, Sgd, Source, StageOptions,
     TorchError, TorchStage, Worker,
 };
 use dtrp_models::{Cuts, ModelInput, build, options, split};
@@ -33,6 +33,8 @@ pub(crate) struct Run {
     pub(crate) kind: Kind,
     pub(crate) executor: Executor,
     pub(crate) rate: f64,
+    /// Updates after which the rate is a tenth of it.
+    pub(crate) milestone: Option<u64>,
     pub(crate) momentum: f64,
     pub(crate) nesterov: bool,
     pub(crate) weight_decay: f64,
@@ -56,6 +58,7 @@ impl Run {
             kind: Kind::Float,
             executor: Executor::Sequential,
             rate: 0.05,
+            milestone: None,
             momentum: 0.9,
             nesterov: false,
             weight_decay: 5e-4,
@@ -116,7 +119,7 @@ impl Run {
                 loss: Loss {
                     label_smoothing: self.label_smoothing,
                 },
-                rate: LearningRate::constant(self.rate).unwrap(),
+                rate: self.learning_rate(),
                 optimizer: Box::new(Sgd::new(
                     self.momentum,
                     self.nesterov,
@@ -131,6 +134,14 @@ impl Run {
             TorchStage::new(module, options).unwrap()
         };
         ranges.into_iter().enumerate().map(stage).collect()
+    }
+
+    fn learning_rate(&self) -> LearningRate {
+        let curve = Curve::MultiStep {
+            milestones: self.milestone.into_iter().collect(),
+            gamma: 0.1,
+        };
+        LearningRate::new(self.rate, curve, None).unwrap()
     }
 
     pub(crate) fn source(&self) -> Box<dyn Source> {

@@ -54,6 +54,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
             plugin::build(&setup::ensure(context, Request::default())?, &path)
         }
         Command::GpuBundle { path } => gpu_bundle::run(context, path.as_deref()),
+        Command::PluginCheck { path } => {
+            plugin::check(&setup::ensure(context, Request::default())?, &path)
+        }
         Command::Ci => ci::run(context),
     }
 }
