@@ -245,43 +245,35 @@ impl TorchStage {
 
     /// Predicts the weights `horizon` updates ahead. Returns the index of the arena that holds them.
     fn predict(&mut self, unit: Unit, horizon: u32) -> Result<usize, TorchError> {
-        if self.options.forecaster.is_none() {
-            return Ok(self.current);
-        }
         let start = Instant::now();
-        let spare = self.spare_arena()?;
-        let StageOptions {
-            module,
-            modules,
-            rate,
-            optimizer,
-            forecaster,
-            ..
-        } = &mut self.options;
-        let Some(forecaster) = forecaster else {
-            return Ok(self.current);
-        };
-        let rates = rate.coming(self.metrics.updates, horizon);
+        let rates = self.options.rate.coming(self.metrics.updates, horizon);
         let context = Context {
-            module: *module,
-            modules: *modules,
+            module: self.options.module,
+            modules: self.options.modules,
             update: self.metrics.updates,
             learning_rates: &rates,
-            optimizer: optimizer.state(),
+            optimizer: self.options.optimizer.state(),
         };
-        let mut out = self.arenas[spare].flat.shallow_clone();
+        let forecaster = self.options.forecaster.as_mut();
+        let rule = forecaster.map(|f| f.rule(&context)).transpose()?.flatten();
+        let used = match rule {
+            Some(_) => self.spare_arena()?,
+            None => self.current,
+        };
         let state = State {
             weights: &self.arenas[self.current].flat,
-            direction: optimizer.direction(),
+            direction: self.options.optimizer.direction(),
             gradient: self.last_gradient.as_ref(),
             displacement: self.displacement.as_ref(),
         };
-        let rule = forecaster.rule(&context)?;
+        let Some(forecaster) = &mut self.options.forecaster else {
+            return Ok(self.current);
+        };
         if let Some(rule) = rule {
+            let mut out = self.arenas[used].flat.shallow_clone();
             forecaster.write(rule, &context, &state, &mut out)?;
         }
         forecaster.spend(start);
-        let used = if rule.is_some() { spare } else { self.current };
         forecaster.predicted(unit, &context, &state, &self.arenas[used].flat)?;
         Ok(used)
     }

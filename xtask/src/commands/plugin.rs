@@ -84,7 +84,6 @@ pub(crate) fn check(context: &Context, path: &Path) -> Result<()> {
         true => built_library(path)?,
         false => path.clone(),
     };
-    println!("{}", library.display());
     super::dtrp::run(
         context,
         &["predictors".into(), "check".into(), library.into()],

@@ -39,7 +39,7 @@ pub(crate) fn run(command: &PredictorsCommand) -> Result<(), Error> {
         }
         PredictorsCommand::Check { library } => {
             let result = conformance::check(library);
-            report::print(&result.to_string());
+            report::print(&format!("{result}\n"));
             if !result.passed() {
                 return Err(Error::Nonconforming(library.clone()));
             }
