@@ -76,7 +76,7 @@ Extend it (docs/plugins.md):
 
 Work on it:
   build             Build everything [--release] [--cuda: with the CUDA libtorch]
-  gpu-bundle [PATH] Make a folder that checks and measures dtrp on any machine with a GPU and PyTorch (docs/gpu.md)
+  gpu-bundle [PATH] Make a folder that checks and measures dtrp on any machine with a GPU and PyTorch
   test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
   ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run
