@@ -100,3 +100,17 @@ fn a_run_says_which_predictor_it_was() {
     let summary = place.summary("c");
     assert!(summary["predictor"].is_null() && summary["predictor_version"].is_null());
 }
+
+#[test]
+fn what_a_plugin_logs_is_in_the_log() {
+    let place = Place::new();
+    let (_folder, c) = build_c(&examples().join("c-lookahead/lookahead.c"));
+    let predictor = format!("method.predictor={}", json!({ "plugin": c }));
+    let args = ["train", "--dry-run", "--set", &predictor];
+    let said = "plug-in: no parameter moves further than 0.01";
+    for (verbose, expected) in [(&[][..], false), (&["--verbose"], true)] {
+        let ran = place.dtrp(&[verbose, &args].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains(said), expected, "{}", ran.stderr);
+    }
+}

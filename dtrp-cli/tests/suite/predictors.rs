@@ -87,9 +87,6 @@ fn every_predictor_is_trained_in_every_order() {
     }
     assert_eq!(number(&rows[0], "prediction_gain"), 1.0);
     assert!(number(&rows[2], "prediction_cosine") > 0.0 && rows[0]["prediction_cosine"].is_null());
-    // To predict takes longer than not to.
-    let cost = |row: usize| number(&rows[row], "prediction_milliseconds_per_step");
-    assert!(cost(2) > cost(0), "{} {}", cost(2), cost(0));
 }
 
 #[test]
