@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use crate::commands::{
-    Compare, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
+    Compare, DataCommand, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
 };
 use crate::config::{BuiltIn, Config, ConfigError, Set, load};
 use crate::error::EXIT_CODES;
@@ -56,6 +56,9 @@ pub(crate) enum Command {
     /// Programs: show, check, list methods
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Data sets: list them, check a folder, fetch one
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Networks: list families, show blocks
     #[command(subcommand)]
     Models(ModelsCommand),

@@ -1,5 +1,9 @@
 //! What is shown on stderr: a bar on a terminal, plain lines otherwise, and log lines that do not tear the bar.
 
+mod download;
+
+pub(crate) use download::Download;
+
 use crate::config::ProgressKind;
 use dtrp_predictors::loader::{LogLevel, set_logger};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};

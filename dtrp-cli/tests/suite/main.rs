@@ -3,7 +3,9 @@
 mod bad_input;
 #[path = "../../../dtrp-predictors/tests/build/mod.rs"]
 mod build;
+mod configs;
 mod cuts;
+mod data;
 mod linking;
 mod output;
 mod plugins;
