@@ -2,6 +2,7 @@
 
 use super::arena::copy;
 use super::error::TorchError;
+use super::readback::{HostReads, Readback};
 use super::shim::add_scaled;
 use crate::schedule::Unit;
 use dtrp_predictors::{
@@ -42,6 +43,8 @@ pub struct Forecaster {
     cosines: f64,
     probes: u64,
     cosine_probes: u64,
+    /// Closed probes of these horizons.
+    readback: Readback<u32>,
 }
 
 struct OpenProbe {
@@ -66,6 +69,7 @@ impl Forecaster {
             cosines: 0.0,
             probes: 0,
             cosine_probes: 0,
+            readback: Readback::default(),
         }
     }
 
@@ -160,7 +164,45 @@ impl Forecaster {
         let Some(open) = self.probe.take_if(|open| open.unit == unit) else {
             return Ok(());
         };
-        let probe = tch::no_grad(|| open.close(weights))?;
+        let numbers = tch::no_grad(|| open.close(weights))?;
+        if self.predictor.wants_feedback() {
+            // What it learns must not depend on when the device got there: the run could not be repeated.
+            let numbers = self.readback.read(&numbers)?;
+            self.take(open.horizon, &numbers);
+            return Ok(());
+        }
+        self.readback.send_for(open.horizon, &numbers)?;
+        self.measure(false)
+    }
+
+    /// Waits for the probes that have been closed.
+    pub(super) fn finish(&mut self) -> Result<(), TorchError> {
+        self.measure(true)
+    }
+
+    /// How the host has read the probes.
+    pub(super) fn reads(&self) -> HostReads {
+        self.readback.reads()
+    }
+
+    fn measure(&mut self, all: bool) -> Result<(), TorchError> {
+        while let Some((horizon, numbers)) = self.readback.next(all)? {
+            self.take(horizon, &numbers);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, horizon: u32, numbers: &[f64]) {
+        let at = |index| numbers.get(index).copied().unwrap_or_default();
+        let probe = Probe {
+            horizon,
+            realised_norm2: at(0),
+            predicted_norm2: at(1),
+            predicted_dot_realised: at(2),
+            error_norm2: at(3),
+            realised_dot_direction: at(4),
+            direction_norm2: at(5),
+        };
         if let Some(gain) = probe.gain() {
             self.errors += gain;
             self.probes += 1;
@@ -170,29 +212,26 @@ impl Forecaster {
             self.cosine_probes += 1;
         }
         self.predictor.feedback(&probe);
-        Ok(())
     }
 }
 
 impl OpenProbe {
-    fn close(&self, weights: &Tensor) -> Result<Probe, TorchError> {
-        let dot = |a: &Tensor, b: &Tensor| Ok::<f64, TorchError>(a.f_dot(b)?.f_double_value(&[])?);
+    /// The numbers of the probe, in the order of [`Forecaster::take`], on the module's device.
+    fn close(&self, weights: &Tensor) -> Result<Tensor, TorchError> {
         let realised = weights.f_sub(&self.at_forward)?;
         let predicted = self.predicted.f_sub(&self.at_forward)?;
         let error = weights.f_sub(&self.predicted)?;
-        let mut probe = Probe {
-            horizon: self.horizon,
-            realised_norm2: dot(&realised, &realised)?,
-            predicted_norm2: dot(&predicted, &predicted)?,
-            predicted_dot_realised: dot(&predicted, &realised)?,
-            error_norm2: dot(&error, &error)?,
-            ..Probe::default()
-        };
+        let mut numbers = vec![
+            realised.f_dot(&realised)?,
+            predicted.f_dot(&predicted)?,
+            predicted.f_dot(&realised)?,
+            error.f_dot(&error)?,
+        ];
         if let Some(direction) = &self.direction {
-            probe.realised_dot_direction = dot(&realised, direction)?;
-            probe.direction_norm2 = dot(direction, direction)?;
+            numbers.push(realised.f_dot(direction)?);
+            numbers.push(direction.f_dot(direction)?);
         }
-        Ok(probe)
+        Ok(Tensor::f_stack(&numbers, 0)?)
     }
 }
 
@@ -207,7 +246,10 @@ fn apply(
     match (rule, out.device(), out.f_kind()?) {
         (_, Device::Cpu, Kind::Float) => apply_slices::<f32>(predictor, rule, context, state, out),
         (_, Device::Cpu, Kind::Double) => apply_slices::<f64>(predictor, rule, context, state, out),
-        (Rule::Linear(coefficients), ..) => apply_tensors(&coefficients, state, out),
+        (Rule::Linear(coefficients), ..) => {
+            finite(predictor, &coefficients)?;
+            apply_tensors(&coefficients, state, out)
+        }
         (Rule::Custom, ..) => {
             let staged = Staged::new(state)?;
             let mut result = copy(&staged.weights)?;
@@ -271,16 +313,23 @@ fn apply_slices<T: Real>(
     // borrowed mutably; it is an arena of its own, so it overlaps none of the views.
     let out = unsafe { std::slice::from_raw_parts_mut(out.data_ptr().cast::<T>(), len) };
     match rule {
-        Rule::Linear(coefficients) if !coefficients.is_finite() => {
-            let predictor = predictor.name().into();
-            let what = "a coefficient of the rule";
-            return Err(PredictorError::NonFinite { predictor, what }.into());
+        Rule::Linear(coefficients) => {
+            finite(predictor, &coefficients)?;
+            coefficients.apply(views, out);
         }
-
-        Rule::Linear(coefficients) => coefficients.apply(views, out),
         Rule::Custom => T::predict(predictor, context, views, out)?,
     }
     Ok(())
+}
+
+fn finite(predictor: &dyn Predictor, coefficients: &Coefficients) -> Result<(), PredictorError> {
+    if coefficients.is_finite() {
+        return Ok(());
+    }
+    Err(PredictorError::NonFinite {
+        predictor: predictor.name().into(),
+        what: "a coefficient of the rule",
+    })
 }
 
 /// The elements of a flat CPU tensor.
