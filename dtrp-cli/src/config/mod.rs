@@ -13,8 +13,8 @@ pub(crate) use error::ConfigError;
 pub(crate) use merge::Set;
 pub(crate) use method::CutsAt;
 pub(crate) use sections::{
-    Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, ProgressKind, RateSchedule,
-    ScheduleName,
+    Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, Precision, ProgressKind,
+    RateSchedule, ScheduleName,
 };
 
 use serde_json::Value;

@@ -5,7 +5,7 @@
 use super::data::{BatchSizes, Data};
 use super::plan::first_slots;
 use super::stop::Stop;
-use super::tally::Tally;
+use super::tally::{Tally, gpus};
 use super::trainer::{EngineOrError, Trainer};
 use crate::config::Config;
 use crate::error::Error;
@@ -311,6 +311,7 @@ impl Run<'_> {
             peak_rss_bytes: peak_rss_bytes(),
             loader_wait_share: self.tally.wait_share(),
             workers,
+            gpus: gpus(trainer.stages()),
         }
     }
 }

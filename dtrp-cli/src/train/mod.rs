@@ -15,6 +15,7 @@ mod tally;
 mod trainer;
 
 pub(crate) use data::Data;
+pub(crate) use device::why_not;
 pub(crate) use epochs::train;
 pub(crate) use plan::describe;
 pub(crate) use stop::Stop;

@@ -130,8 +130,8 @@ char* dtrp_engine_new(torch::autograd::Engine** engine) {
 
 void dtrp_engine_free(torch::autograd::Engine* engine) { delete engine; }
 
-// Bytes that tensors hold now and held at most, and that libtorch has from the driver; and the device's free and total
-// memory. Source: c10/core/CachingDeviceAllocator.h, DeviceAllocator::getDeviceStats, getMemoryInfo.
+// Bytes that tensors hold now and held at most, and that libtorch has from the driver.
+// Source: c10/core/CachingDeviceAllocator.h, DeviceAllocator::getDeviceStats.
 char* dtrp_device_memory(int index, int64_t* allocated, int64_t* peak, int64_t* reserved) {
   return guarded([&] {
     auto stats = c10::getDeviceAllocator(c10::kCUDA)->getDeviceStats(static_cast<c10::DeviceIndex>(index));
@@ -140,6 +140,11 @@ char* dtrp_device_memory(int index, int64_t* allocated, int64_t* peak, int64_t* 
     *peak = stats.allocated_bytes[all].peak;
     *reserved = stats.reserved_bytes[all].current;
   });
+}
+
+// Makes the GPUs ready for use; says why not. Source: aten/src/ATen/Context.h, lazyInitDevice.
+char* dtrp_initialise_gpus() {
+  return guarded([&] { at::globalContext().lazyInitDevice(c10::kCUDA); });
 }
 
 // Whether matrix products and convolutions of f32 tensors may round their inputs to 10 bits of mantissa (TF32); for the

@@ -10,6 +10,7 @@ mod block;
 mod device;
 mod error;
 mod evaluate;
+mod fault;
 mod initial;
 mod lane;
 mod learning_rate;
@@ -31,8 +32,10 @@ pub use batch::{Activation, Input, LossEvent, Source};
 pub use block::{
     Block, BlockSpec, BufferId, BufferSpec, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars,
 };
+pub use device::{DeviceMemory, OnSynchronize};
 pub use error::TorchError;
 pub use evaluate::{Evaluation, evaluate};
+pub use fault::{GpuFault, OutOfMemory};
 pub use initial::Init;
 pub use learning_rate::{Curve, LearningRate, RateError, Rescale, Warmup};
 pub use loss::Loss;
