@@ -10,7 +10,9 @@ fn torch() {
     use std::path::PathBuf;
 
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    println!("cargo::rerun-if-changed=src/torch/shim.cpp");
+    for file in ["shim.h", "shim.cpp", "device.cpp"] {
+        println!("cargo::rerun-if-changed=src/torch/{file}");
+    }
     let Some(root) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
         println!(
             "cargo::error=LIBTORCH is not set: run `cargo xtask setup` once, or set it to a libtorch 2.11 folder"
@@ -32,7 +34,7 @@ fn torch() {
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         // libtorch's own headers warn.
         .warnings(false)
-        .file("src/torch/shim.cpp")
+        .files(["src/torch/shim.cpp", "src/torch/device.cpp"])
         .compile("dtrp_shim");
     println!(
         "cargo::rustc-link-arg=-Wl,-rpath,{}",

@@ -3,7 +3,7 @@
 use crate::config::ConfigError;
 use dtrp_core::engine::{EngineError, StageFailure};
 use dtrp_core::schedule::ScheduleError;
-use dtrp_core::torch::TorchError;
+use dtrp_core::torch::{OutOfMemory, TorchError};
 use dtrp_data::DataError;
 use dtrp_models::ModelError;
 use dtrp_predictors::PredictorError;
@@ -188,7 +188,11 @@ impl Error {
             TorchError::Data(message) => Error::Batch(message),
             TorchError::Tch(_) | TorchError::Libtorch { .. } => {
                 tracing::debug!("{error}");
-                Error::Libtorch(told(without_backtrace(&error.to_string())))
+                let message = error.to_string();
+                Error::Libtorch(told(&match OutOfMemory::of(&message) {
+                    Some(memory) => out_of_memory(&memory),
+                    None => without_backtrace(&message).to_owned(),
+                }))
             }
             TorchError::Predictor(error) => Self::of_predictor(error, plugin),
             TorchError::Diverged { .. } => Error::Diverged(told(&error.to_string())),
@@ -206,8 +210,54 @@ impl Error {
     }
 }
 
+/// What was asked for, what there was, and what to change. Which worker it was stands before it.
+fn out_of_memory(memory: &OutOfMemory) -> String {
+    let OutOfMemory { gpu, asked, free } = memory;
+    let place = match gpu {
+        Some(index) => format!("cuda:{index}"),
+        None => "the host".to_owned(),
+    };
+    let free = match free {
+        Some(free) => format!(", {free} were free"),
+        None => String::new(),
+    };
+    format!(
+        "{place} has not enough memory: {asked} were asked for{free}; a smaller data.batch_size, method.micro_batches, \
+         method.order: eager (fewer stored inputs) or run.precision: bf16 need less"
+    )
+}
+
 /// The message of a libtorch error without the C++ stack that follows it.
 fn without_backtrace(message: &str) -> &str {
     let end = message.find("\nException raised from");
     message[..end.unwrap_or(message.len())].trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_was_not_there() {
+        let message = "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 1 has a total capacity of 15.77 GiB of which \
+                       13.56 MiB is free. Process 7 has 15.75 GiB memory in use.";
+        let error = TorchError::Libtorch {
+            what: "conv2d",
+            message: message.to_owned(),
+        };
+        let error = Error::of_torch(error, false, |what| {
+            format!("worker 2 failed at F(3): {what}")
+        });
+        assert_eq!(error.exit_code(), 6);
+        let text = error.to_string();
+        for part in [
+            "worker 2 failed at F(3)",
+            "cuda:1",
+            "20.00 MiB were asked for",
+            "13.56 MiB were free",
+            "data.batch_size",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
 }

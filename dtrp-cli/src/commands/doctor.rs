@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::report;
-use dtrp_core::torch::{build_information, parallel_information};
+use crate::train::why_not;
+use dtrp_core::torch::{GpuFault, build_information, parallel_information};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use tch::{Cuda, Device, Kind, Tensor};
@@ -228,8 +229,8 @@ fn devices() -> Finding {
         }
         (true, false) => Finding::warning(
             "devices",
-            "cpu; libtorch could use GPUs but sees none",
-            "does `nvidia-smi` list a GPU? if so its driver may be too old for CUDA 13; CUDA_VISIBLE_DEVICES may hide it",
+            "cpu; libtorch could use GPUs but cannot",
+            &why_not(GpuFault::find().as_ref()),
         ),
         (false, false) => Finding::ok("devices", "cpu"),
     }

@@ -2,7 +2,7 @@
 
 use super::error::ConfigError;
 use super::method::CutsAt;
-use super::sections::{Config, Method, OptimizerName};
+use super::sections::{Config, Dtype, Method, OptimizerName, Precision};
 use std::fmt::Display;
 
 /// Checks every value that can be checked by itself.
@@ -111,6 +111,21 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         "run.device",
         format!("[{}]", devices.join(", ")),
         &expected,
+    )?;
+
+    let exact = run.precision == Precision::F32;
+    check.that(
+        exact || run.dtype == Dtype::F32,
+        "run.precision",
+        run.precision,
+        "f32 where run.dtype is f64: it says how f32 numbers are multiplied",
+    )?;
+    let on_gpus = devices.iter().all(|name| name.starts_with("cuda"));
+    check.that(
+        on_gpus || run.precision != Precision::Tf32,
+        "run.precision",
+        run.precision,
+        "f32 or bf16 on a CPU: tf32 is a number format of GPUs",
     )?;
 
     let schedule = &optimizer.schedule;

@@ -13,8 +13,8 @@ pub(crate) use error::ConfigError;
 pub(crate) use merge::Set;
 pub(crate) use method::CutsAt;
 pub(crate) use sections::{
-    Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, ProgressKind, RateRule,
-    RateSchedule, ScheduleName, TraceKind,
+    Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, Precision, ProgressKind,
+    RateRule, RateSchedule, ScheduleName, TraceKind,
 };
 
 use serde_json::Value;

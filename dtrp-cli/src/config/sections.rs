@@ -27,6 +27,8 @@ pub(crate) struct Run {
     pub(crate) epochs: u64,
     pub(crate) max_steps: Option<u64>,
     pub(crate) dtype: Dtype,
+    pub(crate) precision: Precision,
+    pub(crate) channels_last: Option<bool>,
     pub(crate) device: Devices,
     pub(crate) threads_per_worker: u16,
     pub(crate) executor: Executor,
@@ -45,6 +47,8 @@ impl Default for Run {
             epochs: 40,
             max_steps: None,
             dtype: Dtype::F32,
+            precision: Precision::F32,
+            channels_last: None,
             device: Devices(vec!["cpu".to_owned()]),
             threads_per_worker: 1,
             executor: Executor::Threads,
@@ -62,6 +66,25 @@ impl Default for Run {
 pub(crate) enum Dtype {
     F32,
     F64,
+}
+
+/// How products of f32 numbers are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Precision {
+    F32,
+    Tf32,
+    Bf16,
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Precision::F32 => "f32",
+            Precision::Tf32 => "tf32",
+            Precision::Bf16 => "bf16",
+        })
+    }
 }
 
 impl Dtype {

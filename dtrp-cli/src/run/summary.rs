@@ -63,6 +63,34 @@ pub(crate) struct Summary {
     pub(crate) batch_compensation: Option<Compensation>,
     /// Module 1's worker first.
     pub(crate) workers: Vec<WorkerSummary>,
+    /// Memory of the GPUs that were trained on; null if none was.
+    pub(crate) gpus: Option<Vec<GpuSummary>>,
+}
+
+/// Memory of a GPU, in bytes, as libtorch's allocator counts it: that of all workers on it together.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct GpuSummary {
+    /// cuda:N
+    pub(crate) device: String,
+    /// The workers on it, from 1.
+    pub(crate) workers: Vec<usize>,
+    /// Of tensors, at the end.
+    pub(crate) allocated_bytes: u64,
+    /// Of tensors, at most.
+    pub(crate) peak_allocated_bytes: u64,
+    /// Had from the driver, at the end.
+    pub(crate) reserved_bytes: u64,
+}
+
+/// How a worker's host thread read numbers of its GPU.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct HostReadsSummary {
+    /// The GPU ran dry meanwhile.
+    pub(crate) blocking: u64,
+    /// When they had arrived.
+    pub(crate) deferred: u64,
+    /// Waits for the first of many.
+    pub(crate) throttled: u64,
 }
 
 /// The shared library of a plug-in, exactly.
@@ -105,6 +133,10 @@ pub(crate) struct WorkerSummary {
     pub(crate) prediction_seconds: Option<f64>,
     /// Updates made.
     pub(crate) updates: u64,
+    /// cpu or cuda:N
+    pub(crate) device: String,
+    /// Null on a CPU.
+    pub(crate) host_reads: Option<HostReadsSummary>,
     /// Of its module.
     pub(crate) parameters: usize,
     /// Its module's blocks, in order.

@@ -1,7 +1,8 @@
 //! Devices by name.
 
-use crate::config::{Devices, Dtype};
+use crate::config::{self, Devices, Dtype};
 use crate::error::Error;
+use dtrp_core::torch::{GpuFault, Precision, allow_tf32};
 use tch::{Cuda, Device, Kind};
 
 /// The device of each module.
@@ -25,6 +26,33 @@ pub(super) fn kind(dtype: Dtype) -> Kind {
     }
 }
 
+/// How forward passes compute, after setting what holds for the whole process.
+pub(super) fn precision(precision: config::Precision) -> Result<Precision, Error> {
+    allow_tf32(precision == config::Precision::Tf32)
+        .map_err(|error| Error::Libtorch(error.to_string()))?;
+    Ok(match precision {
+        config::Precision::Bf16 => Precision::Bf16,
+        config::Precision::F32 | config::Precision::Tf32 => Precision::Full,
+    })
+}
+
+/// Why no GPU can be used, and what to do.
+pub(crate) fn why_not(fault: Option<&GpuFault>) -> String {
+    match fault {
+        Some(GpuFault::NoLibrary) => "this program runs with a libtorch for CPUs; build it with `cargo xtask build --cuda`, \
+             or take `run.device: cpu`"
+            .to_owned(),
+        Some(GpuFault::NoDriver) => "there is no NVIDIA driver; install one, or take `run.device: cpu`".to_owned(),
+        Some(GpuFault::OldDriver(version)) => format!(
+            "the NVIDIA driver is too old: it knows CUDA up to {version}, this libtorch is for CUDA 13.0; install a newer driver"
+        ),
+        Some(GpuFault::NoGpu) | None => {
+            "there is a driver but no GPU; does `nvidia-smi` show one? CUDA_VISIBLE_DEVICES may hide it".to_owned()
+        }
+        Some(GpuFault::Other(message)) => format!("libtorch cannot use it: {message}"),
+    }
+}
+
 fn device(name: &str) -> Result<Device, Error> {
     let missing = |why: String| Error::Device {
         device: name.to_owned(),
@@ -45,13 +73,7 @@ fn device(name: &str) -> Result<Device, Error> {
     };
     let count = Cuda::device_count();
     if !Cuda::is_available() || count <= 0 {
-        let why = if cfg!(libtorch_cuda) {
-            "libtorch sees no GPU; does `nvidia-smi` show one? `dtrp doctor` says more"
-        } else {
-            "this program is built with a libtorch for CPUs; build it with `cargo xtask build --cuda`, or take \
-             `run.device: cpu`"
-        };
-        return Err(missing(why.to_owned()));
+        return Err(missing(why_not(GpuFault::find().as_ref())));
     }
     if index >= count as usize {
         return Err(missing(format!(

@@ -6,7 +6,7 @@ use super::compensation::Compensation;
 use super::data::{BatchSizes, Data};
 use super::plan::first_slots;
 use super::stop::Stop;
-use super::tally::Tally;
+use super::tally::{Tally, gpus};
 use super::trainer::{EngineOrError, Trainer};
 use crate::config::Config;
 use crate::error::Error;
@@ -340,6 +340,7 @@ impl Run<'_> {
             loader_wait_share: self.tally.wait_share(),
             batch_compensation: self.compensation(),
             workers,
+            gpus: gpus(trainer.stages()),
         }
     }
 }

@@ -21,6 +21,7 @@ mod trainer;
 pub(crate) use compensation::{Compensation, compensate};
 pub(crate) use cuts::place as place_cuts;
 pub(crate) use data::Data;
+pub(crate) use device::why_not;
 pub(crate) use epochs::train;
 pub(crate) use parts::optimizer;
 pub(crate) use plan::describe;

@@ -1,6 +1,6 @@
 //! What a run is put together from: stages with their optimizers and predictors.
 
-use super::device::kind;
+use super::device::{kind, precision};
 use super::trainer::Length;
 use crate::config::{self, Config, CutsAt, OptimizerName};
 use crate::error::Error;
@@ -56,13 +56,18 @@ impl Parts<'_> {
         let mut heads = heads.into_iter();
         let mut blocks = network.blocks.into_iter();
         let mut stages = Vec::with_capacity(modules);
+        let precision = precision(self.config.run.precision)?;
         for (index, range) in ranges.into_iter().enumerate() {
             let own: Vec<_> = blocks.by_ref().take(range.len()).collect();
             let kind = kind(self.config.run.dtype);
             let module =
                 Module::with_auxiliary(own, heads.next(), range.start, kind, self.devices[index]);
-            stages
-                .push(TorchStage::new(module.map_err(told)?, self.options(index)?).map_err(told)?);
+            let module = module.map_err(told)?.precision(precision);
+            let module = match self.config.run.channels_last {
+                Some(true) => module.channels_last(),
+                _ => module,
+            };
+            stages.push(TorchStage::new(module, self.options(index)?).map_err(told)?);
         }
         Ok(stages)
     }

@@ -1,30 +1,43 @@
-//! Batches as the first module takes them: tensors, normalised, channels last.
+//! Batches as the first module takes them: tensors, normalised.
+//!
+//! Pixels travel to the device as bytes, a quarter of what floats would be, ahead of the work that needs them; there they
+//! change their layout and are normalised. Labels go straight to the device of the module that computes the loss.
 
 use super::stop::Stop;
 use dtrp_core::schedule::Unit;
-use dtrp_core::torch::{Input, Source, TorchError};
+use dtrp_core::torch::{Input, Source, TorchError, Upload};
 use dtrp_data::{Batch, Epoch, Normalization};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 
+/// The form of batches.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    /// Element type of the images.
+    pub(super) kind: Kind,
+    /// Whether a pixel's channels lie side by side in memory.
+    pub(super) channels_last: bool,
+    /// Micro-batches of a batch (1: it is not split).
+    pub(super) parts: u16,
+}
+
 /// How batches become tensors.
 pub(crate) struct Feed {
     mean: Tensor,
     std: Tensor,
-    kind: Kind,
-    device: Device,
-    parts: u16,
+    layout: Layout,
+    images: Upload,
+    labels: Upload,
 }
 
 impl Feed {
-    /// For batches on `device` that are split into `parts` micro-batches (1: not at all).
+    /// For images on the first of these devices and labels on the second.
     pub(super) fn new(
         normalization: &Normalization,
-        kind: Kind,
-        device: Device,
-        parts: u16,
+        layout: Layout,
+        [images, labels]: [Device; 2],
     ) -> Result<Self, TorchError> {
         let constants = |values: &[f32]| {
             // The constants are decimal numbers, 0.4914 say; in double precision the nearest number to that is meant,
@@ -32,15 +45,15 @@ impl Feed {
             let exact = |value: &f32| value.to_string().parse().unwrap_or(f64::from(*value));
             let values: Vec<f64> = values.iter().map(exact).collect();
             let tensor = Tensor::f_from_slice(&values)?;
-            let tensor = tensor.f_to_kind(kind)?.f_to_device(device)?;
+            let tensor = tensor.f_to_kind(layout.kind)?.f_to_device(images)?;
             tensor.f_view([1, values.len() as i64, 1, 1])
         };
         Ok(Self {
             mean: constants(&normalization.mean)?,
             std: constants(&normalization.std)?,
-            kind,
-            device,
-            parts,
+            layout,
+            images: Upload::new(images)?,
+            labels: Upload::new(labels)?,
         })
     }
 
@@ -49,13 +62,13 @@ impl Feed {
         let [channels, height, width] =
             [batch.shape.channels, batch.shape.height, batch.shape.width].map(|n| n as i64);
         let shape = [batch.len() as i64, channels, height, width];
-        // Bytes travel to the device and change their layout there: a quarter of what floats would be.
         let bytes = Tensor::f_from_data_size(&batch.images, &shape, Kind::Uint8)?;
-        let bytes = bytes.f_to_device(self.device)?;
-        let channels_last = bytes.f_permute([0, 2, 3, 1])?.f_contiguous()?;
-        let mut images = channels_last
-            .f_permute([0, 3, 1, 2])?
-            .f_to_kind(self.kind)?;
+        let mut bytes = self.images.upload(&bytes)?;
+        if self.layout.channels_last {
+            let pixels = bytes.f_permute([0, 2, 3, 1])?.f_contiguous()?;
+            bytes = pixels.f_permute([0, 3, 1, 2])?;
+        }
+        let mut images = bytes.f_to_kind(self.layout.kind)?;
         let _ = images.f_div_scalar_(255.0)?;
         let _ = images.f_sub_(&self.mean)?;
         let _ = images.f_div_(&self.std)?;
@@ -63,7 +76,7 @@ impl Feed {
     }
 
     fn labels(&self, batch: &Batch) -> Result<Tensor, TorchError> {
-        Ok(Tensor::f_from_slice(&batch.labels)?.f_to_device(self.device)?)
+        self.labels.upload(&Tensor::f_from_slice(&batch.labels)?)
     }
 }
 
@@ -145,12 +158,12 @@ impl Source for Batches {
                 parts: 1,
             });
         }
-        let (start, length) = part(whole.samples, self.feed.parts, unit.micro);
+        let (start, length) = part(whole.samples, self.feed.layout.parts, unit.micro);
         Ok(Input {
             images: whole.images.f_narrow(0, start as i64, length as i64)?,
             labels: whole.labels.f_narrow(0, start as i64, length as i64)?,
             share: length as f64 / whole.samples as f64,
-            parts: self.feed.parts,
+            parts: self.feed.layout.parts,
         })
     }
 }
@@ -187,7 +200,12 @@ mod tests {
     #[test]
     fn pixels_are_normalised_and_lie_channels_last() {
         let normalization = Normalization::new(&[0.4914, 0.5], &[0.25, 0.5]);
-        let feed = Feed::new(&normalization, Kind::Double, Device::Cpu, 1).unwrap();
+        let layout = Layout {
+            kind: Kind::Double,
+            channels_last: true,
+            parts: 1,
+        };
+        let feed = Feed::new(&normalization, layout, [Device::Cpu; 2]).unwrap();
         let batch = Batch {
             images: vec![0, 51, 102, 153, 204, 255, 0, 255],
             labels: vec![3],

@@ -1,9 +1,12 @@
 //! What a run's epochs add up to.
 
 use super::trainer::Trainer;
-use crate::run::{WorkerLine, WorkerSummary};
+use crate::run::{GpuSummary, HostReadsSummary, WorkerLine, WorkerSummary};
 use dtrp_core::engine::Outcome;
+use dtrp_core::torch::{DeviceMemory, TorchStage};
+use std::collections::BTreeMap;
 use std::time::Duration;
+use tch::Device;
 
 /// Sums over the programs that have run to their end.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +76,7 @@ impl Tally {
     /// For `metrics.jsonl`.
     pub(crate) fn lines(&self, trainer: &Trainer) -> Vec<WorkerLine> {
         let shares = self.busy_shares().into_iter().zip(trainer.stages());
-        let line = |(share, stage): (Option<f64>, &dtrp_core::torch::TorchStage)| WorkerLine {
+        let line = |(share, stage): (Option<f64>, &TorchStage)| WorkerLine {
             busy_share: share.unwrap_or(0.0),
             prediction_gain: finite(stage.metrics().gain.map(|gain| gain.error)),
         };
@@ -88,22 +91,62 @@ impl Tally {
             .iter()
             .zip(trainer.parameters())
             .enumerate();
-        let worker =
-            |(index, (stage, parameters)): (usize, (&dtrp_core::torch::TorchStage, &usize))| {
-                let metrics = stage.metrics();
-                WorkerSummary {
-                    busy_share: shares.get(index).copied().flatten(),
-                    stored_input_peak_bytes: metrics.stored_input_peak_bytes,
-                    staleness_max: self.staleness.get(index).copied().unwrap_or(0),
-                    prediction_gain: finite(metrics.gain.map(|gain| gain.error)),
-                    prediction_cosine: finite(metrics.gain.map(|gain| gain.cosine)),
-                    prediction_seconds: metrics.predicting.map(|time| time.as_secs_f64()),
-                    updates: metrics.updates,
-                    parameters: *parameters,
-                    blocks: stage.module().block_names().map(str::to_owned).collect(),
-                }
-            };
+        let worker = |(index, (stage, parameters)): (usize, (&TorchStage, &usize))| {
+            let metrics = stage.metrics();
+            WorkerSummary {
+                busy_share: shares.get(index).copied().flatten(),
+                stored_input_peak_bytes: metrics.stored_input_peak_bytes,
+                staleness_max: self.staleness.get(index).copied().unwrap_or(0),
+                prediction_gain: finite(metrics.gain.map(|gain| gain.error)),
+                prediction_cosine: finite(metrics.gain.map(|gain| gain.cosine)),
+                prediction_seconds: metrics.predicting.map(|time| time.as_secs_f64()),
+                updates: metrics.updates,
+                device: device_name(stage.module().options().1),
+                host_reads: host_reads(stage),
+                parameters: *parameters,
+                blocks: stage.module().block_names().map(str::to_owned).collect(),
+            }
+        };
         stages.map(worker).collect()
+    }
+}
+
+/// Memory of the GPUs under the stages; `None` if there are none.
+pub(super) fn gpus(stages: &[TorchStage]) -> Option<Vec<GpuSummary>> {
+    let mut workers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (worker, stage) in (1..).zip(stages) {
+        if let Device::Cuda(index) = stage.module().options().1 {
+            workers.entry(index).or_default().push(worker);
+        }
+    }
+    let gpu = |(index, workers): (usize, Vec<usize>)| {
+        let memory = DeviceMemory::of(Device::Cuda(index)).ok().flatten()?;
+        Some(GpuSummary {
+            device: device_name(Device::Cuda(index)),
+            workers,
+            allocated_bytes: memory.allocated,
+            peak_allocated_bytes: memory.peak,
+            reserved_bytes: memory.reserved,
+        })
+    };
+    let gpus: Vec<_> = workers.into_iter().filter_map(gpu).collect();
+    (!gpus.is_empty()).then_some(gpus)
+}
+
+fn host_reads(stage: &TorchStage) -> Option<HostReadsSummary> {
+    let reads = stage.metrics().reads;
+    matches!(stage.module().options().1, Device::Cuda(_)).then_some(HostReadsSummary {
+        blocking: reads.blocking,
+        deferred: reads.deferred,
+        throttled: reads.throttled,
+    })
+}
+
+/// As the configuration names it.
+fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::device::{devices, kind};
 use super::parts::Parts;
 use super::programs::Programs;
 use super::rate;
-use super::source::{Batches, Feed};
+use super::source::{Batches, Feed, Layout};
 use super::stop::Stop;
 use crate::config::{Config, Executor, TraceKind};
 use crate::error::Error;
@@ -42,7 +42,9 @@ pub(crate) struct Trainer {
     parameters: Vec<usize>,
     predicts: Vec<bool>,
     kind: Kind,
-    device: Device,
+    /// Of the first and the last module.
+    devices: [Device; 2],
+    channels_last: bool,
     plugin: bool,
 }
 
@@ -89,7 +91,8 @@ impl Trainer {
             parameters,
             predicts,
             kind: kind(config.run.dtype),
-            device: devices[0],
+            devices: [devices[0], devices[devices.len() - 1]],
+            channels_last: config.run.channels_last.unwrap_or(true),
             plugin: config.method.predictor.0.plugin.is_some(),
         };
         if let Some(path) = &config.model.init_from {
@@ -232,8 +235,12 @@ impl Trainer {
     }
 
     fn feed(&self, data: &Data, parts: u16) -> Result<Feed, Error> {
-        Feed::new(&data.normalization(), self.kind, self.device, parts)
-            .map_err(|error| self.explain(error))
+        let layout = Layout {
+            kind: self.kind,
+            channels_last: self.channels_last,
+            parts,
+        };
+        Feed::new(&data.normalization(), layout, self.devices).map_err(|error| self.explain(error))
     }
 
     /// Starts from the weights in a file, which must be this network's, all of them.

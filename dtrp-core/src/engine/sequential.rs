@@ -30,6 +30,27 @@ pub(super) fn run<S: Stage>(
         .map(|(index, stage)| Worker::new(stage, index, modules))
         .collect();
     workers.iter_mut().for_each(Worker::enter);
+    let result = interpret(program, &mut workers, options, start);
+    let mut left = Ok(());
+    // In reverse, so that what a worker found in the thread is what it leaves there.
+    for (index, worker) in workers.iter_mut().enumerate().rev() {
+        let last = program.workers[index].len().checked_sub(1);
+        if let (Err(failure), Some(last)) = (worker.leave(), last) {
+            left = Err(failed(program, index, last, failure));
+        }
+    }
+    let trace = result?;
+    left.map(|()| trace)
+}
+
+/// Interprets the workers' actions until all have come to their ends.
+fn interpret<S: Stage>(
+    program: &Program,
+    workers: &mut [Worker<'_, S>],
+    options: &Options,
+    start: Instant,
+) -> Result<Trace, EngineError<S::Error>> {
+    let modules = program.modules();
     let mut recorders = vec![Recorder::new(options.recording); modules];
     let mut queues: Queues<S> = Queues {
         up: (0..modules).map(|_| VecDeque::new()).collect(),

@@ -17,6 +17,16 @@ pub trait Stage: Send {
     /// Called in the thread that executes the stage, before its first action.
     fn enter(&mut self) {}
 
+    /// Called in the same thread after its last action, whether or not that succeeded. What an action has begun and not
+    /// waited for ends here.
+    ///
+    /// # Errors
+    ///
+    /// What is only found out at the end; it counts only if nothing failed before.
+    fn leave(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Reads the input of a unit from the data; called for module 1 only, in the order of the units.
     ///
     /// # Errors

@@ -153,6 +153,10 @@ fn drive<S: Stage>(
             }
         }
     }
+    let last = shared.program.workers[index].len().checked_sub(1);
+    if let (Err(failure), Some(last)) = (worker.leave(), last) {
+        shared.fail(index, last, failure);
+    }
     if recorder.actions() == shared.program.workers[index].len() {
         shared.at[index].store(usize::MAX, Ordering::Release);
     }

@@ -36,6 +36,11 @@ impl<'a, S: Stage> Worker<'a, S> {
         self.stage.enter();
     }
 
+    /// Ends what the actions have begun, in the same thread.
+    pub(super) fn leave(&mut self) -> Result<(), StageFailure<S::Error>> {
+        caught(|| self.stage.leave().map_err(StageFailure::Error))
+    }
+
     /// Takes the activation that `SEND_Y` of this unit sends.
     pub(super) fn take_up(&mut self, unit: Unit) -> Result<S::Up, StageFailure<S::Error>> {
         let missing = StageFailure::Contract("the stage gave no activation to send");
@@ -60,13 +65,7 @@ impl<'a, S: Stage> Worker<'a, S> {
 
     /// Executes a computation. A panic of the stage is a failure like any other.
     pub(super) fn compute(&mut self, action: &Action) -> Result<(), StageFailure<S::Error>> {
-        catch_unwind(AssertUnwindSafe(|| self.dispatch(action))).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(StageFailure::Panic(
-                text.unwrap_or_else(|| "without a message".to_owned()),
-            ))
-        })
+        caught(|| self.dispatch(action))
     }
 
     fn dispatch(&mut self, action: &Action) -> Result<(), StageFailure<S::Error>> {
@@ -124,4 +123,17 @@ impl<'a, S: Stage> Worker<'a, S> {
             StageFailure::Contract("there is no input: the program must receive it first");
         self.arrived_up.remove(&unit).ok_or(missing)
     }
+}
+
+/// Runs what a stage does. A panic is a failure like any other.
+fn caught<E: std::error::Error + 'static>(
+    body: impl FnOnce() -> Result<(), StageFailure<E>>,
+) -> Result<(), StageFailure<E>> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(StageFailure::Panic(
+            text.unwrap_or_else(|| "without a message".to_owned()),
+        ))
+    })
 }

@@ -15,6 +15,7 @@ pub struct Layout {
     places: Vec<Place>,
     weights: usize,
     total: usize,
+    channels_last: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +53,16 @@ impl Layout {
             places,
             weights,
             total,
+            channels_last: false,
+        }
+    }
+
+    /// The same places; parameters of four dimensions lie with their second dimension, the input channels, last.
+    #[must_use]
+    pub fn channels_last(self) -> Self {
+        Self {
+            channels_last: true,
+            ..self
         }
     }
 
@@ -79,7 +90,12 @@ impl Layout {
     pub fn views(&self, flat: &Tensor) -> Result<Vec<Tensor>, TorchError> {
         let view = |place: &Place| {
             let slice = flat.f_narrow(0, place.offset as i64, place.len as i64)?;
-            Ok(slice.f_view(place.shape.as_slice())?)
+            Ok(match place.shape[..] {
+                [outputs, inputs, height, width] if self.channels_last => slice
+                    .f_view([outputs, height, width, inputs])?
+                    .f_permute([0, 3, 1, 2])?,
+                _ => slice.f_view(place.shape.as_slice())?,
+            })
         };
         self.places.iter().map(view).collect()
     }

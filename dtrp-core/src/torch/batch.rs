@@ -1,15 +1,16 @@
 //! What passes through a stage: units of data, activations with their labels, losses.
 
 use super::error::TorchError;
+use super::message::Message;
 use crate::schedule::Unit;
 use tch::Tensor;
 
 /// A unit of data, as the first module takes it.
 #[derive(Debug)]
 pub struct Input {
-    /// Samples × channels × height × width, of the run's element type.
+    /// Samples × channels × height × width, of the run's element type, on any device.
     pub images: Tensor,
-    /// Class numbers, one a sample, of type int64.
+    /// Class numbers, one a sample, of type int64, on any device; best on that of the module that computes the loss.
     pub labels: Tensor,
     /// The unit's share of its batch, 1 for a whole batch.
     pub share: f64,
@@ -30,44 +31,43 @@ pub trait Source: Send {
 /// What travels up between modules: the activation, with its labels and its place in the batch.
 #[derive(Debug)]
 pub struct Activation {
-    pub(super) tensor: Tensor,
-    pub(super) labels: Tensor,
+    pub(super) tensor: Message,
+    pub(super) labels: Message,
     pub(super) share: f64,
     pub(super) parts: u16,
 }
 
-impl From<Input> for Activation {
-    fn from(input: Input) -> Self {
-        Self {
-            tensor: input.images,
-            labels: input.labels,
+impl Activation {
+    /// An input that the calling thread has read.
+    pub(super) fn new(input: Input) -> Result<Self, TorchError> {
+        Ok(Self {
+            tensor: Message::new(input.images)?,
+            labels: Message::new(input.labels)?,
             share: input.share,
             parts: input.parts,
-        }
+        })
     }
-}
 
-impl Activation {
-    /// What the module below computed: samples first.
+    /// What the module below computed: samples first. On a GPU it may not have been computed yet.
     pub fn tensor(&self) -> &Tensor {
-        &self.tensor
+        self.tensor.tensor()
     }
 
     /// The class numbers of its samples.
     pub fn labels(&self) -> &Tensor {
-        &self.labels
+        self.labels.tensor()
     }
 
-    pub(super) fn with(&self, tensor: Tensor) -> Self {
+    pub(super) fn with(&self, tensor: Message) -> Self {
         Self {
             tensor,
-            labels: self.labels.shallow_clone(),
+            labels: self.labels.share(),
             ..*self
         }
     }
 }
 
-/// The loss of one batch, told by the last module as soon as it is known.
+/// The loss of one batch, told by the last module when it is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LossEvent {
     /// The batch, numbered within its program.

@@ -5,6 +5,8 @@
 
 use super::batch::{Activation, Source};
 use super::error::TorchError;
+use super::message::Message;
+use super::readback::Readback;
 use super::stage::TorchStage;
 use crate::engine::{self, EngineError, Executor, Options, Stage};
 use crate::schedule::{Method, Plan, Unit};
@@ -43,6 +45,7 @@ pub fn evaluate(
             source: source.take_if(|_| index == 0),
             last: index + 1 == modules,
             sums: Evaluation::default(),
+            readback: Readback::default(),
         })
         .collect();
     let options = Options {
@@ -73,20 +76,40 @@ struct Observer<'a> {
     last: bool,
     /// Sums, not yet divided by the samples.
     sums: Evaluation,
+    /// Number of right answers and mean loss of batches of so many samples.
+    readback: Readback<u64>,
+}
+
+impl Observer<'_> {
+    fn add_up(&mut self, all: bool) -> Result<(), TorchError> {
+        while let Some((samples, numbers)) = self.readback.next(all)? {
+            if let [right, loss] = numbers[..] {
+                self.sums.samples += samples;
+                self.sums.accuracy += right;
+                self.sums.loss += loss * samples as f64;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Stage for Observer<'_> {
     type Up = Activation;
-    type Down = Tensor;
+    type Down = Message;
     type Error = TorchError;
 
     fn enter(&mut self) {
         self.stage.enter();
     }
 
+    fn leave(&mut self) -> Result<(), TorchError> {
+        let added = self.add_up(true);
+        self.stage.leave().and(added)
+    }
+
     fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
         let none = || TorchError::Data("module 1 was not given any data".to_owned());
-        Ok(self.source.as_mut().ok_or_else(none)?.next(unit)?.into())
+        Activation::new(self.source.as_mut().ok_or_else(none)?.next(unit)?)
     }
 
     fn forward(
@@ -108,15 +131,14 @@ impl Stage for Observer<'_> {
         if !self.last {
             return Ok(Some(output));
         }
-        let samples = output.labels().numel() as u64;
-        let right = output
-            .tensor()
-            .f_argmax(1, false)?
-            .f_eq_tensor(output.labels())?;
-        let loss = self.stage.loss().of(output.tensor(), output.labels())?;
-        self.sums.samples += samples;
-        self.sums.accuracy += right.f_sum(Kind::Double)?.f_double_value(&[])?;
-        self.sums.loss += loss.f_double_value(&[])? * samples as f64;
+        let labels = output.labels.receive(self.stage.device())?;
+        let logits = output.tensor().f_to_kind(self.stage.module().options().0)?;
+        let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?;
+        let loss = self.stage.loss().of(&logits, &labels)?;
+        let right = right.f_sum(Kind::Double)?;
+        let numbers = Tensor::f_stack(&[right, loss.f_to_kind(Kind::Double)?], 0)?;
+        self.readback.send_for(labels.numel() as u64, &numbers)?;
+        self.add_up(false)?;
         Ok(None)
     }
 
@@ -124,7 +146,7 @@ impl Stage for Observer<'_> {
         Ok(())
     }
 
-    fn backward(&mut self, _: Unit, _: Option<Tensor>) -> Result<Option<Tensor>, TorchError> {
+    fn backward(&mut self, _: Unit, _: Option<Message>) -> Result<Option<Message>, TorchError> {
         Ok(None)
     }
 

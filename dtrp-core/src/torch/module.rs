@@ -4,6 +4,7 @@ use super::arena::{Arena, Layout};
 use super::block::{BlockSpec, BufferSpec, ParamSpec, Pass, Vars};
 use super::error::TorchError;
 use super::initial;
+use super::precision::Precision;
 use std::collections::HashMap;
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
@@ -21,6 +22,7 @@ pub struct Module {
     layout: Layout,
     buffers: Vec<Tensor>,
     options: (Kind, Device),
+    precision: Precision,
 }
 
 impl Module {
@@ -67,7 +69,24 @@ impl Module {
             layout,
             buffers,
             options: (kind, device),
+            precision: Precision::Full,
         })
+    }
+
+    /// The same module, computing in this precision.
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The same module with its convolutions' weights laid out as outputs × height × width × inputs, the order in which
+    /// activations lie when their channels come last; it changes no shape, only the order in memory.
+    #[must_use]
+    pub fn channels_last(self) -> Self {
+        Self {
+            layout: self.layout.channels_last(),
+            ..self
+        }
     }
 
     /// Where its parameters lie.
@@ -115,7 +134,8 @@ impl Module {
     ///
     /// Those of libtorch.
     pub fn forward(&self, arena: &Arena, input: &Tensor, pass: Pass) -> Result<Tensor, TorchError> {
-        self.run(0..self.own, arena, input, pass)
+        self.precision
+            .during(self.options.1, || self.run(0..self.own, arena, input, pass))
     }
 
     /// Runs the auxiliary head on the module's output: the logits; `None` if there is no head.
@@ -131,7 +151,10 @@ impl Module {
     ) -> Result<Option<Tensor>, TorchError> {
         let head = self.own..self.blocks.len();
         (!head.is_empty())
-            .then(|| self.run(head, arena, output, pass))
+            .then(|| {
+                self.precision
+                    .during(self.options.1, || self.run(head, arena, output, pass))
+            })
             .transpose()
     }
 

@@ -2,7 +2,8 @@
 
 use super::arena::copy;
 use super::error::TorchError;
-use super::probe::OpenProbe;
+use super::probe::{self, OpenProbe};
+use super::readback::{HostReads, Readback};
 use super::shim::add_scaled;
 use crate::schedule::Unit;
 use dtrp_predictors::{
@@ -45,6 +46,8 @@ pub struct Forecaster {
     probes: u64,
     cosine_probes: u64,
     spent: Duration,
+    /// Closed probes of these horizons.
+    readback: Readback<u32>,
 }
 
 impl Forecaster {
@@ -61,6 +64,7 @@ impl Forecaster {
             probes: 0,
             cosine_probes: 0,
             spent: Duration::ZERO,
+            readback: Readback::default(),
         }
     }
 
@@ -166,7 +170,36 @@ impl Forecaster {
         let Some(open) = self.probe.take_if(|open| open.unit == unit) else {
             return Ok(());
         };
-        let probe = tch::no_grad(|| open.close(weights))?;
+        let numbers = tch::no_grad(|| open.close(weights))?;
+        if self.predictor.wants_feedback() {
+            // What it learns must not depend on when the device got there: the run could not be repeated.
+            let numbers = self.readback.read(&numbers)?;
+            self.take(open.horizon, &numbers);
+            return Ok(());
+        }
+        self.readback.send_for(open.horizon, &numbers)?;
+        self.measure(false)
+    }
+
+    /// Waits for the probes that have been closed.
+    pub(super) fn finish(&mut self) -> Result<(), TorchError> {
+        self.measure(true)
+    }
+
+    /// How the host has read the probes.
+    pub(super) fn reads(&self) -> HostReads {
+        self.readback.reads()
+    }
+
+    fn measure(&mut self, all: bool) -> Result<(), TorchError> {
+        while let Some((horizon, numbers)) = self.readback.next(all)? {
+            self.take(horizon, &numbers);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, horizon: u32, numbers: &[f64]) {
+        let probe = probe::result(horizon, numbers);
         if let Some(gain) = probe.gain() {
             self.errors += gain;
             self.probes += 1;
@@ -176,7 +209,6 @@ impl Forecaster {
             self.cosine_probes += 1;
         }
         self.predictor.feedback(&probe);
-        Ok(())
     }
 }
 
@@ -191,7 +223,10 @@ fn apply(
     match (rule, out.device(), out.f_kind()?) {
         (_, Device::Cpu, Kind::Float) => apply_slices::<f32>(predictor, rule, context, state, out),
         (_, Device::Cpu, Kind::Double) => apply_slices::<f64>(predictor, rule, context, state, out),
-        (Rule::Linear(coefficients), ..) => apply_tensors(&coefficients, state, out),
+        (Rule::Linear(coefficients), ..) => {
+            finite(predictor, &coefficients)?;
+            apply_tensors(&coefficients, state, out)
+        }
         (Rule::Custom, ..) => {
             let staged = Staged::new(state)?;
             let mut result = copy(&staged.weights)?;
@@ -255,16 +290,23 @@ fn apply_slices<T: Real>(
     // borrowed mutably; it is an arena of its own, so it overlaps none of the views.
     let out = unsafe { std::slice::from_raw_parts_mut(out.data_ptr().cast::<T>(), len) };
     match rule {
-        Rule::Linear(coefficients) if !coefficients.is_finite() => {
-            let predictor = predictor.name().into();
-            let what = "a coefficient of the rule";
-            return Err(PredictorError::NonFinite { predictor, what }.into());
+        Rule::Linear(coefficients) => {
+            finite(predictor, &coefficients)?;
+            coefficients.apply(views, out);
         }
-
-        Rule::Linear(coefficients) => coefficients.apply(views, out),
         Rule::Custom => T::predict(predictor, context, views, out)?,
     }
     Ok(())
+}
+
+fn finite(predictor: &dyn Predictor, coefficients: &Coefficients) -> Result<(), PredictorError> {
+    if coefficients.is_finite() {
+        return Ok(());
+    }
+    Err(PredictorError::NonFinite {
+        predictor: predictor.name().into(),
+        what: "a coefficient of the rule",
+    })
 }
 
 /// The elements of a flat CPU tensor.

@@ -16,24 +16,35 @@ pub(super) struct OpenProbe {
 }
 
 impl OpenProbe {
-    /// Compares with the weights that were predicted.
-    pub(super) fn close(&self, weights: &Tensor) -> Result<Probe, TorchError> {
-        let dot = |a: &Tensor, b: &Tensor| Ok::<f64, TorchError>(a.f_dot(b)?.f_double_value(&[])?);
+    /// The numbers of the probe, in the order in which [`result`] reads them, on the module's device.
+    pub(super) fn close(&self, weights: &Tensor) -> Result<Tensor, TorchError> {
         let realised = weights.f_sub(&self.at_forward)?;
         let predicted = self.predicted.f_sub(&self.at_forward)?;
         let error = weights.f_sub(&self.predicted)?;
-        let mut probe = Probe {
-            horizon: self.horizon,
-            realised_norm2: dot(&realised, &realised)?,
-            predicted_norm2: dot(&predicted, &predicted)?,
-            predicted_dot_realised: dot(&predicted, &realised)?,
-            error_norm2: dot(&error, &error)?,
-            ..Probe::default()
-        };
+        let mut numbers = vec![
+            realised.f_dot(&realised)?,
+            predicted.f_dot(&predicted)?,
+            predicted.f_dot(&realised)?,
+            error.f_dot(&error)?,
+        ];
         if let Some(direction) = &self.direction {
-            probe.realised_dot_direction = dot(&realised, direction)?;
-            probe.direction_norm2 = dot(direction, direction)?;
+            numbers.push(realised.f_dot(direction)?);
+            numbers.push(direction.f_dot(direction)?);
         }
-        Ok(probe)
+        Ok(Tensor::f_stack(&numbers, 0)?)
+    }
+}
+
+/// The numbers of a closed probe of this horizon, by their names.
+pub(super) fn result(horizon: u32, numbers: &[f64]) -> Probe {
+    let at = |index| numbers.get(index).copied().unwrap_or_default();
+    Probe {
+        horizon,
+        realised_norm2: at(0),
+        predicted_norm2: at(1),
+        predicted_dot_realised: at(2),
+        error_norm2: at(3),
+        realised_dot_direction: at(4),
+        direction_norm2: at(5),
     }
 }

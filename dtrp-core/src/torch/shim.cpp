@@ -4,50 +4,37 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 #include <torch/torch.h>
 
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <vector>
 
-namespace {
-
-template <typename F>
-char* guarded(F body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const c10::Error& e) {
-    return strdup(e.what_without_backtrace());
-  } catch (const std::exception& e) {
-    return strdup(e.what());
-  } catch (...) {
-    return strdup("unknown C++ exception");
-  }
-}
-
-}  // namespace
+#include "shim.h"
 
 extern "C" {
 
 void dtrp_free(char* text) { std::free(text); }
 
 // Vector-Jacobian product: gradients of `output`, seeded with `delta` (null: one, for a scalar output), with respect to
-// `inputs`; frees the graph. Results that do not depend on the output are null.
-// Source: torch/csrc/autograd/autograd.h, torch::autograd::grad.
-char* dtrp_vjp(const at::Tensor* output, const at::Tensor* delta, at::Tensor* const* inputs, size_t count,
-               at::Tensor** results) {
+// `inputs`; frees the graph. Results that do not depend on the output are null. `engine` executes it; null: libtorch's own.
+// Source: torch/csrc/autograd/engine.h, Engine::execute.
+char* dtrp_vjp(torch::autograd::Engine* engine, const at::Tensor* output, const at::Tensor* delta,
+               at::Tensor* const* inputs, size_t count, at::Tensor** results) {
   return guarded([&] {
-    std::vector<at::Tensor> leaves;
+    using torch::autograd::Edge;
+    TORCH_CHECK(output->requires_grad(), "the output has no graph to go back through");
+    TORCH_CHECK(delta != nullptr || output->numel() == 1, "an output of several elements needs a gradient to start from");
+    torch::autograd::edge_list leaves;
     leaves.reserve(count);
-    for (size_t i = 0; i < count; ++i) leaves.push_back(*inputs[i]);
-    std::vector<at::Tensor> seeds;
-    if (delta != nullptr) seeds.push_back(*delta);
-    auto grads = torch::autograd::grad({*output}, leaves, seeds, /*retain_graph=*/false, /*create_graph=*/false,
-                                       /*allow_unused=*/true);
+    for (size_t i = 0; i < count; ++i) leaves.push_back(torch::autograd::impl::gradient_edge(*inputs[i]));
+    auto seed = delta != nullptr ? *delta : at::ones_like(*output, at::MemoryFormat::Preserve);
+    auto& own = engine != nullptr ? *engine : torch::autograd::Engine::get_default_engine();
+    auto grads = own.execute({torch::autograd::impl::gradient_edge(*output)}, {seed}, /*keep_graph=*/false,
+                             /*create_graph=*/false, /*accumulate_grad=*/false, leaves);
     for (size_t i = 0; i < count; ++i) results[i] = grads[i].defined() ? new at::Tensor(grads[i]) : nullptr;
   });
 }
@@ -57,6 +44,25 @@ char* dtrp_add_scaled(at::Tensor* y, const at::Tensor* x, double alpha) {
   return guarded([&] {
     at::NoGradGuard guard;
     y->add_(*x, alpha);
+  });
+}
+
+// to[i] = from[i], or to[i] += from[i]; a few kernels for all of them on a GPU.
+// Source: aten/src/ATen/native/cuda/ForeachBinaryOpList.cu, _foreach_copy_, _foreach_add_.
+char* dtrp_copy_all(at::Tensor* const* to, at::Tensor* const* from, size_t count, int add) {
+  return guarded([&] {
+    at::NoGradGuard guard;
+    std::vector<at::Tensor> targets, sources;
+    for (size_t i = 0; i < count; ++i) {
+      targets.push_back(*to[i]);
+      sources.push_back(*from[i]);
+    }
+    if (count == 0) return;
+    if (add != 0) {
+      at::_foreach_add_(targets, sources);
+    } else {
+      at::_foreach_copy_(targets, sources);
+    }
   });
 }
 

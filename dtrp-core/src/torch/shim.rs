@@ -1,15 +1,17 @@
 //! The Rust side of `shim.cpp`.
 
 use super::TorchError;
+use super::device::Engine;
 use std::ffi::{CStr, c_char, c_int};
 use tch::Tensor;
 
 /// A C++ `at::Tensor`, as torch-sys passes it.
-type CTensor = std::ffi::c_void;
+pub(super) type CTensor = std::ffi::c_void;
 
 unsafe extern "C" {
     fn dtrp_free(text: *mut c_char);
     fn dtrp_vjp(
+        engine: *mut std::ffi::c_void,
         output: *const CTensor,
         delta: *const CTensor,
         inputs: *const *const CTensor,
@@ -17,6 +19,12 @@ unsafe extern "C" {
         results: *mut *mut CTensor,
     ) -> *mut c_char;
     fn dtrp_add_scaled(y: *mut CTensor, x: *const CTensor, alpha: f64) -> *mut c_char;
+    fn dtrp_copy_all(
+        to: *const *const CTensor,
+        from: *const *const CTensor,
+        count: usize,
+        add: c_int,
+    ) -> *mut c_char;
     fn dtrp_flush_denormals(on: c_int) -> c_int;
     fn dtrp_build_information() -> *mut c_char;
     fn dtrp_parallel_information() -> *mut c_char;
@@ -35,7 +43,7 @@ fn text(raw: *mut c_char) -> String {
     }
 }
 
-fn check(what: &'static str, error: *mut c_char) -> Result<(), TorchError> {
+pub(super) fn check(what: &'static str, error: *mut c_char) -> Result<(), TorchError> {
     if error.is_null() {
         return Ok(());
     }
@@ -46,8 +54,10 @@ fn check(what: &'static str, error: *mut c_char) -> Result<(), TorchError> {
 }
 
 /// Vector-Jacobian product: the gradients of `output`, seeded with `delta` (for a scalar output `None` means 1), with
-/// respect to each of `inputs`. The graph is freed. An input on which the output does not depend gives `None`.
-pub(crate) fn vjp(
+/// respect to each of `inputs`. The graph is freed. An input on which the output does not depend gives `None`. Without an
+/// engine libtorch's own executes it.
+pub(super) fn vjp(
+    engine: Option<&Engine>,
     output: &Tensor,
     delta: Option<&Tensor>,
     inputs: &[&Tensor],
@@ -58,6 +68,7 @@ pub(crate) fn vjp(
     // SAFETY: all pointers are to live tensors, and `results` has room for one result of each input.
     let error = unsafe {
         dtrp_vjp(
+            engine.map_or(std::ptr::null_mut(), Engine::as_ptr),
             output.as_ptr().cast(),
             delta,
             leaves.as_ptr(),
@@ -77,6 +88,28 @@ pub(crate) fn add_scaled(y: &mut Tensor, x: &Tensor, alpha: f64) -> Result<(), T
     // SAFETY: both are live tensors.
     check("add", unsafe {
         dtrp_add_scaled(y.as_mut_ptr().cast(), x.as_ptr().cast(), alpha)
+    })
+}
+
+/// Copies each tensor of `from` into that of `to`, in a few operations for all of them where the device can.
+pub(super) fn copy_all(to: &[Tensor], from: &[Tensor]) -> Result<(), TorchError> {
+    all(to, from, false)
+}
+
+/// Adds each tensor of `from` to that of `to`, likewise.
+pub(super) fn add_all(to: &[Tensor], from: &[Tensor]) -> Result<(), TorchError> {
+    all(to, from, true)
+}
+
+fn all(to: &[Tensor], from: &[Tensor], add: bool) -> Result<(), TorchError> {
+    let pointers = |tensors: &[Tensor]| -> Vec<*const CTensor> {
+        tensors.iter().map(|t| t.as_ptr().cast()).collect()
+    };
+    let (to, from) = (pointers(to), pointers(from));
+    let count = to.len().min(from.len());
+    // SAFETY: `count` pointers to live tensors in each.
+    check("copying gradients", unsafe {
+        dtrp_copy_all(to.as_ptr(), from.as_ptr(), count, c_int::from(add))
     })
 }
 

@@ -4,12 +4,17 @@ use super::arena::{Arena, copy};
 use super::batch::{Activation, LossEvent, Source};
 use super::block::{Mode, Pass};
 use super::error::TorchError;
+use super::lane::Lane;
 use super::learning_rate::LearningRate;
 use super::loss::Loss;
+use super::losses::Losses;
+use super::message::Message;
 use super::module::Module;
 use super::optimizer::Optimizer;
 use super::prediction::{Forecaster, Gain, State};
+use super::readback::HostReads;
 use super::shim;
+use super::versions::Versions;
 use super::worker::Worker;
 use crate::engine::Stage;
 use crate::schedule::Unit;
@@ -54,6 +59,8 @@ pub struct Metrics {
     pub gain: Option<Gain>,
     /// Time spent on predicting, as [`Forecaster::spent`] counts it; `None` if the module has no predictor.
     pub predicting: Option<Duration>,
+    /// How the host has read numbers of a GPU; all 0 on a CPU.
+    pub reads: HostReads,
 }
 
 /// A forward pass waiting for its gradient.
@@ -69,10 +76,8 @@ struct Graph {
 pub struct TorchStage {
     module: Module,
     options: StageOptions,
-    /// Weight versions: one, or a ring of them while graphs live across updates.
-    arenas: Vec<Arena>,
-    /// Index of the current version.
-    current: usize,
+    lane: Lane,
+    versions: Versions,
     gradient: Tensor,
     gradient_views: Vec<Tensor>,
     /// Last gradient and displacement, kept only for predictors that read them.
@@ -83,11 +88,12 @@ pub struct TorchStage {
     stored: HashMap<Unit, Activation>,
     graphs: HashMap<Unit, Graph>,
     source: Option<Box<dyn Source>>,
-    on_loss: Option<Box<dyn FnMut(LossEvent) + Send>>,
-    partial_loss: f64,
+    losses: Losses,
     first_batch: u64,
     stored_bytes: u64,
     metrics: Metrics,
+    /// Why the thread could not be prepared; the first action tells it.
+    not_entered: Option<TorchError>,
 }
 
 impl TorchStage {
@@ -95,28 +101,29 @@ impl TorchStage {
     ///
     /// # Errors
     ///
-    /// When the device has no room.
+    /// When the device has no room, or is none.
     pub fn new(module: Module, options: StageOptions) -> Result<Self, TorchError> {
         let arena = module.initial_arena(options.seed)?;
+        let lane = Lane::new(module.options().1)?;
         let gradient = module.layout().zeros(module.options())?;
         Ok(Self {
             gradient_views: module.layout().views(&gradient)?,
             gradient,
             module,
             options,
-            arenas: vec![arena],
-            current: 0,
+            lane,
+            versions: Versions::new(arena),
             last_gradient: None,
             displacement: None,
             pending: Vec::new(),
             stored: HashMap::new(),
             graphs: HashMap::new(),
             source: None,
-            on_loss: None,
-            partial_loss: 0.0,
+            losses: Losses::default(),
             first_batch: 0,
             stored_bytes: 0,
             metrics: Metrics::default(),
+            not_entered: None,
         })
     }
 
@@ -128,13 +135,15 @@ impl TorchStage {
         self.pending.clear();
         self.stored.clear();
         self.graphs.clear();
+        self.versions.release_all();
+        self.losses.clear();
         self.stored_bytes = 0;
-        self.partial_loss = 0.0;
     }
 
-    /// Calls `observer` with the loss of every batch; at the last module only.
+    /// Calls `observer` with the loss of every batch, in their order; at the last module only. On a GPU a loss is told when it
+    /// has arrived, some batches later, and at the latest when the program ends.
     pub fn on_loss(&mut self, observer: impl FnMut(LossEvent) + Send + 'static) {
-        self.on_loss = Some(Box::new(observer));
+        self.losses.observe(observer);
     }
 
     /// The module.
@@ -144,15 +153,17 @@ impl TorchStage {
 
     /// The current weights.
     pub fn weights(&self) -> &Arena {
-        &self.arenas[self.current]
+        self.versions.weights()
     }
 
     /// The counters.
     pub fn metrics(&self) -> Metrics {
         let forecaster = self.options.forecaster.as_ref();
+        let probes = forecaster.map(Forecaster::reads).unwrap_or_default();
         Metrics {
             gain: forecaster.and_then(Forecaster::gain),
             predicting: forecaster.map(Forecaster::spent),
+            reads: self.losses.reads().plus(probes),
             ..self.metrics
         }
     }
@@ -160,12 +171,14 @@ impl TorchStage {
     /// An evaluation pass: current weights, running statistics, nothing kept.
     pub(super) fn look(&self, input: &Activation) -> Result<Activation, TorchError> {
         let pass = self.pass(Mode::Evaluate, Unit::batch(0));
-        let tensor =
-            self.module
-                .forward(self.weights(), &self.to_own_device(&input.tensor)?, pass)?;
-        let mut output = input.with(tensor);
-        output.labels = self.to_own_device(&output.labels)?;
-        Ok(output)
+        let tensor = input.tensor.receive(self.device())?;
+        let output = self.module.forward(self.weights(), &tensor, pass)?;
+        Ok(input.with(Message::new(output)?))
+    }
+
+    /// The device of the module.
+    pub(super) fn device(&self) -> Device {
+        self.module.options().1
     }
 
     /// The loss function.
@@ -186,8 +199,8 @@ impl TorchStage {
             .zip(&self.weights().leaves);
         let buffers = self.module.buffers().map(|(s, tensor)| (&s.name, tensor));
         let copy = |(name, tensor): (&String, &Tensor)| {
-            let tensor = copy(&tensor.f_detach()?.f_to_device(Device::Cpu)?)?;
-            Ok((name.clone(), tensor))
+            let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?;
+            Ok((name.clone(), copy(&tensor.f_contiguous()?)?))
         };
         params.chain(buffers).map(copy).collect()
     }
@@ -198,7 +211,7 @@ impl TorchStage {
     ///
     /// [`TorchError::Shape`] when a tensor has another shape.
     pub fn load(&mut self, tensors: &HashMap<String, Tensor>) -> Result<usize, TorchError> {
-        self.module.load(&self.arenas[self.current], tensors)
+        self.module.load(self.versions.weights(), tensors)
     }
 
     /// Whether the module below waits for a gradient.
@@ -220,10 +233,6 @@ impl TorchStage {
         }
     }
 
-    fn to_own_device(&self, tensor: &Tensor) -> Result<Tensor, TorchError> {
-        Ok(tensor.f_to_device(self.module.options().1)?)
-    }
-
     /// Runs the module with predicted weights if there is a horizon, else with the current ones. Returns the output and the
     /// index of the arena that was used.
     fn forward_with(
@@ -235,11 +244,10 @@ impl TorchStage {
     ) -> Result<(Tensor, usize), TorchError> {
         let arena = match horizon {
             Some(horizon) => tch::no_grad(|| self.predict(unit, horizon))?,
-            None => self.current,
+            None => self.versions.current(),
         };
-        let output = self
-            .module
-            .forward(&self.arenas[arena], input, self.pass(mode, unit))?;
+        let weights = self.versions.arena(arena);
+        let output = self.module.forward(weights, input, self.pass(mode, unit))?;
         Ok((output, arena))
     }
 
@@ -257,24 +265,24 @@ impl TorchStage {
         let forecaster = self.options.forecaster.as_mut();
         let rule = forecaster.map(|f| f.rule(&context)).transpose()?.flatten();
         let used = match rule {
-            Some(_) => self.spare_arena()?,
-            None => self.current,
+            Some(_) => self.versions.spare(&self.module)?,
+            None => self.versions.current(),
         };
         let state = State {
-            weights: &self.arenas[self.current].flat,
+            weights: &self.versions.weights().flat,
             direction: self.options.optimizer.direction(),
             gradient: self.last_gradient.as_ref(),
             displacement: self.displacement.as_ref(),
         };
         let Some(forecaster) = &mut self.options.forecaster else {
-            return Ok(self.current);
+            return Ok(self.versions.current());
         };
         if let Some(rule) = rule {
-            let mut out = self.arenas[used].flat.shallow_clone();
+            let mut out = self.versions.arena(used).flat.shallow_clone();
             forecaster.write(rule, &context, &state, &mut out)?;
         }
         forecaster.spend(start);
-        forecaster.predicted(unit, &context, &state, &self.arenas[used].flat)?;
+        forecaster.predicted(unit, &context, &state, &self.versions.arena(used).flat)?;
         Ok(used)
     }
 
@@ -285,21 +293,22 @@ impl TorchStage {
         input: &Activation,
         horizon: Option<u32>,
     ) -> Result<Option<Activation>, TorchError> {
-        let leaf = self.to_own_device(&input.tensor)?.f_detach()?;
+        let leaf = input.tensor.receive(self.device())?.f_detach()?;
         let leaf = leaf.f_set_requires_grad(self.passes_down())?;
         let (output, arena) = self.forward_with(unit, &leaf, horizon, Mode::Train)?;
         let (output, sent) = if self.is_last() {
             (self.loss_of(unit, &output, input)?, None)
         } else {
-            let sent = input.with(output.f_detach()?);
+            let sent = input.with(Message::new(output.f_detach()?)?);
             let pass = self.pass(Mode::Train, unit);
-            let logits = self.module.auxiliary(&self.arenas[arena], &output, pass)?;
-            let output = match logits {
+            let weights = self.versions.arena(arena);
+            let output = match self.module.auxiliary(weights, &output, pass)? {
                 Some(logits) => self.loss_of(unit, &logits, input)?,
                 None => output,
             };
             (output, Some(sent))
         };
+        self.versions.hold(arena);
         let graph = Graph {
             input: leaf,
             output,
@@ -310,76 +319,42 @@ impl TorchStage {
     }
 
     /// The unit's loss, weighted by its share of the batch, so that the gradients of a batch's units add up to the gradient
-    /// of its mean loss.
+    /// of its mean loss. It is of the weights' type, whatever precision the logits were computed in.
     fn loss_of(
         &mut self,
         unit: Unit,
         logits: &Tensor,
         input: &Activation,
     ) -> Result<Tensor, TorchError> {
-        let labels = self.to_own_device(&input.labels)?;
-        let mut loss = self.options.loss.of(logits, &labels)?;
+        let (kind, device) = self.module.options();
+        let labels = input.labels.receive(device)?;
+        let mut loss = self.options.loss.of(&logits.f_to_kind(kind)?, &labels)?;
         if input.parts > 1 {
             loss = loss.f_mul_scalar(input.share)?;
         }
-        let value = loss.f_double_value(&[])?;
-        if !value.is_finite() {
-            return Err(TorchError::Diverged { unit, loss: value });
-        }
-        self.partial_loss += value;
-        if unit.micro == 0 || unit.micro == input.parts {
-            let event = LossEvent {
-                batch: unit.batch,
-                loss: std::mem::take(&mut self.partial_loss),
-                rate: self.options.rate.at(self.metrics.updates),
-            };
-            if let Some(observer) = &mut self.on_loss {
-                observer(event);
-            }
-        }
+        let rate = self.options.rate.at(self.metrics.updates);
+        self.losses.take(unit, input.parts, rate, &loss)?;
         Ok(loss)
     }
 
     /// Adds to the gradients that wait for the update, or starts them.
     fn accumulate(&mut self, grads: Vec<Option<Tensor>>) -> Result<(), TorchError> {
         let first = self.pending.is_empty();
+        let mut known = (Vec::new(), Vec::new());
         for (view, grad) in self.gradient_views.iter_mut().zip(grads) {
-            match (grad, first) {
-                (Some(grad), true) => view.f_copy_(&grad)?,
-                (Some(grad), false) => drop(view.f_add_(&grad)?),
-                (None, true) => drop(view.f_zero_()?),
-                (None, false) => {}
+            match grad {
+                Some(grad) => {
+                    known.0.push(view.shallow_clone());
+                    known.1.push(grad);
+                }
+                None if first => drop(view.f_zero_()?),
+                None => {}
             }
         }
-        Ok(())
-    }
-
-    fn in_use(&self, arena: usize) -> bool {
-        self.graphs.values().any(|graph| graph.arena == arena)
-    }
-
-    /// An arena that is neither current nor held by a graph; a new one if there is none.
-    fn spare_arena(&mut self) -> Result<usize, TorchError> {
-        if let Some(index) =
-            (0..self.arenas.len()).find(|index| *index != self.current && !self.in_use(*index))
-        {
-            return Ok(index);
+        match first {
+            true => shim::copy_all(&known.0, &known.1),
+            false => shim::add_all(&known.0, &known.1),
         }
-        self.arenas
-            .push(Arena::zeros(self.module.layout(), self.module.options())?);
-        Ok(self.arenas.len() - 1)
-    }
-
-    /// Makes room for the next version. Where graphs live on the current arena, that is another one, so that the graphs keep
-    /// the weights that they were built on.
-    fn turn_ring(&mut self) -> Result<(), TorchError> {
-        if self.in_use(self.current) {
-            let next = self.spare_arena()?;
-            let mut flat = self.arenas[next].flat.shallow_clone();
-            flat.f_copy_(&self.arenas[self.current].flat)?;
-            self.current = next;
-        }
-        Ok(())
     }
 
     /// Keeps what the predictor reads of an update that is about to be made. Returns the weights before it, if needed.
@@ -392,7 +367,7 @@ impl TorchStage {
         if inputs.gradient {
             self.last_gradient = Some(copy(&self.gradient)?);
         }
-        let weights = inputs.displacement.then(|| &self.arenas[self.current].flat);
+        let weights = inputs.displacement.then(|| &self.versions.weights().flat);
         let before = weights.map(copy).transpose()?;
         forecaster.spend(start);
         Ok(before)
@@ -411,7 +386,7 @@ impl TorchStage {
             return Ok(());
         };
         let start = Instant::now();
-        let weights = &self.arenas[self.current].flat;
+        let weights = &self.versions.weights().flat;
         self.displacement = before.map(|before| weights.f_sub(&before)).transpose()?;
         if forecaster.wants_observe() {
             let context = Context {
@@ -440,9 +415,9 @@ impl TorchStage {
             let _ = self.gradient.f_mul_scalar_(1.0 / batches.len() as f64)?;
         }
         let before = self.before_update()?;
-        self.turn_ring()?;
+        self.versions.turn(&self.module)?;
         let rate = self.options.rate.at(self.metrics.updates);
-        let weights = &mut self.arenas[self.current].flat;
+        let weights = &mut self.versions.weights_mut().flat;
         self.options
             .optimizer
             .step(self.module.layout(), weights, &mut self.gradient, rate)?;
@@ -458,16 +433,34 @@ fn bytes(tensor: &Tensor) -> u64 {
 
 impl Stage for TorchStage {
     type Up = Activation;
-    type Down = Tensor;
+    type Down = Message;
     type Error = TorchError;
 
     fn enter(&mut self) {
         self.options.worker.enter();
+        self.not_entered = self.lane.enter(self.device()).err();
+    }
+
+    fn leave(&mut self) -> Result<(), TorchError> {
+        if let Some(error) = self.not_entered.take() {
+            return Err(error);
+        }
+        let told = self.losses.tell(true);
+        let measured = self
+            .options
+            .forecaster
+            .as_mut()
+            .map_or(Ok(()), Forecaster::finish);
+        // Whatever went wrong, the thread gets its stream back.
+        self.lane.leave().and(told).and(measured)
     }
 
     fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
         let none = || TorchError::Data("module 1 was not given any data".to_owned());
-        Ok(self.source.as_mut().ok_or_else(none)?.next(unit)?.into())
+        if let Some(error) = self.not_entered.take() {
+            return Err(error);
+        }
+        Activation::new(self.source.as_mut().ok_or_else(none)?.next(unit)?)
     }
 
     fn forward(
@@ -476,14 +469,14 @@ impl Stage for TorchStage {
         input: Activation,
         horizon: Option<u32>,
     ) -> Result<Activation, TorchError> {
-        let tensor = self.to_own_device(&input.tensor)?;
+        let tensor = input.tensor.receive(self.device())?;
         let mode = Mode::TrainKeepingStatistics;
         let (output, _) = tch::no_grad(|| self.forward_with(unit, &tensor, horizon, mode))?;
         self.stored_bytes += bytes(&tensor);
         self.metrics.stored_input_peak_bytes =
             self.metrics.stored_input_peak_bytes.max(self.stored_bytes);
-        let output = input.with(output);
-        self.stored.insert(unit, input.with(tensor));
+        let output = input.with(Message::new(output)?);
+        self.stored.insert(unit, input.with(Message::local(tensor)));
         Ok(output)
     }
 
@@ -502,41 +495,43 @@ impl Stage for TorchStage {
             unit,
         })?;
         if let Some(forecaster) = &mut self.options.forecaster {
-            forecaster.realised(unit, &self.arenas[self.current].flat)?;
+            forecaster.realised(unit, &self.versions.weights().flat)?;
         }
         self.build_graph(unit, &input, None)?;
-        self.stored_bytes -= bytes(&input.tensor);
+        self.stored_bytes -= bytes(input.tensor.tensor());
         Ok(())
     }
 
     fn backward(
         &mut self,
         unit: Unit,
-        delta: Option<Tensor>,
-    ) -> Result<Option<Tensor>, TorchError> {
+        delta: Option<Message>,
+    ) -> Result<Option<Message>, TorchError> {
         let graph = self.graphs.remove(&unit).ok_or(TorchError::Missing {
             what: "graph",
             unit,
         })?;
         if let Some(forecaster) = &mut self.options.forecaster {
-            forecaster.realised(unit, &self.arenas[self.current].flat)?;
+            forecaster.realised(unit, &self.versions.weights().flat)?;
         }
-        let mut delta = delta.map(|d| self.to_own_device(&d)).transpose()?;
+        self.versions.release(graph.arena);
+        let mut delta = delta.map(|d| d.receive(self.device())).transpose()?;
         if self.options.gradient_shrink != 1.0 {
             let beta = self.options.gradient_shrink;
             delta = delta.map(|d| d.f_mul_scalar(beta)).transpose()?;
         }
         let below = self.passes_down();
-        let inputs: Vec<&Tensor> = self.arenas[graph.arena]
-            .leaves
+        let weights = &self.versions.arena(graph.arena).leaves;
+        let inputs: Vec<&Tensor> = weights
             .iter()
             .chain(below.then_some(&graph.input))
             .collect();
-        let mut grads = shim::vjp(&graph.output, delta.as_ref(), &inputs)?;
+        let engine = self.lane.engine();
+        let mut grads = shim::vjp(engine, &graph.output, delta.as_ref(), &inputs)?;
         let down = if below { grads.pop().flatten() } else { None };
         self.accumulate(grads)?;
         self.pending.push(unit);
-        Ok(down)
+        down.map(Message::new).transpose()
     }
 
     fn update(&mut self, _: u32) -> Result<(), TorchError> {

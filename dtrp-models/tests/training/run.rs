@@ -4,8 +4,8 @@
 use dtrp_core::engine::{self, Executor, Options, Outcome, Stage};
 use dtrp_core::schedule::{Method, Order, Plan, Unit};
 use dtrp_core::torch::{
-    Activation, Curve, Forecaster, Input, LearningRate, Loss, Module, Sgd, Source, StageOptions,
-    TorchError, TorchStage, Worker,
+    Activation, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd,
+    Source, StageOptions, TorchError, TorchStage, Upload, Worker,
 };
 use dtrp_models::{Cuts, ModelInput, build, options, split};
 use dtrp_predictors::Spec;
@@ -31,6 +31,10 @@ pub(crate) struct Run {
     pub(crate) accumulate: u32,
     pub(crate) seed: u64,
     pub(crate) kind: Kind,
+    /// One for all modules, or one for each.
+    pub(crate) devices: Vec<Device>,
+    pub(crate) precision: Precision,
+    pub(crate) channels_last: bool,
     pub(crate) executor: Executor,
     pub(crate) rate: f64,
     /// Updates after which the rate is a tenth of it.
@@ -56,6 +60,9 @@ impl Run {
             accumulate: 1,
             seed: 1,
             kind: Kind::Float,
+            devices: vec![Device::Cpu],
+            precision: Precision::Full,
+            channels_last: false,
             executor: Executor::Sequential,
             rate: 0.05,
             milestone: None,
@@ -110,7 +117,12 @@ impl Run {
         let ranges = split(blocks.len(), self.modules, &Cuts::Even).unwrap();
         let stage = |(index, range): (usize, std::ops::Range<usize>)| {
             let own = blocks.by_ref().take(range.len()).collect();
-            let module = Module::new(own, range.start, self.kind, Device::Cpu).unwrap();
+            let module = Module::new(own, range.start, self.kind, self.device(index)).unwrap();
+            let module = module.precision(self.precision);
+            let module = match self.channels_last {
+                true => module.channels_last(),
+                false => module,
+            };
             let predictor = dtrp_predictors::create(&Spec::named(self.predictor)).unwrap();
             let options = StageOptions {
                 module: index + 1,
@@ -144,8 +156,16 @@ impl Run {
         LearningRate::new(self.rate, curve, None).unwrap()
     }
 
+    fn device(&self, module: usize) -> Device {
+        self.devices[module % self.devices.len()]
+    }
+
     pub(crate) fn source(&self) -> Box<dyn Source> {
-        Box::new(Batches(self.clone()))
+        Box::new(Batches {
+            images: Upload::new(self.device(0)).unwrap(),
+            labels: Upload::new(self.device(self.modules - 1)).unwrap(),
+            run: self.clone(),
+        })
     }
 
     pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut [S]) -> Outcome {
@@ -218,11 +238,17 @@ pub(crate) fn difference(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).abs().max().double_value(&[])
 }
 
-struct Batches(Run);
+struct Batches {
+    run: Run,
+    images: Upload,
+    labels: Upload,
+}
 
 impl Source for Batches {
     fn next(&mut self, unit: Unit) -> Result<Input, TorchError> {
-        let (images, labels) = self.0.data(unit.batch);
+        let (images, labels) = self.run.data(unit.batch);
+        let images = self.images.upload(&images)?;
+        let labels = self.labels.upload(&labels)?;
         if unit.micro == 0 {
             return Ok(Input {
                 images,
@@ -231,7 +257,7 @@ impl Source for Batches {
                 parts: 1,
             });
         }
-        let (total, m) = (images.size()[0], i64::from(self.0.micro_batches));
+        let (total, m) = (images.size()[0], i64::from(self.run.micro_batches));
         let (from, to) = (
             (i64::from(unit.micro) - 1) * total / m,
             i64::from(unit.micro) * total / m,
@@ -240,7 +266,7 @@ impl Source for Batches {
             images: images.narrow(0, from, to - from),
             labels: labels.narrow(0, from, to - from),
             share: (to - from) as f64 / total as f64,
-            parts: self.0.micro_batches,
+            parts: self.run.micro_batches,
         })
     }
 }
@@ -259,11 +285,14 @@ struct Spy<'a> {
 
 impl Stage for Spy<'_> {
     type Up = Activation;
-    type Down = Tensor;
+    type Down = Message;
     type Error = TorchError;
 
     fn enter(&mut self) {
         self.stage.enter();
+    }
+    fn leave(&mut self) -> Result<(), TorchError> {
+        self.stage.leave()
     }
     fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
         self.stage.input(unit)
@@ -296,10 +325,10 @@ impl Stage for Spy<'_> {
     fn backward(
         &mut self,
         unit: Unit,
-        delta: Option<Tensor>,
-    ) -> Result<Option<Tensor>, TorchError> {
+        delta: Option<Message>,
+    ) -> Result<Option<Message>, TorchError> {
         if let Some(delta) = &delta {
-            self.seen.deltas.insert(unit.batch, delta.copy());
+            self.seen.deltas.insert(unit.batch, delta.tensor().copy());
         }
         self.stage.backward(unit, delta)
     }
