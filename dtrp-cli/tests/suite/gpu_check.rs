@@ -17,15 +17,26 @@ fn the_cpu_equals_itself() {
     };
     let (told, checks) = check(&["--only", "weights f64 dtrp"]);
     assert_eq!(checks.len(), 8, "two orders, one to four modules: {told}");
-    assert!(checks.iter().all(|check| check["outcome"] == "ok"), "{told}");
+    assert!(
+        checks.iter().all(|check| check["outcome"] == "ok"),
+        "{told}"
+    );
     assert!(told.ends_with("8 ok, 0 failed, 0 skipped\n"), "{told}");
     let (_folder, plugin) = build::build_c(&build::examples().join("c-lookahead/lookahead.c"));
-    let (told, checks) = check(&["--only", "predictor", "--host-plugin", plugin.to_str().unwrap()]);
+    let (told, checks) = check(&[
+        "--only",
+        "predictor",
+        "--host-plugin",
+        plugin.to_str().unwrap(),
+    ]);
     assert_eq!(checks.len(), 2);
     assert!(told.contains("ok predictor staged"), "{told}");
     assert!(told.contains("skipped: no --device-plugin"), "{told}");
     let (told, _) = check(&["--only", "dtrp", "--seconds", "0"]);
-    assert!(told.contains("skipped: out of time: weights f32 dtrp eager K=2"), "{told}");
+    assert!(
+        told.contains("skipped: out of time: weights f32 dtrp eager K=2"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -36,7 +47,11 @@ fn without_a_gpu_everything_is_skipped() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let mut lines: Vec<_> = ran.stdout.lines().collect();
     assert!(lines.pop().unwrap().starts_with("0 ok, 0 failed, "));
-    assert!(lines.iter().all(|line| line.starts_with("skipped: device cuda:77 is not available: ")));
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.starts_with("skipped: device cuda:77 is not available: "))
+    );
     let listed = place.dtrp(&["gpu-check", "--list"]).stdout;
     assert_eq!(listed.lines().count(), lines.len());
     assert!(listed.contains("weights f64 spectrain eager K=4\n"));

@@ -1,6 +1,8 @@
 //! The program, run as a user runs it.
 
 mod bad_input;
+#[cfg(unix)]
+mod broken_files;
 #[path = "../../../dtrp-predictors/tests/build/mod.rs"]
 mod build;
 mod configs;
@@ -12,4 +14,5 @@ mod output;
 mod plugins;
 mod predictors;
 mod results;
+mod sets;
 mod support;
