@@ -55,10 +55,13 @@ enum Outcome {
     Skipped(String),
 }
 
+/// What a check does.
+type Body = dyn Fn(&Place) -> Result<Outcome, Error>;
+
 /// A check with its name.
 struct Check {
     name: String,
-    run: Box<dyn Fn(&Place) -> Result<Outcome, Error>>,
+    run: Box<Body>,
 }
 
 impl Check {
