@@ -37,7 +37,7 @@ impl Fetch {
         };
         let mut download = Download::new();
         let fetched = fetch(&self.name, &options, &mut |p| {
-            download.show(p.file, p.done, p.total)
+            download.show(p.file, p.done, p.total);
         });
         download.finish();
         let folder = fetched?;
