@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use crate::commands::{
-    Compare, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
+    Compare, DataCommand, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
 };
 use crate::config::{BuiltIn, Config, ConfigError, Set, load};
 use crate::error::EXIT_CODES;
@@ -23,7 +23,9 @@ Examples:
   dtrp schedule show --method dtrp --modules 3 --batches 6 --order eager
       a program as a table
   dtrp bench --pairs 5
-      images per second against plain backpropagation";
+      images per second against plain backpropagation
+  dtrp bench --set method.cuts=auto --against method.cuts=even
+      images per second with cuts that are measured against even ones";
 
 /// Decoupled training of neural networks: every module on a worker of its own.
 #[derive(Debug, Parser)]
@@ -54,17 +56,20 @@ pub(crate) enum Command {
     /// Programs: show, check, list methods
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Data sets: list them, check a folder, fetch one
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Networks: list families, show blocks
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Weight predictors: list, show, check a plug-in
+    /// Weight predictors: list, show, check a plug-in, compare
     #[command(subcommand)]
     Predictors(PredictorsCommand),
     /// Say when a program would run, over given or measured costs
     Simulate(Simulate),
     /// Measure what each block of a network costs here
     Profile(Profile),
-    /// Measure a method against plain backpropagation on one worker, in pairs of runs
+    /// Measure a method against plain backpropagation on one worker, or two configurations, in pairs of runs
     Bench(Bench),
     /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong
     Doctor,
@@ -78,7 +83,7 @@ pub(crate) enum ConfigCommand {
 }
 
 /// Where a configuration comes from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Layers {
     /// YAML file; `-` is stdin [default: built in]
     #[arg(short, long, value_name = "FILE")]
@@ -114,6 +119,12 @@ pub(crate) struct Train {
 pub(crate) struct Bench {
     #[command(flatten)]
     pub(crate) layers: Layers,
+    /// Measure against the same configuration with these keys overridden, instead of against plain backpropagation
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(crate) against: Vec<Set>,
+    /// Measure against nothing
+    #[arg(long, conflicts_with = "against")]
+    pub(crate) alone: bool,
     /// Pairs of runs
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pairs: u32,

@@ -19,7 +19,7 @@ Exit codes:
     1  a bug in dtrp
     2  wrong usage of the command line
     3  configuration: YAML, unknown key, wrong type or value
-    4  data: missing, truncated or unreadable
+    4  data: missing, truncated, unreadable, or not to be had
     5  model, method, cuts or schedule: no such thing, or they do not fit together
     6  device not available, or an error of libtorch
     7  training has diverged (the loss is no longer a finite number)
@@ -40,6 +40,9 @@ pub(crate) enum Error {
     /// A batch could not be read while training.
     #[error("{0}")]
     Batch(String),
+    /// Files of a data set are wrong, as `dtrp data` found.
+    #[error("{0}")]
+    BadData(String),
     /// The model does not exist, or cannot be built or cut as asked.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -121,6 +124,9 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The exit code of a run that has diverged.
+    pub(crate) const DIVERGED: u8 = 7;
+
     /// The exit code of the error's class; [`EXIT_CODES`] is the table for people.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -128,14 +134,14 @@ impl Error {
             Error::Variant { code, .. } => *code,
             Error::Nonconforming(_) => 8,
             Error::Config(_) => 3,
-            Error::Data(_) | Error::Batch(_) => 4,
+            Error::Data(_) | Error::Batch(_) | Error::BadData(_) => 4,
             Error::Model(_)
             | Error::InitFrom { .. }
             | Error::Schedule(_)
             | Error::Fit(_)
             | Error::Predictor(_) => 5,
             Error::Device { .. } | Error::Libtorch(_) | Error::Unhealthy(_) => 6,
-            Error::Diverged(_) => 7,
+            Error::Diverged(_) => Self::DIVERGED,
             Error::Plugin(_) => 8,
             Error::File { .. } | Error::Weights(_) | Error::FolderInUse(_) => 9,
             Error::Worker(_) => 10,

@@ -5,6 +5,7 @@
 //! commands   one file for each sub-command         train     data, network and stages; the epochs
 //! run        the run's folder and its files        report    what is printed on stdout
 //! error      what can go wrong, and exit codes     progress  what is shown meanwhile on stderr
+//! costs      of blocks, from a file
 //! ```
 //!
 //! [`main`] is the whole program. Who wants it with models or predictors of their own links them into a program whose
@@ -13,6 +14,7 @@
 mod cli;
 mod commands;
 mod config;
+mod costs;
 mod error;
 mod progress;
 mod report;

@@ -1,6 +1,11 @@
 //! What is shown on stderr: a bar on a terminal, plain lines otherwise, and log lines that do not tear the bar.
 
+mod download;
+
+pub(crate) use download::Download;
+
 use crate::config::ProgressKind;
+use dtrp_predictors::loader::{LogLevel, set_logger};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +27,7 @@ pub(crate) fn line(text: &str) {
     SCREEN.suspend(|| drop(writeln!(std::io::stderr(), "{text}")));
 }
 
-/// Sends log lines to stderr: warnings and what a person wants to know, or as RUST_LOG says.
+/// Sends log lines, those of plug-ins too, to stderr: warnings and what a person wants to know, or as RUST_LOG says.
 pub(crate) fn start_logging(verbose: u8, quiet: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
     let level = match (quiet, verbose) {
@@ -42,6 +47,12 @@ pub(crate) fn start_logging(verbose: u8, quiet: bool) {
         .without_time()
         .with_writer(|| LogWriter)
         .try_init();
+    set_logger(|level, text| match level {
+        LogLevel::Error => tracing::error!("plug-in: {text}"),
+        LogLevel::Warn => tracing::warn!("plug-in: {text}"),
+        LogLevel::Info => tracing::info!("plug-in: {text}"),
+        LogLevel::Debug => tracing::debug!("plug-in: {text}"),
+    });
 }
 
 struct LogWriter;

@@ -93,6 +93,18 @@ pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     text
 }
 
+/// A table for a page: left-aligned first column, right-aligned others.
+pub(crate) fn markdown(rows: &[Vec<String>]) -> String {
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+        if index == 0 {
+            let _ = writeln!(text, "|---|{}", "--:|".repeat(row.len() - 1));
+        }
+    }
+    text
+}
+
 /// What a run did and where the results lie.
 pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
     let mut text = String::new();
@@ -153,6 +165,17 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
         };
         let _ = writeln!(text, "{what:<18} {value:>10}{more}");
     }
+    if let Some(done) = &summary.batch_compensation {
+        let _ = writeln!(
+            text,
+            "batch compensation: workers were {} busy with batches of {}, {} with batches of {} at a rate of {}",
+            percent(Some(done.utilisation_before), 0),
+            done.base_batch_size,
+            percent(done.utilisation_after, 0),
+            done.batch_size,
+            done.lr,
+        );
+    }
     text.push('\n');
     let head = [
         "worker",
@@ -183,10 +206,20 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
     }
     let _ = writeln!(
         text,
-        "\nresults in {}: summary.json, metrics.jsonl, weights.safetensors, config.yaml, schedule.txt, trace.txt",
-        folder.display()
+        "\nresults in {}: {}",
+        folder.display(),
+        files(folder).join(", ")
     );
     text
+}
+
+/// The names of a folder's files, in order.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort_unstable();
+    names
 }
 
 #[cfg(test)]

@@ -1,11 +1,17 @@
-//! `dtrp data check`: everything wrong with the files of a set.
+//! `dtrp data check`: everything wrong with the files of a set, and what they hold.
 
+mod survey;
+
+use std::collections::HashSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::datasets::{cifar, idx};
+pub(crate) use survey::Part;
+pub use survey::PartReport;
+use survey::survey;
+
 use crate::registry::find;
-use crate::{DataError, DataSpec};
+use crate::{DataError, DataSpec, Split};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,16 +75,38 @@ impl From<DataError> for Problem {
 }
 
 /// What [`check`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
     /// Files that were looked at.
     pub files: usize,
     /// Everything wrong, by file; of one file no more than its first 20 problems.
     pub problems: Vec<Problem>,
+    /// What the training part and the test part hold. Nothing for sets without files, and where the
+    /// problems leave no samples to count.
+    pub parts: Vec<PartReport>,
 }
 
-/// Looks at every byte of a set's files, without stopping at the first problem; images are decoded
-/// on `threads` threads.
+/// What a set's own check hands over.
+#[derive(Default)]
+pub(crate) struct Checked {
+    pub(crate) files: usize,
+    pub(crate) errors: Vec<DataError>,
+    /// The parts, where looking at samples can show more problems; otherwise the set is opened for
+    /// that.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Checked {
+    pub(crate) fn failed(error: DataError) -> Self {
+        Self {
+            errors: vec![error],
+            ..Self::default()
+        }
+    }
+}
+
+/// Looks at every byte of a set's files, without stopping at the first problem, and counts what is
+/// there; images are decoded on `threads` threads.
 ///
 /// Sets without files have no problems.
 ///
@@ -89,72 +117,50 @@ pub struct Report {
 pub fn check(spec: &DataSpec, threads: usize) -> Result<Report, DataError> {
     let set = find(&spec.name)?;
     set.check_options(spec)?;
-    if set.needs_dir && spec.dir.is_none() {
+    if !set.needs_dir {
+        return Ok(Report::default());
+    }
+    if spec.dir.is_none() {
         // Nothing to look at: this is an error of the caller's, with the set's own words.
         crate::open(spec)?;
     }
-    let (files, errors) = (set.check)(spec, threads);
-    let mut problems: Vec<Problem> = Vec::new();
-    let mut of_file = 0;
-    for problem in errors.into_iter().map(Problem::from) {
-        of_file = if problems
-            .last()
-            .is_some_and(|last| last.path == problem.path)
-        {
-            of_file + 1
-        } else {
-            0
-        };
-        if of_file < MOST {
-            problems.push(problem);
-        }
+    let Checked {
+        files,
+        errors,
+        mut parts,
+    } = (set.check)(spec);
+    if parts.is_empty() && errors.is_empty() {
+        let Split { train, test } = crate::open(spec)?;
+        parts = vec![Part::of("train", train), Part::of("test", test)];
     }
-    Ok(Report { files, problems })
+    let mut problems: Vec<_> = errors.into_iter().map(Problem::from).collect();
+    let known: HashSet<_> = problems.iter().map(|known| known.path.clone()).collect();
+    let mut reports = Vec::new();
+    for part in &parts {
+        let (report, mut found) = survey(part, threads);
+        found.retain(|problem| !known.contains(&problem.path));
+        problems.append(&mut found);
+        reports.push(report);
+    }
+    Ok(Report {
+        files,
+        problems: first_of_each(problems),
+        parts: reports,
+    })
 }
 
 const MOST: usize = 20;
 
-/// The set that a folder looks like, from the names in it.
-///
-/// MNIST and Fashion-MNIST have the same file names: this says `fashion-mnist` if the folder's path
-/// does, else `mnist`.
-///
-/// # Errors
-///
-/// [`DataError::Missing`] if the folder is not there or looks like none.
-pub fn detect(dir: &Path) -> Result<DataSpec, DataError> {
-    let has = |folders: &[&str], test: &dyn Fn(&Path) -> bool| {
-        test(dir) || folders.iter().any(|folder| test(&dir.join(folder)))
-    };
-    let cifar = |layout: &cifar::Layout| {
-        has(&[layout.folder], &|folder| {
-            layout.files().any(|file| folder.join(file).exists())
-        })
-    };
-    let name = if cifar(&cifar::CIFAR10) {
-        "cifar10"
-    } else if has(idx::FASHION_MNIST.folders, &idx::has_any) && {
-        let path = dir.to_string_lossy().to_lowercase();
-        path.contains("fashion")
-            || idx::FASHION_MNIST
-                .folders
-                .iter()
-                .any(|folder| idx::has_any(&dir.join(folder)))
-    } {
-        "fashion-mnist"
-    } else if has(idx::MNIST.folders, &idx::has_any) {
-        "mnist"
-    } else if dir.join("train").is_dir() {
-        "image-folder"
-    } else if cifar(&cifar::CIFAR100) {
-        "cifar100"
-    } else {
-        return Err(DataError::Missing {
-            dataset: "any".to_string(),
-            path: dir.to_path_buf(),
-            help: "no folder with the files of a known set; name one, and the set if need be"
-                .to_string(),
-        });
-    };
-    Ok(DataSpec::in_dir(name, dir))
+/// No more than so many of one file. The problems of a file stand together.
+fn first_of_each(all: Vec<Problem>) -> Vec<Problem> {
+    let mut kept: Vec<Problem> = Vec::new();
+    let mut of_file = 0;
+    for problem in all {
+        let same = kept.last().is_some_and(|last| last.path == problem.path);
+        of_file = if same { of_file + 1 } else { 0 };
+        if of_file < MOST {
+            kept.push(problem);
+        }
+    }
+    kept
 }

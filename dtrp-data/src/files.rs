@@ -84,7 +84,10 @@ pub(crate) fn size(dataset: &str, path: &Path) -> Result<u64, DataError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DataError::Missing {
             dataset: dataset.to_string(),
             path: path.to_path_buf(),
-            help: "the folder is incomplete: get the set again".to_string(),
+            help: format!(
+                "the folder is incomplete: remove it and get the set again, \
+                 `dtrp data fetch {dataset}`"
+            ),
         }),
         Err(error) => Err(io(path, "look at the file")(error)),
     }

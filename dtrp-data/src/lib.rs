@@ -21,6 +21,7 @@ pub mod augment;
 mod check;
 mod dataset;
 mod datasets;
+mod detect;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
@@ -32,9 +33,10 @@ mod registry;
 mod resample;
 
 pub use augment::Augment;
-pub use check::{Problem, Report, check, detect};
+pub use check::{PartReport, Problem, Report, check};
 pub use dataset::{Dataset, ImageShape, Normalization, Split};
+pub use detect::detect;
 pub use error::DataError;
 pub use loader::{Batch, Epoch, Loader, LoaderOptions};
-pub use registry::{DataSpec, DatasetInfo, names, open};
+pub use registry::{DataSpec, DatasetInfo, find, names, open};
 pub use resample::Region;

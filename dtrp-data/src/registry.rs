@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::check::Checked;
 use crate::datasets::{cifar, digits, folder, idx, synthetic};
 use crate::error::nearest;
 use crate::{DataError, ImageShape, Split};
@@ -60,73 +61,129 @@ pub struct DatasetInfo {
     pub needs_dir: bool,
     /// The other options that it takes, by field name.
     pub options: &'static [&'static str],
+    /// The shape of its images; nothing if that is up to the files or the options.
+    pub shape: Option<ImageShape>,
+    /// Number of classes; nothing if that is up to the files or the options.
+    pub classes: Option<usize>,
+    /// Samples to train on and to test on, as published.
+    pub samples: Option<[usize; 2]>,
+    /// The files that it is read from, for people.
+    pub files: &'static str,
+    /// On which terms it may be used, as far as its authors say.
+    pub licence: &'static str,
+    /// Where its authors describe it.
+    pub page: Option<&'static str>,
     open: fn(&DataSpec) -> Result<Split, DataError>,
-    /// Number of files, and everything wrong with them, found on so many threads.
-    pub(crate) check: fn(&DataSpec, usize) -> (usize, Vec<DataError>),
+    /// Looks at the files.
+    pub(crate) check: fn(&DataSpec) -> Checked,
 }
+
+const IDX_FILES: &str = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, \
+                         t10k-labels-idx1-ubyte, each plain or .gz";
+const CIFAR_LICENCE: &str =
+    "none stated; cite A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009";
+const CIFAR_PAGE: Option<&str> = Some("https://www.cs.toronto.edu/~kriz/cifar.html");
 
 const SETS: &[DatasetInfo] = &[
     DatasetInfo {
         name: "digits",
-        description: "1,797 handwritten digits, 1x8x8, 10 classes, 1,438 to train on; ships with dtrp",
+        description: "small handwritten digits; ships with dtrp",
         needs_dir: false,
         options: &[],
+        shape: Some(ImageShape::new(1, 8, 8)),
+        classes: Some(10),
+        samples: Some([1_438, 359]),
+        files: "none",
+        licence: "CC BY 4.0; E. Alpaydin and C. Kaynak, UCI Machine Learning Repository",
+        page: Some("https://doi.org/10.24432/C50P49"),
         open: digits::open,
-        check: nothing_to_check,
+        check: |_| Checked::default(),
     },
     DatasetInfo {
         name: "cifar10",
-        description: "60,000 photographs, 3x32x32, 10 classes, 50,000 to train on; binary version",
+        description: "photographs of animals and vehicles; binary version",
         needs_dir: true,
         options: &[],
+        shape: Some(ImageShape::new(3, 32, 32)),
+        classes: Some(10),
+        samples: Some([50_000, 10_000]),
+        files: "data_batch_1.bin to data_batch_5.bin, test_batch.bin; batches.meta.txt if there",
+        licence: CIFAR_LICENCE,
+        page: CIFAR_PAGE,
         open: |spec| cifar::open(&cifar::CIFAR10, spec),
-        check: |spec, _| cifar::CIFAR10.check(spec),
+        check: |spec| cifar::CIFAR10.check(spec),
     },
     DatasetInfo {
         name: "cifar100",
-        description: "60,000 photographs, 3x32x32, 100 classes, 50,000 to train on; binary version",
+        description: "photographs of a hundred things; binary version",
         needs_dir: true,
         options: &[],
+        shape: Some(ImageShape::new(3, 32, 32)),
+        classes: Some(100),
+        samples: Some([50_000, 10_000]),
+        files: "train.bin, test.bin; fine_label_names.txt if there",
+        licence: CIFAR_LICENCE,
+        page: CIFAR_PAGE,
         open: |spec| cifar::open(&cifar::CIFAR100, spec),
-        check: |spec, _| cifar::CIFAR100.check(spec),
+        check: |spec| cifar::CIFAR100.check(spec),
     },
     DatasetInfo {
         name: "mnist",
-        description: "70,000 handwritten digits, 1x28x28, 10 classes, 60,000 to train on; IDX, plain or .gz",
+        description: "handwritten digits; IDX, plain or .gz",
         needs_dir: true,
         options: &[],
+        shape: Some(ImageShape::new(1, 28, 28)),
+        classes: Some(10),
+        samples: Some([60_000, 10_000]),
+        files: IDX_FILES,
+        licence: "none stated; cite Y. LeCun, C. Cortes and C. Burges, The MNIST database",
+        page: Some("http://yann.lecun.com/exdb/mnist"),
         open: |spec| idx::open(&idx::MNIST, spec),
-        check: |spec, _| idx::check(&idx::MNIST, spec),
+        check: |spec| idx::check(&idx::MNIST, spec),
     },
     DatasetInfo {
         name: "fashion-mnist",
-        description: "70,000 pictures of clothes, 1x28x28, 10 classes, 60,000 to train on; IDX, plain or .gz",
+        description: "pictures of clothes; IDX, plain or .gz",
         needs_dir: true,
         options: &[],
+        shape: Some(ImageShape::new(1, 28, 28)),
+        classes: Some(10),
+        samples: Some([60_000, 10_000]),
+        files: IDX_FILES,
+        licence: "MIT; H. Xiao, K. Rasul and R. Vollgraf, Zalando Research",
+        page: Some("https://github.com/zalandoresearch/fashion-mnist"),
         open: |spec| idx::open(&idx::FASHION_MNIST, spec),
-        check: |spec, _| idx::check(&idx::FASHION_MNIST, spec),
+        check: |spec| idx::check(&idx::FASHION_MNIST, spec),
     },
     DatasetInfo {
         name: "image-folder",
-        description: "your own: train/CLASS/*.jpg and test/CLASS/*.jpg, JPEG or PNG, brought to one size",
+        description: "your own images, a folder for each class, brought to one size",
         needs_dir: true,
         options: &["shape", "resize"],
+        shape: None,
+        classes: None,
+        samples: None,
+        files: "train/CLASS/*.jpg and test/CLASS/*.jpg (or val/, valid/), JPEG or PNG",
+        licence: "that of the images",
+        page: None,
         open: folder::open,
         check: folder::check,
     },
     DatasetInfo {
         name: "synthetic",
-        description: "made on the fly: any shape, number of classes and of samples; can be learnt",
+        description: "made on the fly, of any shape and number; can be learnt",
         needs_dir: false,
         options: &["shape", "classes", "train_samples", "test_samples", "seed"],
+        shape: None,
+        classes: None,
+        samples: None,
+        files: "none",
+        licence: "nothing to license: made by dtrp",
+        page: None,
         open: synthetic::open,
-        check: nothing_to_check,
+        check: |_| Checked::default(),
     },
 ];
-
-fn nothing_to_check(_: &DataSpec, _: usize) -> (usize, Vec<DataError>) {
-    (0, Vec::new())
-}
 
 /// All data sets, for lists and messages.
 pub fn names() -> &'static [DatasetInfo] {
@@ -145,7 +202,12 @@ pub fn open(spec: &DataSpec) -> Result<Split, DataError> {
     (set.open)(spec)
 }
 
-pub(crate) fn find(name: &str) -> Result<&'static DatasetInfo, DataError> {
+/// What there is to know about a set.
+///
+/// # Errors
+///
+/// [`DataError::UnknownDataset`] for a name that is not registered.
+pub fn find(name: &str) -> Result<&'static DatasetInfo, DataError> {
     let names = || SETS.iter().map(|set| set.name);
     SETS.iter()
         .find(|set| set.name == name)

@@ -53,6 +53,14 @@ impl Coefficients {
         displacement: 0.0,
     };
 
+    /// w + `coefficient`·d.
+    pub const fn along(coefficient: f64) -> Self {
+        Self {
+            direction: coefficient,
+            ..Self::IDENTITY
+        }
+    }
+
     /// Whether applying this copies the weights and reads nothing else.
     pub fn is_identity(&self) -> bool {
         *self == Self::IDENTITY

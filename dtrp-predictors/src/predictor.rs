@@ -13,6 +13,27 @@ pub struct Inputs {
     pub displacement: bool,
 }
 
+impl Inputs {
+    /// Nothing but the weights.
+    pub const NONE: Self = Self {
+        direction: false,
+        gradient: false,
+        displacement: false,
+    };
+
+    /// The direction alone.
+    pub const DIRECTION: Self = Self {
+        direction: true,
+        ..Self::NONE
+    };
+
+    /// The last displacement alone.
+    pub const DISPLACEMENT: Self = Self {
+        displacement: true,
+        ..Self::NONE
+    };
+}
+
 /// How one prediction is to be made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {

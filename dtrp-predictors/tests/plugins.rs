@@ -2,77 +2,25 @@
 //! own error.
 #![cfg(feature = "host")]
 
+mod build;
+
 use std::{
-    env,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
+use build::{build_c, build_rust, cargo, crate_folder, examples, run};
 use dtrp_predictors::{
     Context, OptimizerState, PluginError, Predictor, PredictorError, Spec, Views,
     conformance::{self, Settings},
     create,
     loader::Library,
+    provenance,
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-
-fn crate_folder() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn examples() -> PathBuf {
-    crate_folder().join("../examples/plugins")
-}
-
-fn run(command: &mut Command) {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-/// `cargo` on a crate, with a target folder that all tests share, inside that of the workspace.
-fn cargo(command: &str, folder: &Path) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugins");
-    run(Command::new(env!("CARGO"))
-        .args([command, "--quiet", "--manifest-path"])
-        .arg(folder.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS"));
-    target
-}
-
-fn build_rust(folder: &Path, name: &str) -> PathBuf {
-    let file = format!(
-        "{}{}{}",
-        env::consts::DLL_PREFIX,
-        name.replace('-', "_"),
-        env::consts::DLL_SUFFIX
-    );
-    cargo("build", folder).join("debug").join(file)
-}
-
-/// Compiles one C file with all warnings as errors.
-fn build_c(source: &Path) -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let library = folder.path().join("libplugin.so");
-    run(Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()))
-        .args([
-            "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-I",
-        ])
-        .arg(crate_folder().join("include"))
-        .arg("-o")
-        .args([&library, source]));
-    (folder, library)
-}
 
 fn sgd<'a>(learning_rates: &'a [f64]) -> Context<'a> {
     let optimizer = OptimizerState::Sgd {
@@ -104,12 +52,53 @@ fn the_examples_pass_their_own_tests() {
     }
 }
 
+/// So that whoever has fetched the workspace can build the examples without the network.
+#[test]
+fn the_examples_lock_what_the_workspace_locks() {
+    let packages = |lock: &Path| -> Vec<String> {
+        let text = std::fs::read_to_string(lock).expect("a lock file");
+        let entries = text.split("[[package]]").skip(1);
+        let from_registry = entries.filter(|entry| entry.contains("checksum = "));
+        from_registry
+            .map(|entry| {
+                let keys = ["name", "version", "source", "checksum"];
+                let lines = entry
+                    .lines()
+                    .filter(|l| keys.iter().any(|k| l.starts_with(k)));
+                lines.collect::<Vec<_>>().join(" ")
+            })
+            .collect()
+    };
+    let workspace = packages(&crate_folder().join("../Cargo.lock"));
+    for example in ["linear-rule", "online", "broken/panics"] {
+        let own = packages(&examples().join(example).join("Cargo.lock"));
+        assert!(!own.is_empty(), "{example}");
+        let missing: Vec<_> = own.iter().filter(|p| !workspace.contains(p)).collect();
+        assert!(
+            missing.is_empty(),
+            "{example}: run `cargo update` there: {missing:#?}"
+        );
+    }
+}
+
 #[test]
 fn linear_rule() {
     let path = build_rust(&examples().join("linear-rule"), "linear-rule");
     let report = conformance::check(&path);
     assert!(report.passed(), "{report}");
-    assert_eq!(report.sha256.len(), 64);
+    let file = std::fs::read(&path).expect("the library");
+    let sha256: String = Sha256::digest(file)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(report.sha256, sha256);
+    let spec = Spec::plugin(&path, "");
+    let from = provenance(&spec).expect("it is there");
+    assert_eq!(
+        (&*from.name, &*from.version),
+        ("org.example.fading", "0.1.0")
+    );
+    assert_eq!(from.plugin.map(|file| file.sha256), Some(sha256));
 
     // The same bits as the same rules built in, by the way a configuration goes.
     let (w, d) = (vec![0.3f32, -0.7, 1.1], vec![0.2f32, 0.9, -0.4]);

@@ -44,6 +44,16 @@ pub(crate) enum Command {
         /// Its folder.
         path: PathBuf,
     },
+    /// Make the folder that checks and measures dtrp on a GPU elsewhere.
+    GpuBundle {
+        /// The folder; none is one in the target folder.
+        path: Option<PathBuf>,
+    },
+    /// Check a plug-in that has been built.
+    PluginCheck {
+        /// The library, or the folder of its project.
+        path: PathBuf,
+    },
     /// Run every check.
     Ci,
 }
@@ -62,9 +72,11 @@ Use it:
 Extend it (docs/plugins.md):
   plugin new PATH   Write a predictor plug-in from a template [--lang rust|c]
   plugin build PATH Build it, and check that it keeps the rules
+  plugin check PATH Check a library, or the one that was built in a project's folder
 
 Work on it:
   build             Build everything [--release] [--cuda: with the CUDA libtorch]
+  gpu-bundle [PATH] Make a folder that checks and measures dtrp on any machine with a GPU and PyTorch
   test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
   ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run
@@ -109,6 +121,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
         "doc" => return Ok(Command::Doc(rest.to_vec())),
         "help" | "--help" | "-h" => return Ok(Command::Help),
         "plugin" => return plugin(rest),
+        "gpu-bundle" => return gpu_bundle(rest),
         _ => {}
     }
     let mut flags = Flags::new(&name, rest);
@@ -143,7 +156,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
     Ok(command)
 }
 
-/// `plugin new PATH [--lang rust|c]`, `plugin build PATH`.
+/// `plugin new PATH [--lang rust|c]`, `plugin build PATH`, `plugin check PATH`.
 fn plugin(words: &[OsString]) -> Result<Command> {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
@@ -156,10 +169,23 @@ fn plugin(words: &[OsString]) -> Result<Command> {
         ["new", path] | ["new", path, "--lang", "rust"] => Ok(new(path, Language::Rust)),
         ["new", path, "--lang", "c"] => Ok(new(path, Language::C)),
         ["build", path] => Ok(Command::PluginBuild { path: path.into() }),
+        ["check", path] => Ok(Command::PluginCheck { path: path.into() }),
         _ => {
-            let text = "write `plugin new PATH [--lang rust|c]` or `plugin build PATH`";
+            let text = "write `plugin new PATH [--lang rust|c]`, `plugin build PATH` or `plugin check PATH`";
             Err(Error::Usage(text.into()))
         }
+    }
+}
+
+/// `gpu-bundle [PATH]`.
+fn gpu_bundle(words: &[OsString]) -> Result<Command> {
+    match words {
+        [] => Ok(Command::GpuBundle { path: None }),
+        [word] if word == "--help" || word == "-h" => Ok(Command::Help),
+        [path] if !path.to_string_lossy().starts_with('-') => Ok(Command::GpuBundle {
+            path: Some(path.into()),
+        }),
+        _ => Err(Error::Usage("write `gpu-bundle [PATH]`".into())),
     }
 }
 
@@ -228,8 +254,13 @@ mod tests {
         );
         assert_eq!(
             parsed("plugin build my-rule"),
-            Command::PluginBuild { path }
+            Command::PluginBuild { path: path.clone() }
         );
+        assert_eq!(
+            parsed("plugin check my-rule"),
+            Command::PluginCheck { path }
+        );
+        assert!(parse(&words("plugin check")).is_err());
         assert!(parse(&words("plugin new my-rule --lang cobol")).is_err());
     }
 
@@ -280,6 +311,9 @@ mod tests {
         );
         check("doc --open", Command::Doc(words("--open")));
         check("ci", Command::Ci);
+        check("gpu-bundle", Command::GpuBundle { path: None });
+        let path = Some(PathBuf::from("b"));
+        check("gpu-bundle b", Command::GpuBundle { path });
     }
 
     #[test]
@@ -293,6 +327,7 @@ mod tests {
         };
         check("trian", "there is no command `trian`");
         check("setup --gpu", "`setup` does not know `--gpu`");
+        check("gpu-bundle --cuda", "write `gpu-bundle [PATH]`");
         check("ci fast", "`ci` does not know `fast`");
         check(
             "setup --cpu --cuda",

@@ -1,15 +1,14 @@
 //! `dtrp compare`: the same training run with a few keys varied, as one table.
-//!
-//! Every run is a process of its own, so that none inherits another's memory, threads or allocator state.
 
+use super::runs::{Form, Runs, mean, of_workers};
+use crate::cli::Layers;
 use crate::error::Error;
 use crate::report::{self, bytes, percent, rate};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use dtrp_core::schedule::Method;
 use serde_json::Value;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 const EXAMPLES: &str = "\
@@ -26,12 +25,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Compare {
-    /// YAML file that all runs share [default: built in]
-    #[arg(short, long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Override a key in all runs
-    #[arg(short, long = "set", value_name = "PATH=VALUE")]
-    sets: Vec<String>,
+    #[command(flatten)]
+    layers: Layers,
     /// A run: a name, and the keys that it sets [default: every method in each of its orders]
     #[arg(long = "variant", value_name = "NAME: PATH=VALUE ...")]
     variants: Vec<Variant>,
@@ -44,15 +39,6 @@ pub(crate) struct Compare {
     /// How to print the table
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
-}
-
-/// How the table is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Text,
-    Markdown,
-    /// The variants with all their summaries
-    Json,
 }
 
 /// A name and the keys that it sets.
@@ -86,18 +72,22 @@ pub(crate) fn run(args: &Compare) -> Result<(), Error> {
         true => every_method(),
         false => args.variants.clone(),
     };
+    let runs = Runs::new(&args.layers, &args.dir)?;
     let mut results = Vec::new();
     for variant in &variants {
         let mut summaries = Vec::new();
         for seed in 1..=args.seeds {
             tracing::info!("{}, seed {seed}", variant.name);
-            summaries.push(train(args, variant, seed)?);
+            let name = format!("{}-seed{seed}", variant.name);
+            let mut sets = variant.sets.clone();
+            sets.push(format!("run.seed={seed}"));
+            summaries.push(runs.train(&name, &sets)?.summary);
         }
         results.push((variant.name.as_str(), summaries));
     }
     report::print(&match args.format {
         Form::Text => report::table(&rows(&results), 1),
-        Form::Markdown => markdown(&rows(&results)),
+        Form::Markdown => report::markdown(&rows(&results)),
         Form::Json => json(&results)?,
     });
     Ok(())
@@ -126,79 +116,10 @@ fn every_method() -> Vec<Variant> {
     variants
 }
 
-/// Trains one variant with one seed in a process of its own, and reads its summary.
-fn train(args: &Compare, variant: &Variant, seed: u64) -> Result<Value, Error> {
-    let program = std::env::current_exe().map_err(|source| Error::File {
-        path: "dtrp".into(),
-        action: "find",
-        source,
-    })?;
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '.' {
-            c
-        } else {
-            '-'
-        }
-    };
-    let name: String = variant.name.chars().map(plain).collect();
-    let name = format!("{name}-seed{seed}");
-    let mut command = Command::new(&program);
-    command.args(["--quiet", "train"]);
-    if let Some(config) = &args.config {
-        command.arg("--config").arg(config);
-    }
-    for set in args.sets.iter().chain(&variant.sets) {
-        command.args(["--set", set]);
-    }
-    command.arg("--set").arg(format!("run.seed={seed}"));
-    command
-        .arg("--set")
-        .arg(format!("run.dir={}", args.dir.display()));
-    command.args(["--set", "run.progress=none", "--name", &name]);
-    let status = command
-        .stdout(Stdio::null())
-        .status()
-        .map_err(|source| Error::File {
-            path: program,
-            action: "run",
-            source,
-        })?;
-    if !status.success() {
-        // The run has said why on stderr.
-        return Err(Error::Variant {
-            name: variant.name.clone(),
-            code: status
-                .code()
-                .and_then(|code| u8::try_from(code).ok())
-                .unwrap_or(1),
-        });
-    }
-    read_summary(&args.dir.join(name).join("summary.json"))
-}
-
-fn read_summary(path: &Path) -> Result<Value, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::File {
-        path: path.to_owned(),
-        action: "read",
-        source,
-    })?;
-    serde_json::from_str(&text).map_err(|error| Error::Bug(format!("{}: {error}", path.display())))
-}
-
 /// Mean of a number over the seeds; `None` if a run lacks it.
-fn mean(summaries: &[Value], number: impl Fn(&Value) -> Option<f64>) -> Option<f64> {
+fn over_seeds(summaries: &[Value], number: impl Fn(&Value) -> Option<f64>) -> Option<f64> {
     let numbers = summaries.iter().map(number).collect::<Option<Vec<_>>>()?;
-    Some(numbers.iter().sum::<f64>() / numbers.len() as f64)
-}
-
-/// A number of all workers that have it.
-fn of_workers(summary: &Value, key: &str) -> Vec<f64> {
-    let workers = summary["workers"].as_array();
-    workers
-        .into_iter()
-        .flatten()
-        .filter_map(|worker| worker[key].as_f64())
-        .collect()
+    mean(&numbers)
 }
 
 fn rows(results: &[(&str, Vec<Value>)]) -> Vec<Vec<String>> {
@@ -216,19 +137,14 @@ fn rows(results: &[(&str, Vec<Value>)]) -> Vec<Vec<String>> {
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for (name, summaries) in results {
-        let top = |key: &'static str| mean(summaries, move |s| s[key].as_f64());
-        let total = |key| mean(summaries, |s| Some(of_workers(s, key).iter().sum()));
+        let top = |key: &'static str| over_seeds(summaries, move |s| s[key].as_f64());
+        let total = |key| over_seeds(summaries, |s| Some(of_workers(s, key).iter().sum()));
         let most = |key| {
-            mean(summaries, |s| {
+            over_seeds(summaries, |s| {
                 of_workers(s, key).into_iter().reduce(f64::max)
             })
         };
-        let average = |key| {
-            mean(summaries, |s| {
-                let values = of_workers(s, key);
-                (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-            })
-        };
+        let average = |key| over_seeds(summaries, |s| mean(&of_workers(s, key)));
         let dash = || "-".to_owned();
         rows.push(vec![
             (*name).to_owned(),
@@ -244,17 +160,6 @@ fn rows(results: &[(&str, Vec<Value>)]) -> Vec<Vec<String>> {
         ]);
     }
     rows
-}
-
-fn markdown(rows: &[Vec<String>]) -> String {
-    let mut text = String::new();
-    for (index, row) in rows.iter().enumerate() {
-        let _ = writeln!(text, "| {} |", row.join(" | "));
-        if index == 0 {
-            let _ = writeln!(text, "|---|{}", "--:|".repeat(row.len() - 1));
-        }
-    }
-    text
 }
 
 fn json(results: &[(&str, Vec<Value>)]) -> Result<String, Error> {
@@ -293,7 +198,7 @@ mod tests {
     #[test]
     fn means_need_every_run() {
         let runs = [serde_json::json!({"x": 1.0}), serde_json::json!({"x": 2.0})];
-        assert_eq!(mean(&runs, |s| s["x"].as_f64()), Some(1.5));
-        assert_eq!(mean(&runs, |s| s["y"].as_f64()), None);
+        assert_eq!(over_seeds(&runs, |s| s["x"].as_f64()), Some(1.5));
+        assert_eq!(over_seeds(&runs, |s| s["y"].as_f64()), None);
     }
 }

@@ -3,15 +3,18 @@
 mod bench;
 mod compare;
 mod config;
+mod data;
 mod doctor;
 mod models;
 mod predictors;
 mod profile;
+mod runs;
 pub(crate) mod schedule;
 mod simulate;
 mod train;
 
 pub(crate) use compare::Compare;
+pub(crate) use data::DataCommand;
 pub(crate) use models::ModelsCommand;
 pub(crate) use predictors::PredictorsCommand;
 pub(crate) use profile::Profile;
@@ -28,6 +31,7 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Config(ConfigCommand::Show(layers)) => config::show(&layers),
         Command::Compare(args) => compare::run(&args),
         Command::Schedule(command) => schedule::run(command),
+        Command::Data(command) => data::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Predictors(command) => predictors::run(&command),
         Command::Simulate(args) => simulate::run(&args),

@@ -1,17 +1,18 @@
 //! `dtrp simulate`: when a program would run, over given costs; no tensors.
 
-use crate::config;
+use crate::config::CutsAt;
+use crate::costs;
 use crate::error::Error;
 use crate::report;
 use clap::{Args, ValueEnum};
-use dtrp_core::partition::{Load, partition};
 use dtrp_core::schedule::{Method, Order, Plan};
 use dtrp_core::simulate::{
     BlockCost, Costs, Jitter, Links, ModuleCosts, Options, SimulateError, Sweep, simulate_plan,
     sweep,
 };
+use dtrp_models::Cuts;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +20,7 @@ Examples:
       one method over even costs
   dtrp simulate --method bp,fdg,dtrp,pipedream --modules 2,4,8
       every combination, as one table
-  dtrp profile --output costs.yaml && dtrp simulate --costs costs.yaml --modules 2 --cuts best
+  dtrp profile --output costs.yaml && dtrp simulate --costs costs.yaml --modules 2 --cuts auto
       over measured costs, cut as well as it can be";
 
 /// Blocks of the network that `--forward-ms` and `--backward-ms` describe: it can be cut evenly into 1, 2, 3, 4, 5, 6, 8 or
@@ -54,9 +55,10 @@ pub(crate) struct Simulate {
     /// Without --costs: a backward of the whole network in milliseconds
     #[arg(long, default_value_t = 200.0)]
     backward_ms: f64,
-    /// Where the network is cut
-    #[arg(long, value_enum, default_value_t = CutKind::Even)]
-    cuts: CutKind,
+    /// Where the network is cut: `even`, `auto` (the slowest worker as fast as it can be, for each method), or the numbers of
+    /// blocks below the cuts, with commas between them
+    #[arg(long, default_value = "even")]
+    cuts: CutsAt,
     /// Time that every message takes, in microseconds
     #[arg(long, default_value_t = 0.0)]
     latency_us: f64,
@@ -81,14 +83,6 @@ pub(crate) struct Simulate {
     /// How to print the result; chrome and svg draw a single simulation
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CutKind {
-    /// As many blocks in every module
-    Even,
-    /// The slowest worker as fast as it can be, for each method
-    Best,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -162,7 +156,7 @@ fn print(
 impl Simulate {
     fn costs(&self) -> Result<Costs, Error> {
         if let Some(path) = &self.costs {
-            return read_costs(path);
+            return costs::read(path);
         }
         for (what, value) in [
             ("--forward-ms", self.forward_ms),
@@ -220,11 +214,11 @@ impl Simulate {
         modules: usize,
         micro_batches: u16,
     ) -> Result<Vec<ModuleCosts>, Error> {
-        let ranges = match self.cuts {
-            CutKind::Even => {
-                dtrp_models::split(costs.blocks.len(), modules, &dtrp_models::Cuts::Even)?
-            }
-            CutKind::Best => {
+        let blocks = costs.blocks.len();
+        let ranges = match &self.cuts {
+            CutsAt::Even => dtrp_models::split(blocks, modules, &Cuts::Even)?,
+            CutsAt::At(at) => dtrp_models::split(blocks, modules, &Cuts::At(at.clone()))?,
+            CutsAt::Auto => {
                 // Enough batches for a steady state, so that what a worker does for a batch is told right.
                 let batches = u32::try_from(8 * modules).unwrap_or(u32::MAX);
                 let mut plan = Plan::new(modules, batches);
@@ -238,32 +232,11 @@ impl Simulate {
                 } else {
                     1
                 };
-                let loads = Load::of(&method.program(&plan)?)
-                    .map_err(|error| Error::Fit(error.to_string()))?;
-                partition(costs, &loads, None)
-                    .map_err(|error| Error::Fit(error.to_string()))?
-                    .modules
+                costs::best_cuts(costs, &method.program(&plan)?, None)?.modules
             }
         };
         Ok(costs.modules(&ranges)?)
     }
-}
-
-/// Reads costs as `dtrp profile` writes them.
-fn read_costs(path: &Path) -> Result<Costs, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::File {
-        path: path.to_owned(),
-        action: "read",
-        source,
-    })?;
-    let wrong = |message: String| {
-        Error::Fit(format!(
-            "{}: not costs of blocks: {message}",
-            path.display()
-        ))
-    };
-    let tree = config::parse_yaml(&text).map_err(&wrong)?;
-    serde_path_to_error::deserialize(tree).map_err(|error| wrong(error.to_string()))
 }
 
 impl From<SimulateError> for Error {

@@ -1,7 +1,8 @@
 //! Values that are of the right type but make no sense.
 
 use super::error::ConfigError;
-use super::sections::{Config, Dtype, OptimizerName, Precision};
+use super::method::CutsAt;
+use super::sections::{Config, Dtype, Method, OptimizerName, Precision};
 use std::fmt::Display;
 
 /// Checks every value that can be checked by itself.
@@ -98,6 +99,7 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         method.spike,
         "false unless the optimizer is sgd with momentum and without Nesterov",
     )?;
+    cuts(&check, method)?;
     let devices = &run.device.0;
     let fits = devices.len() == 1 || devices.len() == method.modules;
     let expected = format!(
@@ -177,6 +179,40 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         "optimizer.schedule.milestones",
         shown,
         "ascending numbers of epochs above 0",
+    )
+}
+
+/// Where costs, a budget and batch compensation mean something.
+fn cuts(check: &Check<'_>, method: &Method) -> Result<(), ConfigError> {
+    let compensation = &method.batch_compensation;
+    for (key, on) in [
+        ("method.batch_compensation.balance", compensation.balance),
+        ("method.batch_compensation.fill", compensation.fill),
+    ] {
+        let sound = !on || method.name == "dtrp";
+        check.that(sound, key, on, "false unless method.name is dtrp")?;
+    }
+    let balance = compensation.balance;
+    check.that(
+        !balance || !matches!(method.cuts, CutsAt::At(_)),
+        "method.batch_compensation.balance",
+        balance,
+        "false where method.cuts is a list",
+    )?;
+    let auto = method.cuts == CutsAt::Auto || balance;
+    let costs = method.costs.as_ref();
+    check.that(
+        auto || costs.is_none(),
+        "method.costs",
+        costs.map_or("null".into(), |path| path.display().to_string()),
+        "null unless method.cuts is auto",
+    )?;
+    let budget = method.memory_budget;
+    check.that(
+        auto || compensation.fill || budget.is_none(),
+        "method.memory_budget",
+        budget.map_or("null".into(), |budget| budget.0.to_string()),
+        "null unless method.cuts is auto or method.batch_compensation.fill is true",
     )
 }
 

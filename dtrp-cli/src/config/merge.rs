@@ -32,6 +32,12 @@ impl FromStr for Set {
     }
 }
 
+impl std::fmt::Display for Set {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl Set {
     /// Sets `path` to a text, as a flag named `flag` does.
     pub(crate) fn by_flag(flag: &str, path: &str, value: &str) -> Self {
@@ -42,7 +48,12 @@ impl Set {
         }
     }
 
-    fn concerns(&self, path: &str) -> bool {
+    /// As it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn concerns(&self, path: &str) -> bool {
         let inside = |outer: &str, inner: &str| {
             inner
                 .strip_prefix(outer)

@@ -14,7 +14,7 @@ pub(crate) use merge::Set;
 pub(crate) use method::CutsAt;
 pub(crate) use sections::{
     Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, Precision, ProgressKind,
-    RateSchedule, ScheduleName,
+    RateRule, RateSchedule, ScheduleName, TraceKind,
 };
 
 use serde_json::Value;
@@ -106,8 +106,12 @@ fn parse(name: &str, text: &str, sets: &[Set]) -> Result<Config, ConfigError> {
         merge::check_keys(&given, &defaults, &origin)?;
     }
     let merged = merge::over(defaults, given);
-    let config = from_tree(merged, &origin)?;
+    let mut config = from_tree(merged, &origin)?;
     check::values(&config, &origin)?;
+    let set = |path: &str| sets.iter().any(|set| set.concerns(path));
+    if set("method.name") && !set("method.order") {
+        resolve::drop_foreign_order(&mut config.method);
+    }
     Ok(resolve::fill(config))
 }
 

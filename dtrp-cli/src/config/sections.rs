@@ -1,8 +1,7 @@
 //! The sections, with every key and its default. `configs/digits.yaml` says what each one means.
 
-use super::method::{CutsAt, Predictor};
+use super::method::{Bytes, CutsAt, Predictor};
 use super::model::Model;
-use dtrp_models::Cuts;
 use dtrp_predictors::Spec;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -34,6 +33,7 @@ pub(crate) struct Run {
     pub(crate) threads_per_worker: u16,
     pub(crate) executor: Executor,
     pub(crate) watchdog_seconds: f64,
+    pub(crate) trace: TraceKind,
     pub(crate) log_every: u64,
     pub(crate) progress: ProgressKind,
 }
@@ -53,6 +53,7 @@ impl Default for Run {
             threads_per_worker: 1,
             executor: Executor::Threads,
             watchdog_seconds: 600.0,
+            trace: TraceKind::Logical,
             log_every: 10,
             progress: ProgressKind::Auto,
         }
@@ -102,6 +103,16 @@ impl Dtype {
 pub(crate) enum Executor {
     Threads,
     Sequential,
+}
+
+/// What is kept of what the workers did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TraceKind {
+    /// Which actions ran, in order.
+    Logical,
+    /// When, too: the first epoch is written as Chrome JSON and as SVG.
+    Timed,
 }
 
 /// How progress is shown.
@@ -201,6 +212,9 @@ pub(crate) struct Method {
     pub(crate) order: Option<String>,
     pub(crate) predictor: Predictor,
     pub(crate) cuts: CutsAt,
+    pub(crate) costs: Option<PathBuf>,
+    pub(crate) memory_budget: Option<Bytes>,
+    pub(crate) batch_compensation: BatchCompensation,
     pub(crate) micro_batches: u16,
     pub(crate) accumulate: u32,
     pub(crate) program: Option<PathBuf>,
@@ -219,7 +233,10 @@ impl Default for Method {
             modules: 2,
             order: None,
             predictor: Predictor(Spec::named("momentum")),
-            cuts: CutsAt(Cuts::Even),
+            cuts: CutsAt::Even,
+            costs: None,
+            memory_budget: None,
+            batch_compensation: BatchCompensation::default(),
             micro_batches: 1,
             accumulate: 1,
             program: None,
@@ -231,6 +248,25 @@ impl Default for Method {
             auxiliary: "mlp".to_owned(),
         }
     }
+}
+
+/// What makes up for workers that wait.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchCompensation {
+    pub(crate) balance: bool,
+    pub(crate) fill: bool,
+    pub(crate) rate: RateRule,
+}
+
+/// How the learning rate follows the batch size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RateRule {
+    #[default]
+    Linear,
+    Sqrt,
+    None,
 }
 
 /// The optimizer of every module, and the loss.

@@ -1,7 +1,6 @@
 //! From text to a configuration, or to an error that says where and what.
 
 use super::*;
-use dtrp_models::Cuts;
 use serde_json::json;
 
 fn sets(texts: &[&str]) -> Vec<Set> {
@@ -59,7 +58,7 @@ fn values_take_their_forms() {
             "run.device=[cpu, cuda:0, cuda:1]",
         ],
     );
-    assert_eq!(config.method.cuts.0, Cuts::At(vec![3, 7]));
+    assert_eq!(config.method.cuts, CutsAt::At(vec![3, 7]));
     assert_eq!(config.run.device.0, ["cpu", "cuda:0", "cuda:1"]);
     let config = ok(
         "",
@@ -99,6 +98,20 @@ fn a_models_options_are_its_own() {
         ok("model: {name: nonesuch, deep: 1}", &[]).model.options["deep"],
         1
     );
+}
+
+#[test]
+fn an_order_in_the_file_gives_way_to_another_method() {
+    let order = |text: &str, set: &str| ok(text, &[set]).method.order.unwrap();
+    let file = "method: {name: dtrp, order: lockstep}";
+    assert_eq!(order(file, "method.name=spectrain"), "eager");
+    assert_eq!(order(file, "method.name=dsp"), "lockstep");
+    // Nobody chose another method, or somebody chose both: then it is wrong, and said to be so later.
+    let wrong = "method: {name: spectrain, order: lockstep}";
+    assert_eq!(order(wrong, "run.seed=2"), "lockstep");
+    let both = ["method.name=spectrain", "method.order=lockstep"];
+    assert_eq!(ok(file, &both).method.order.unwrap(), "lockstep");
+    assert_eq!(order("method: {order: egar}", "method.name=bp"), "egar");
 }
 
 #[test]
@@ -229,7 +242,31 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "method: {cuts: odd}",
-            "x.yaml: method.cuts is `odd`, but must be `even`, or a list",
+            "x.yaml: method.cuts is `odd`, but must be `even`, `auto`, or a list",
+        ),
+        (
+            "method: {cuts: auto, memory_budget: 2 apples}",
+            "x.yaml: method.memory_budget is `2 apples`, but must be a number of bytes",
+        ),
+        (
+            "method: {cuts: auto, memory_budget: 0.4 B}",
+            "x.yaml: method.memory_budget is `0.4 B`, but must be a number of bytes",
+        ),
+        (
+            "method: {memory_budget: 2 GB}",
+            "x.yaml: method.memory_budget is 2000000000, but must be null unless method.cuts is auto or method.batch_compensation.fill",
+        ),
+        (
+            "method: {name: fdg, batch_compensation: {fill: true}}",
+            "x.yaml: method.batch_compensation.fill is true, but must be false unless method.name is dtrp",
+        ),
+        (
+            "method: {cuts: [4], batch_compensation: {balance: true}}",
+            "x.yaml: method.batch_compensation.balance is true, but must be false where method.cuts is a list",
+        ),
+        (
+            "method: {costs: costs.yaml}",
+            "x.yaml: method.costs is costs.yaml, but must be null unless method.cuts is auto",
         ),
         (
             "method: {predictor: 3}",
@@ -282,4 +319,17 @@ fn settings_must_be_paths_with_values() {
     for text in ["run.epochs", "=3", "run..x=1", "run.=1", "a=[1"] {
         assert!(text.parse::<Set>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn the_usual_order_is_the_one_that_is_less_stale() {
+    let order = |sets: &[&str]| ok("", sets).method.order.unwrap();
+    assert_eq!(order(&[]), "lockstep");
+    assert_eq!(order(&["method.modules=3"]), "eager");
+    assert_eq!(
+        order(&["method.modules=3", "method.order=lockstep"]),
+        "lockstep"
+    );
+    // Methods with one order have that.
+    assert_eq!(order(&["method.modules=3", "method.name=fdg"]), "lockstep");
 }

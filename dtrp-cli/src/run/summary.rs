@@ -1,6 +1,9 @@
 //! `summary.json`: how a run ended.
 
+use crate::train::Compensation;
+use dtrp_predictors::PluginFile;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,7 +31,11 @@ pub(crate) struct Summary {
     pub(crate) model: String,
     pub(crate) method: String,
     pub(crate) order: String,
+    /// Name; of a plug-in, its id. Null where no module predicts, as are the next two.
     pub(crate) predictor: Option<String>,
+    pub(crate) predictor_version: Option<String>,
+    /// The file that the predictor was loaded from; null for one that is linked in.
+    pub(crate) plugin: Option<Plugin>,
     pub(crate) modules: usize,
     /// Of the whole network.
     pub(crate) parameters: usize,
@@ -52,6 +59,8 @@ pub(crate) struct Summary {
     pub(crate) peak_rss_bytes: Option<u64>,
     /// Share of the training time that module 1 waited for data, 0..1.
     pub(crate) loader_wait_share: Option<f64>,
+    /// What batch compensation did, where it was asked for.
+    pub(crate) batch_compensation: Option<Compensation>,
     /// Module 1's worker first.
     pub(crate) workers: Vec<WorkerSummary>,
     /// Memory of the GPUs that were trained on; null if none was.
@@ -84,6 +93,28 @@ pub(crate) struct HostReadsSummary {
     pub(crate) throttled: u64,
 }
 
+/// The shared library of a plug-in, exactly.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Plugin {
+    /// Absolute.
+    pub(crate) path: PathBuf,
+    /// Of the file as it was loaded.
+    pub(crate) sha256: String,
+    /// Version of the interface that it was built against.
+    pub(crate) interface: String,
+}
+
+impl From<PluginFile> for Plugin {
+    fn from(file: PluginFile) -> Self {
+        let (major, minor) = file.abi;
+        Self {
+            path: file.path,
+            sha256: file.sha256,
+            interface: format!("{major}.{minor}"),
+        }
+    }
+}
+
 /// The part of one worker.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct WorkerSummary {
@@ -97,6 +128,9 @@ pub(crate) struct WorkerSummary {
     pub(crate) prediction_gain: Option<f64>,
     /// Mean cosine between predicted and realised displacement.
     pub(crate) prediction_cosine: Option<f64>,
+    /// Seconds spent on predicting: rule, predicted weights, keeping what the predictor reads, showing it updates. Part of the
+    /// time that it computed; null if the module does not predict.
+    pub(crate) prediction_seconds: Option<f64>,
     /// Updates made.
     pub(crate) updates: u64,
     /// cpu or cuda:N

@@ -2,6 +2,7 @@
 //!
 //! After every epoch the weights are written, so that whatever happens later, those of the last whole epoch are kept.
 
+use super::compensation::Compensation;
 use super::data::{BatchSizes, Data};
 use super::plan::first_slots;
 use super::stop::Stop;
@@ -15,7 +16,9 @@ use crate::run::{End, EpochLine, Folder, Metrics, StepLine, Summary, peak_rss_by
 use dtrp_core::engine::EngineError;
 use dtrp_core::schedule::Program;
 use dtrp_core::torch::{Evaluation, LossEvent, TorchError};
+use dtrp_core::trace::Recording;
 use dtrp_models::weights;
+use dtrp_predictors::Provenance;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tch::Tensor;
@@ -29,9 +32,11 @@ pub(crate) fn train(
     data: &Data,
     trainer: &mut Trainer,
     folder: &Folder,
+    compensation: Option<Compensation>,
     stop: &Stop,
 ) -> Result<(Summary, Result<(), Error>), Error> {
     let length = trainer.length();
+    let predictor = trainer.predictor(config)?;
     let watch = Watch {
         metrics: Metrics::create(folder)?,
         progress: Progress::new(config.run.progress, length.steps),
@@ -49,7 +54,9 @@ pub(crate) fn train(
     let mut run = Run {
         config,
         data,
+        predictor,
         folder,
+        compensation,
         stop,
         watch: Arc::clone(&watch),
         tally: Tally::default(),
@@ -129,7 +136,10 @@ impl Watch {
 struct Run<'a> {
     config: &'a Config,
     data: &'a Data,
+    /// Where the predictor comes from, if any module predicts.
+    predictor: Option<Provenance>,
     folder: &'a Folder,
+    compensation: Option<Compensation>,
     stop: &'a Stop,
     watch: Arc<Mutex<Watch>>,
     tally: Tally,
@@ -194,6 +204,12 @@ impl Run<'_> {
         if done == 0 {
             let executed = outcome.trace.to_program(program);
             self.folder.write("trace.txt", &first_slots(&executed))?;
+            if let Some(timeline) = outcome.trace.timeline(program) {
+                self.folder.write("trace.json", &timeline.to_chrome())?;
+                self.folder.write("trace.svg", &timeline.to_svg())?;
+            }
+            // One program shows it all; the times of every action of a long run would fill the memory.
+            trainer.record(Recording::Logical);
         }
         let sizes = self.data.sizes();
         let images =
@@ -278,6 +294,16 @@ impl Run<'_> {
         }
     }
 
+    fn compensation(&self) -> Option<Compensation> {
+        let shares = self.tally.busy_shares().into_iter();
+        let shares: Option<Vec<f64>> = shares.collect();
+        let shares = shares.filter(|shares| !shares.is_empty());
+        self.compensation.clone().map(|before| Compensation {
+            utilisation_after: shares.map(|s| s.iter().sum::<f64>() / s.len() as f64),
+            ..before
+        })
+    }
+
     fn summary(&self, trainer: &Trainer, end: End) -> Summary {
         let Config {
             data,
@@ -287,7 +313,7 @@ impl Run<'_> {
         } = self.config;
         let watch = lock(&self.watch);
         let workers = self.tally.workers(trainer);
-        let predicts = trainer.predicts().contains(&true);
+        let predictor = self.predictor.clone();
         let last = self.last.as_ref();
         Summary {
             dtrp_version: env!("CARGO_PKG_VERSION"),
@@ -297,7 +323,9 @@ impl Run<'_> {
             model: model.name.clone(),
             method: method.name.clone(),
             order: method.order.clone().unwrap_or_default(),
-            predictor: predicts.then(|| method.predictor.0.name.clone()),
+            predictor: predictor.as_ref().map(|of| of.name.clone()),
+            predictor_version: predictor.as_ref().map(|of| of.version.clone()),
+            plugin: predictor.and_then(|of| of.plugin).map(Into::into),
             modules: method.modules,
             parameters: trainer.parameters().iter().sum(),
             epochs: self.epochs,
@@ -310,6 +338,7 @@ impl Run<'_> {
             train_seconds: self.tally.wall.as_secs_f64(),
             peak_rss_bytes: peak_rss_bytes(),
             loader_wait_share: self.tally.wait_share(),
+            batch_compensation: self.compensation(),
             workers,
             gpus: gpus(trainer.stages()),
         }

@@ -1,19 +1,16 @@
-//! What a run is put together from: stages with their optimizers and predictors, and programs from files.
+//! What a run is put together from: stages with their optimizers and predictors.
 
 use super::device::{kind, precision};
 use super::trainer::Length;
-use crate::commands::schedule;
-use crate::config::{Config, OptimizerName};
+use crate::config::{self, Config, CutsAt, OptimizerName};
 use crate::error::Error;
-use dtrp_core::analysis;
-use dtrp_core::schedule::{Method, Plan, Program};
+use dtrp_core::schedule::Method;
 use dtrp_core::torch::{
     Adam, Forecaster, LearningRate, Loss, Module, Optimizer, Rescale, Sgd, StageOptions,
     TorchStage, Worker,
 };
-use dtrp_models::{ModelInput, Network, auxiliary};
-use std::num::NonZeroUsize;
-use std::path::Path;
+use dtrp_models::{Cuts, ModelInput, Network, auxiliary};
+use std::ops::Range;
 use tch::Device;
 
 /// Everything that stages are made from.
@@ -41,7 +38,7 @@ impl Parts<'_> {
         let modules = self.devices.len();
         let told =
             |error| Error::of_torch(error, section.predictor.0.plugin.is_some(), str::to_owned);
-        let ranges = dtrp_models::split(network.blocks.len(), modules, &section.cuts.0)?;
+        let ranges = ranges(network.blocks.len(), self.config)?;
         let (network, heads) = match self.method.gradients {
             true => (network, Vec::new()),
             // Heads fit the shapes of the network's activations, which takes a copy of it to find out.
@@ -79,7 +76,7 @@ impl Parts<'_> {
         let Config {
             run,
             method,
-            optimizer,
+            optimizer: section,
             ..
         } = self.config;
         let modules = self.devices.len();
@@ -98,15 +95,16 @@ impl Parts<'_> {
             true => Some(self.forecaster()?),
             false => None,
         };
+        let spike = method.spike.then(|| self.staleness[index]);
         Ok(StageOptions {
             module: index + 1,
             modules,
             seed: run.seed,
             loss: Loss {
-                label_smoothing: optimizer.label_smoothing,
+                label_smoothing: section.label_smoothing,
             },
             rate,
-            optimizer: self.optimizer(index),
+            optimizer: optimizer(section, spike),
             gradient_shrink: method.gradient_shrink,
             gradients: self.method.gradients,
             forecaster,
@@ -114,24 +112,6 @@ impl Parts<'_> {
                 threads: run.threads_per_worker.into(),
             },
         })
-    }
-
-    fn optimizer(&self, index: usize) -> Box<dyn Optimizer> {
-        let section = &self.config.optimizer;
-        let (decay, all) = (section.weight_decay, section.decay_bias_and_norm);
-        let [beta1, beta2] = section.betas;
-        let adam = |decoupled| Adam::new((beta1, beta2), section.epsilon, decay, decoupled, all);
-        match section.name {
-            OptimizerName::Sgd => {
-                let sgd = Sgd::new(section.momentum, section.nesterov, decay, all);
-                match self.config.method.spike {
-                    true => Box::new(sgd.spike_compensation(self.staleness[index])),
-                    false => Box::new(sgd),
-                }
-            }
-            OptimizerName::Adam => Box::new(adam(false)),
-            OptimizerName::AdamW => Box::new(adam(true)),
-        }
     }
 
     fn forecaster(&self) -> Result<Forecaster, Error> {
@@ -143,55 +123,30 @@ impl Parts<'_> {
     }
 }
 
-/// The most updates between a unit's forward and its backward at each module, counted from the program. Enough batches are
-/// laid out for the pipeline to fill.
-pub(super) fn staleness(
-    method: &Method,
-    plan: &Plan,
-    fixed: Option<&Program>,
-) -> Result<Vec<u32>, Error> {
-    let program = match fixed {
-        Some(program) => program.clone(),
-        None => {
-            let fill = u32::try_from(4 * plan.modules)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(plan.accumulate);
-            method.program(&Plan {
-                batches: fill,
-                ..plan.clone()
-            })?
+/// The optimizer of a module; with spike compensation for this staleness, if any.
+pub(crate) fn optimizer(section: &config::Optimizer, spike: Option<u32>) -> Box<dyn Optimizer> {
+    let (decay, all) = (section.weight_decay, section.decay_bias_and_norm);
+    let [beta1, beta2] = section.betas;
+    let adam = |decoupled| Adam::new((beta1, beta2), section.epsilon, decay, decoupled, all);
+    match section.name {
+        OptimizerName::Sgd => {
+            let sgd = Sgd::new(section.momentum, section.nesterov, decay, all);
+            match spike {
+                Some(staleness) => Box::new(sgd.spike_compensation(staleness)),
+                None => Box::new(sgd),
+            }
         }
-    };
-    let report = analysis::analyse(&program, NonZeroUsize::MIN);
-    let report = report.map_err(|fault| Error::Bug(fault.to_string()))?;
-    Ok(report
-        .workers
-        .iter()
-        .map(|worker| worker.max_staleness())
-        .collect())
+        OptimizerName::Adam => Box::new(adam(false)),
+        OptimizerName::AdamW => Box::new(adam(true)),
+    }
 }
 
-/// Reads the program of `method.program` and checks that it is right and fits the run.
-pub(super) fn from_file(path: &Path, plan: &Plan) -> Result<Program, Error> {
-    let program = schedule::read(path)?;
-    if let Err(fault) = analysis::analyse(&program, NonZeroUsize::MIN) {
-        return Err(schedule::wrong(path, &fault));
-    }
-    for (what, own, wanted) in [
-        ("modules", program.modules(), plan.modules),
-        (
-            "micro_batches",
-            program.micro_batches.into(),
-            plan.micro_batches.into(),
-        ),
-    ] {
-        if own != wanted {
-            let message = format!("the program has {what} {own}, but method.{what} is {wanted}");
-            return Err(schedule::wrong(path, &message));
-        }
-    }
-    match program.batches {
-        0 => Err(schedule::wrong(path, &"the program has no batches")),
-        _ => Ok(program),
-    }
+/// The blocks of each module, of so many blocks.
+pub(super) fn ranges(blocks: usize, config: &Config) -> Result<Vec<Range<usize>>, Error> {
+    let cuts = match &config.method.cuts {
+        CutsAt::Even => Cuts::Even,
+        CutsAt::At(at) => Cuts::At(at.clone()),
+        CutsAt::Auto => return Err(Error::Bug("cuts have not been placed".to_owned())),
+    };
+    Ok(dtrp_models::split(blocks, config.method.modules, &cuts)?)
 }

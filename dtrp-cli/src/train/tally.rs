@@ -99,6 +99,7 @@ impl Tally {
                 staleness_max: self.staleness.get(index).copied().unwrap_or(0),
                 prediction_gain: finite(metrics.gain.map(|gain| gain.error)),
                 prediction_cosine: finite(metrics.gain.map(|gain| gain.cosine)),
+                prediction_seconds: metrics.predicting.map(|time| time.as_secs_f64()),
                 updates: metrics.updates,
                 device: device_name(stage.module().options().1),
                 host_reads: host_reads(stage),

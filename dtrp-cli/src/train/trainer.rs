@@ -2,16 +2,19 @@
 
 use super::data::Data;
 use super::device::{devices, kind};
-use super::parts::{Parts, from_file, staleness};
+use super::parts::Parts;
+use super::programs::Programs;
 use super::rate;
 use super::source::{Batches, Feed, Layout};
 use super::stop::Stop;
-use crate::config::{Config, Executor};
+use crate::config::{Config, Executor, TraceKind};
 use crate::error::Error;
 use dtrp_core::engine::{self, EngineError, Options, Outcome};
-use dtrp_core::schedule::{Method, Op, Plan, Program};
+use dtrp_core::schedule::{Op, Program};
 use dtrp_core::torch::{Evaluation, LossEvent, TorchError, TorchStage, evaluate};
+use dtrp_core::trace::Recording;
 use dtrp_models::weights;
+use dtrp_predictors::Provenance;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -33,10 +36,7 @@ pub(crate) struct Length {
 /// A network under training.
 pub(crate) struct Trainer {
     stages: Vec<TorchStage>,
-    method: &'static Method,
-    plan: Plan,
-    /// A program from a file, run over and over instead of the method's own.
-    fixed: Option<Program>,
+    programs: Programs,
     options: Options,
     length: Length,
     parameters: Vec<usize>,
@@ -51,44 +51,18 @@ pub(crate) struct Trainer {
 impl Trainer {
     /// Builds the network for `data`, cuts it, and makes a stage of each module.
     pub(crate) fn new(config: &Config, data: &Data) -> Result<Self, Error> {
-        let section = &config.method;
-        let method = Method::named(&section.name)?;
-        let order = section.order.as_deref().map(str::parse).transpose();
-        let plan = Plan {
-            modules: section.modules,
-            batches: data.train.batches_per_epoch() as u32,
-            order: order.map_err(|error| Error::Fit(format!("method.order: {error}")))?,
-            micro_batches: section.micro_batches,
-            accumulate: section.accumulate,
-        };
-        let fixed = section
-            .program
-            .as_deref()
-            .map(|path| from_file(path, &plan))
-            .transpose()?;
-        let length = Length::of(config, method, &plan, fixed.as_ref())?;
+        let programs = Programs::new(config, data)?;
+        let length = Length::of(config, &programs)?;
         let rate = rate::learning_rate(&config.optimizer, &length)?;
         let network = dtrp_models::build(&config.model.name, &config.model.options, &data.input())?;
-        let devices = devices(&config.run.device, plan.modules)?;
-        // The program of a single batch tells which workers predict, if it is not given.
-        let sample = match &fixed {
-            Some(program) => program.clone(),
-            None => method.program(&Plan {
-                batches: 1,
-                ..plan.clone()
-            })?,
-        };
-        let predicts: Vec<bool> = sample
-            .workers
-            .iter()
-            .map(|actions| actions.iter().any(|action| action.horizon.is_some()))
-            .collect();
+        let devices = devices(&config.run.device, programs.plan.modules)?;
+        let predicts = programs.predicts()?;
         let parts = Parts {
             config,
-            method,
+            method: programs.method,
             devices: &devices,
             predicts: &predicts,
-            staleness: &staleness(method, &plan, fixed.as_ref())?,
+            staleness: &programs.staleness()?,
             length: &length,
             rate: &rate,
         };
@@ -103,13 +77,14 @@ impl Trainer {
         };
         let mut trainer = Self {
             stages,
-            method,
-            plan,
-            fixed,
+            programs,
             options: Options {
                 executor,
                 watchdog: Duration::from_secs_f64(config.run.watchdog_seconds),
-                recording: dtrp_core::trace::Recording::Logical,
+                recording: match config.run.trace {
+                    TraceKind::Logical => Recording::Logical,
+                    TraceKind::Timed => Recording::Timed,
+                },
                 ..Options::default()
             },
             length,
@@ -118,7 +93,7 @@ impl Trainer {
             kind: kind(config.run.dtype),
             devices: [devices[0], devices[devices.len() - 1]],
             channels_last: config.run.channels_last.unwrap_or(true),
-            plugin: section.predictor.0.plugin.is_some(),
+            plugin: config.method.predictor.0.plugin.is_some(),
         };
         if let Some(path) = &config.model.init_from {
             trainer.load(path)?;
@@ -146,9 +121,23 @@ impl Trainer {
         &self.predicts
     }
 
-    /// Makes traces hold the times of every action from now on.
-    pub(crate) fn record_times(&mut self) {
-        self.options.recording = dtrp_core::trace::Recording::Timed;
+    /// What traces hold from now on.
+    pub(crate) fn record(&mut self, recording: Recording) {
+        self.options.recording = recording;
+    }
+
+    /// Where the predictor comes from, if any module predicts; a plug-in is also noted in the log.
+    pub(super) fn predictor(&self, config: &Config) -> Result<Option<Provenance>, Error> {
+        if !self.predicts.contains(&true) {
+            return Ok(None);
+        }
+        let provenance = dtrp_predictors::provenance(&config.method.predictor.0)
+            .map_err(|error| Error::of_predictor(error, self.plugin))?;
+        match self.plugin {
+            true => tracing::info!("predictor {provenance}"),
+            false => tracing::debug!("predictor {provenance}"),
+        }
+        Ok(Some(provenance))
     }
 
     /// How the engine runs programs.
@@ -158,20 +147,13 @@ impl Trainer {
 
     /// The method's program for so many batches; of a program from a file there is only the one length.
     pub(crate) fn program(&self, batches: u32) -> Result<Program, Error> {
-        match &self.fixed {
-            Some(program) => Ok(program.clone()),
-            None => Ok(self.method.program(&Plan {
-                batches,
-                ..self.plan.clone()
-            })?),
-        }
+        self.programs.of(batches)
     }
 
     /// How many batches one program of an epoch covers: all of them, unless the program comes from a file.
     pub(crate) fn program_batches(&self) -> u32 {
-        self.fixed
-            .as_ref()
-            .map_or(self.length.batches_per_epoch, |program| program.batches)
+        let fixed = self.programs.fixed.as_ref();
+        fixed.map_or(self.length.batches_per_epoch, |program| program.batches)
     }
 
     /// Batches of the training set for module 1: those of epoch `epoch` (from 0) after the first `skip`.
@@ -182,7 +164,7 @@ impl Trainer {
         skip: u32,
         stop: &Stop,
     ) -> Result<Batches, Error> {
-        let feed = self.feed(data, self.plan.micro_batches)?;
+        let feed = self.feed(data, self.programs.plan.micro_batches)?;
         Ok(Batches::new(
             data.train.epoch(epoch, skip as usize),
             feed,
@@ -305,28 +287,16 @@ impl From<Error> for EngineOrError {
 }
 
 impl Length {
-    fn of(
-        config: &Config,
-        method: &Method,
-        plan: &Plan,
-        fixed: Option<&Program>,
-    ) -> Result<Self, Error> {
+    fn of(config: &Config, programs: &Programs) -> Result<Self, Error> {
+        let (plan, fixed) = (&programs.plan, programs.fixed.as_ref());
         // A program from a file is run as often as it fits into an epoch; the batches that are left over are not used.
         let batches_per_epoch = match fixed {
             Some(program) => plan.batches / program.batches * program.batches,
             None => plan.batches,
         };
         let updates = |batches: u32| -> Result<u64, Error> {
-            let (program, times) = match fixed {
-                Some(program) => (program.clone(), batches / program.batches),
-                None => (
-                    method.program(&Plan {
-                        batches,
-                        ..plan.clone()
-                    })?,
-                    1,
-                ),
-            };
+            let times = fixed.map_or(1, |program| batches / program.batches);
+            let program = programs.of(batches)?;
             Ok(program.count(plan.modules, Op::Update) as u64 * u64::from(times))
         };
         let batches = u64::from(batches_per_epoch);

@@ -1,7 +1,14 @@
 //! The program, run as a user runs it.
 
 mod bad_input;
+#[path = "../../../dtrp-predictors/tests/build/mod.rs"]
+mod build;
+mod configs;
+mod cuts;
+mod data;
 mod linking;
 mod output;
+mod plugins;
+mod predictors;
 mod results;
 mod support;

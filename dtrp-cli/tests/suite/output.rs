@@ -51,6 +51,7 @@ fn earlier_runs_are_kept() {
 fn a_dry_run_plans_and_trains_nothing() {
     let place = Place::new();
     let mut args = vec!["train", "--dry-run", "--set", "method.modules=3"];
+    args.extend(["--set", "method.order=lockstep"]);
     args.extend(TINY.iter().flat_map(|set| ["--set", set]));
     let ran = place.dtrp(&args);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -74,7 +75,7 @@ fn configurations_are_shown_as_they_would_be_used() {
     for part in [
         "modules: 4",
         "seed: 7",
-        "order: lockstep",
+        "order: eager",
         "augment: crop:1",
         "name: digits-resnet-cifar-dtrp-k4",
     ] {
@@ -150,7 +151,7 @@ fn a_measurement_compares_two_runs() {
     let pairs = json["pairs"].as_array().unwrap();
     assert_eq!(pairs.len(), 3);
     for pair in pairs {
-        let [a, b, ratio] = ["bp_images_per_second", "images_per_second", "ratio"]
+        let [a, b, ratio] = ["baseline_images_per_second", "images_per_second", "ratio"]
             .map(|key| pair[key].as_f64().unwrap());
         assert!(a > 0.0 && (b / a - ratio).abs() < 1e-9);
     }
@@ -158,4 +159,28 @@ fn a_measurement_compares_two_runs() {
         ["min", "median", "max"].map(|key| json["ratio"][key].as_f64().unwrap());
     assert!(min <= median && median <= max);
     assert_eq!(json["busy_shares"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["baseline"], "bp on 1 worker");
+    args.extend([
+        "--against",
+        "method.cuts=[1]",
+        "--against",
+        "method.name=fdg",
+    ]);
+    args.extend(["--against", "method.order=null"]);
+    let ran = place.dtrp(&args);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        json["baseline"],
+        "method.cuts=[1] method.name=fdg method.order=null"
+    );
+    let ran = place.dtrp(&[&args[..args.len() - 6], &["--alone"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(json["baseline"].is_null() && json["ratio"].is_null());
+    assert!(json["images_per_second"]["median"].as_f64() > Some(0.0));
+    args.extend(["--against", "data.batch_size=8"]);
+    let ran = place.dtrp(&args);
+    assert_eq!(ran.code, 5);
+    assert!(ran.stderr.contains("the same batches"), "{}", ran.stderr);
 }

@@ -21,6 +21,7 @@ mod module;
 mod optimizer;
 mod precision;
 mod prediction;
+mod probe;
 mod readback;
 mod shim;
 mod stage;

@@ -2,12 +2,14 @@
 
 use super::arena::copy;
 use super::error::TorchError;
+use super::probe::{self, OpenProbe};
 use super::readback::{HostReads, Readback};
 use super::shim::add_scaled;
 use crate::schedule::Unit;
 use dtrp_predictors::{
-    Coefficients, Context, Inputs, Predictor, PredictorError, Probe, Real, Rule, Views,
+    Coefficients, Context, Inputs, Predictor, PredictorError, Real, Rule, Views,
 };
+use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 /// The flat tensors a predictor may read.
@@ -45,15 +47,7 @@ pub struct Forecaster {
     cosine_probes: u64,
     /// Closed probes of these horizons.
     readback: Readback<u32>,
-}
-
-struct OpenProbe {
-    unit: Unit,
-    horizon: u32,
-    at_forward: Tensor,
-    predicted: Tensor,
-    /// e = −(Σ η_i)·d, kept only for predictors that learn from it.
-    direction: Option<Tensor>,
+    spent: Duration,
 }
 
 impl Forecaster {
@@ -70,6 +64,7 @@ impl Forecaster {
             probes: 0,
             cosine_probes: 0,
             readback: Readback::default(),
+            spent: Duration::ZERO,
         }
     }
 
@@ -85,6 +80,17 @@ impl Forecaster {
             cosine: self.cosines / self.cosine_probes as f64,
             probes: self.probes,
         })
+    }
+
+    /// Time spent on predicting so far: on the rule, on writing Ŵ, on keeping what the predictor reads and on showing it
+    /// every update. Probes measure predictions and are not counted. On a GPU it is the time to enqueue the work.
+    pub fn spent(&self) -> Duration {
+        self.spent
+    }
+
+    /// Counts the time since `start` as spent on predicting.
+    pub(super) fn spend(&mut self, start: Instant) {
+        self.spent += start.elapsed();
     }
 
     /// How the prediction is to be made; `None` if it is the current weights themselves.
@@ -193,16 +199,7 @@ impl Forecaster {
     }
 
     fn take(&mut self, horizon: u32, numbers: &[f64]) {
-        let at = |index| numbers.get(index).copied().unwrap_or_default();
-        let probe = Probe {
-            horizon,
-            realised_norm2: at(0),
-            predicted_norm2: at(1),
-            predicted_dot_realised: at(2),
-            error_norm2: at(3),
-            realised_dot_direction: at(4),
-            direction_norm2: at(5),
-        };
+        let probe = probe::of_numbers(horizon, numbers);
         if let Some(gain) = probe.gain() {
             self.errors += gain;
             self.probes += 1;
@@ -212,26 +209,6 @@ impl Forecaster {
             self.cosine_probes += 1;
         }
         self.predictor.feedback(&probe);
-    }
-}
-
-impl OpenProbe {
-    /// The numbers of the probe, in the order of [`Forecaster::take`], on the module's device.
-    fn close(&self, weights: &Tensor) -> Result<Tensor, TorchError> {
-        let realised = weights.f_sub(&self.at_forward)?;
-        let predicted = self.predicted.f_sub(&self.at_forward)?;
-        let error = weights.f_sub(&self.predicted)?;
-        let mut numbers = vec![
-            realised.f_dot(&realised)?,
-            predicted.f_dot(&predicted)?,
-            predicted.f_dot(&realised)?,
-            error.f_dot(&error)?,
-        ];
-        if let Some(direction) = &self.direction {
-            numbers.push(realised.f_dot(direction)?);
-            numbers.push(direction.f_dot(direction)?);
-        }
-        Ok(Tensor::f_stack(&numbers, 0)?)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::engine::Stage;
 use crate::schedule::Unit;
 use dtrp_predictors::Context;
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 use tch::{Device, Tensor};
 
 /// What a stage is told once.
@@ -56,6 +57,8 @@ pub struct Metrics {
     pub updates: u64,
     /// What predictions were worth, if any were measured.
     pub gain: Option<Gain>,
+    /// Time spent on predicting, as [`Forecaster::spent`] counts it; `None` if the module has no predictor.
+    pub predicting: Option<Duration>,
     /// How the host has read numbers of a GPU; all 0 on a CPU.
     pub reads: HostReads,
 }
@@ -159,6 +162,7 @@ impl TorchStage {
         let probes = forecaster.map(Forecaster::reads).unwrap_or_default();
         Metrics {
             gain: forecaster.and_then(Forecaster::gain),
+            predicting: forecaster.map(Forecaster::spent),
             reads: self.losses.reads().plus(probes),
             ..self.metrics
         }
@@ -249,44 +253,35 @@ impl TorchStage {
 
     /// Predicts the weights `horizon` updates ahead. Returns the index of the arena that holds them.
     fn predict(&mut self, unit: Unit, horizon: u32) -> Result<usize, TorchError> {
-        if self.options.forecaster.is_none() {
-            return Ok(self.versions.current());
-        }
-        let spare = self.versions.spare(&self.module)?;
-        let StageOptions {
-            module,
-            modules,
-            rate,
-            optimizer,
-            forecaster,
-            ..
-        } = &mut self.options;
-        let Some(forecaster) = forecaster else {
-            return Ok(self.versions.current());
-        };
-        let rates = rate.coming(self.metrics.updates, horizon);
+        let start = Instant::now();
+        let rates = self.options.rate.coming(self.metrics.updates, horizon);
         let context = Context {
-            module: *module,
-            modules: *modules,
+            module: self.options.module,
+            modules: self.options.modules,
             update: self.metrics.updates,
             learning_rates: &rates,
-            optimizer: optimizer.state(),
+            optimizer: self.options.optimizer.state(),
         };
-        let mut out = self.versions.arena(spare).flat.shallow_clone();
+        let forecaster = self.options.forecaster.as_mut();
+        let rule = forecaster.map(|f| f.rule(&context)).transpose()?.flatten();
+        let used = match rule {
+            Some(_) => self.versions.spare(&self.module)?,
+            None => self.versions.current(),
+        };
         let state = State {
             weights: &self.versions.weights().flat,
-            direction: optimizer.direction(),
+            direction: self.options.optimizer.direction(),
             gradient: self.last_gradient.as_ref(),
             displacement: self.displacement.as_ref(),
         };
-        let rule = forecaster.rule(&context)?;
+        let Some(forecaster) = &mut self.options.forecaster else {
+            return Ok(self.versions.current());
+        };
         if let Some(rule) = rule {
+            let mut out = self.versions.arena(used).flat.shallow_clone();
             forecaster.write(rule, &context, &state, &mut out)?;
         }
-        let used = match rule {
-            Some(_) => spare,
-            None => self.versions.current(),
-        };
+        forecaster.spend(start);
         forecaster.predicted(unit, &context, &state, &self.versions.arena(used).flat)?;
         Ok(used)
     }
@@ -362,8 +357,24 @@ impl TorchStage {
         }
     }
 
-    /// Shows the update just made to a predictor that learns from it.
-    fn observe(&mut self, rate: f64) -> Result<(), TorchError> {
+    /// Keeps what the predictor reads of an update that is about to be made. Returns the weights before it, if needed.
+    fn before_update(&mut self) -> Result<Option<Tensor>, TorchError> {
+        let Some(forecaster) = &mut self.options.forecaster else {
+            return Ok(None);
+        };
+        let start = Instant::now();
+        let inputs = forecaster.inputs();
+        if inputs.gradient {
+            self.last_gradient = Some(copy(&self.gradient)?);
+        }
+        let weights = inputs.displacement.then(|| &self.versions.weights().flat);
+        let before = weights.map(copy).transpose()?;
+        forecaster.spend(start);
+        Ok(before)
+    }
+
+    /// Keeps what the predictor reads of the update just made, and shows it to one that learns from it.
+    fn after_update(&mut self, rate: f64, before: Option<Tensor>) -> Result<(), TorchError> {
         let StageOptions {
             module,
             modules,
@@ -371,23 +382,30 @@ impl TorchStage {
             forecaster,
             ..
         } = &mut self.options;
-        let Some(forecaster) = forecaster.as_mut().filter(|f| f.wants_observe()) else {
+        let Some(forecaster) = forecaster else {
             return Ok(());
         };
-        let context = Context {
-            module: *module,
-            modules: *modules,
-            update: self.metrics.updates,
-            learning_rates: &[rate],
-            optimizer: optimizer.state(),
-        };
-        let state = State {
-            weights: &self.versions.weights().flat,
-            direction: optimizer.direction(),
-            gradient: self.last_gradient.as_ref(),
-            displacement: self.displacement.as_ref(),
-        };
-        forecaster.observe(&context, &state)
+        let start = Instant::now();
+        let weights = &self.versions.weights().flat;
+        self.displacement = before.map(|before| weights.f_sub(&before)).transpose()?;
+        if forecaster.wants_observe() {
+            let context = Context {
+                module: *module,
+                modules: *modules,
+                update: self.metrics.updates,
+                learning_rates: &[rate],
+                optimizer: optimizer.state(),
+            };
+            let state = State {
+                weights,
+                direction: optimizer.direction(),
+                gradient: self.last_gradient.as_ref(),
+                displacement: self.displacement.as_ref(),
+            };
+            forecaster.observe(&context, &state)?;
+        }
+        forecaster.spend(start);
+        Ok(())
     }
 
     fn apply_gradient(&mut self) -> Result<(), TorchError> {
@@ -396,32 +414,15 @@ impl TorchStage {
         if batches.len() > 1 {
             let _ = self.gradient.f_mul_scalar_(1.0 / batches.len() as f64)?;
         }
-        let inputs = self
-            .options
-            .forecaster
-            .as_ref()
-            .map(Forecaster::inputs)
-            .unwrap_or_default();
-        if inputs.gradient {
-            self.last_gradient = Some(copy(&self.gradient)?);
-        }
-        let before = if inputs.displacement {
-            Some(copy(&self.weights().flat)?)
-        } else {
-            None
-        };
+        let before = self.before_update()?;
         self.versions.turn(&self.module)?;
         let rate = self.options.rate.at(self.metrics.updates);
         let weights = &mut self.versions.weights_mut().flat;
         self.options
             .optimizer
             .step(self.module.layout(), weights, &mut self.gradient, rate)?;
-        self.displacement = match before {
-            Some(before) => Some(weights.f_sub(&before)?),
-            None => None,
-        };
         self.metrics.updates += 1;
-        self.observe(rate)
+        self.after_update(rate, before)
     }
 }
 

@@ -87,6 +87,16 @@ impl Trace {
         self.workers[worker - 1].busy
     }
 
+    /// How much of the time from `from` to `to` worker `worker` (from 1) computed; zero unless recorded with
+    /// [`Recording::Timed`].
+    pub fn busy_between(&self, worker: usize, from: Duration, to: Duration) -> Duration {
+        let events = self.events(worker).iter();
+        let computing = events.filter(|event| !event.action.op.is_message());
+        computing
+            .map(|event| event.end.min(to).saturating_sub(event.begin.max(from)))
+            .sum()
+    }
+
     /// What worker `worker` (from 1) did, in order.
     pub fn logical(&self, worker: usize) -> &[Action] {
         &self.workers[worker - 1].logical

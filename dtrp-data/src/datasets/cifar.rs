@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::check::Checked;
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::files::{self, Fault};
 use crate::{DataError, DataSpec};
@@ -140,11 +141,11 @@ impl Layout {
         Ok(records)
     }
 
-    /// Number of files that are there, and everything wrong with all of them.
-    pub(crate) fn check(&self, spec: &DataSpec) -> (usize, Vec<DataError>) {
+    /// Counts the files that are there, and finds everything wrong with all of them.
+    pub(crate) fn check(&self, spec: &DataSpec) -> Checked {
         let folder = match self.locate(spec) {
             Ok(folder) => folder,
-            Err(error) => return (0, vec![error]),
+            Err(error) => return Checked::failed(error),
         };
         let mut files = 0;
         let mut errors: Vec<_> = self.class_names(&folder).err().into_iter().collect();
@@ -159,7 +160,11 @@ impl Layout {
                 Err(error) => errors.push(error),
             }
         }
-        (files, errors)
+        Checked {
+            files,
+            errors,
+            ..Checked::default()
+        }
     }
 
     /// Everything wrong with one file's bytes, from its start to its end.

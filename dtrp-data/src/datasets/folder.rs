@@ -9,14 +9,15 @@
 
 mod scan;
 
+use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use scan::check;
 use scan::{Listing, scan};
 
+use crate::check::{Checked, Part};
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
-use crate::files;
+use crate::files::{self, Fault};
 use crate::image_file;
 use crate::resample::{Pixels, Region};
 use crate::{DataError, DataSpec};
@@ -74,6 +75,34 @@ pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
         train: part(train),
         test: part(test),
     })
+}
+
+/// Counts the images, and hands over both parts; images are decoded when the parts are looked at.
+pub(crate) fn check(spec: &DataSpec) -> Checked {
+    let (listing, errors) = scan(spec);
+    let files = listing.train.len() + listing.test.len();
+    let part = |name, files: Vec<(PathBuf, u32)>| Part {
+        name,
+        classes: listing.classes.clone(),
+        samples: files.len(),
+        look: Box::new(move |index, levels| {
+            let (path, label) = &files[index];
+            let file = std::fs::read(path).map_err(files::io(path, "read the file"))?;
+            // A decoder that panics has found something wrong too.
+            let decoded = catch_unwind(|| image_file::decode(&file, 3)).unwrap_or_else(|_| {
+                let problem = "the decoder gave up on this file: replace it";
+                Err(Fault::new(0, problem))
+            });
+            let decoded = decoded.map_err(|fault| fault.at(path))?;
+            levels.add_interleaved(&decoded.bytes, 3);
+            Ok(*label)
+        }),
+    };
+    Checked {
+        files,
+        errors,
+        parts: vec![part("train", listing.train), part("test", listing.test)],
+    }
 }
 
 /// One part.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use parse::{HEADER_1, HEADER_3, parse_images, parse_labels};
 
+use crate::check::Checked;
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::files;
 use crate::{DataError, DataSpec};
@@ -75,11 +76,15 @@ pub(crate) fn open(layout: &'static Layout, spec: &DataSpec) -> Result<Split, Da
     })
 }
 
-/// Number of files and everything wrong with them.
-pub(crate) fn check(layout: &'static Layout, spec: &DataSpec) -> (usize, Vec<DataError>) {
+/// Counts the files that are there, and finds everything wrong with all of them.
+pub(crate) fn check(layout: &'static Layout, spec: &DataSpec) -> Checked {
     match layout.locate(spec) {
-        Ok(folder) => (2 * PARTS.len(), layout.read(&folder).1),
-        Err(error) => (0, vec![error]),
+        Ok(folder) => Checked {
+            files: files_in(&folder).count(),
+            errors: layout.read(&folder).1,
+            ..Checked::default()
+        },
+        Err(error) => Checked::failed(error),
     }
 }
 
@@ -131,8 +136,11 @@ impl Layout {
             let result = find(folder, stem).ok_or_else(|| DataError::Missing {
                 dataset: self.name.to_string(),
                 path: folder.join(format!("{stem}-idx{rank}-ubyte")),
-                help: "the folder is incomplete (a file may also end in .gz): get the set again"
-                    .to_string(),
+                help: format!(
+                    "the folder is incomplete (a file may also end in .gz): get the set again, \
+                     `dtrp data fetch {}`",
+                    self.name
+                ),
             });
             result
                 .and_then(|path| {
@@ -173,10 +181,12 @@ impl Layout {
 
 /// Whether the folder has any of the files.
 pub(crate) fn has_any(folder: &Path) -> bool {
-    PARTS
-        .iter()
-        .flatten()
-        .any(|stem| find(folder, stem).is_some())
+    files_in(folder).next().is_some()
+}
+
+fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let stems = PARTS.iter().flatten();
+    stems.filter_map(move |stem| find(folder, stem))
 }
 
 /// The file of that stem, in the spellings that are about.

@@ -1,4 +1,5 @@
-//! Where the sets are published, and their published checksums.
+//! Where the sets are published, and their published checksums: those of the page in
+//! [`DatasetInfo`](crate::DatasetInfo).
 
 /// One file to download.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +24,6 @@ pub struct Source {
     /// Whether the one file is a gzip-compressed tar archive of that folder; otherwise the files
     /// are kept as they are.
     pub archive: bool,
-    /// Where the authors describe the set and give the checksums.
-    pub page: &'static str,
 }
 
 const SOURCES: &[Source] = &[
@@ -37,7 +36,6 @@ const SOURCES: &[Source] = &[
         }],
         folder: "cifar-10-batches-bin",
         archive: true,
-        page: "https://www.cs.toronto.edu/~kriz/cifar.html",
     },
     Source {
         dataset: "cifar100",
@@ -48,7 +46,6 @@ const SOURCES: &[Source] = &[
         }],
         folder: "cifar-100-binary",
         archive: true,
-        page: "https://www.cs.toronto.edu/~kriz/cifar.html",
     },
     Source {
         dataset: "mnist",
@@ -74,7 +71,6 @@ const SOURCES: &[Source] = &[
         ],
         folder: "mnist",
         archive: false,
-        page: "http://yann.lecun.com/exdb/mnist",
     },
     Source {
         dataset: "fashion-mnist",
@@ -99,7 +95,6 @@ const SOURCES: &[Source] = &[
         ],
         folder: "fashion-mnist",
         archive: false,
-        page: "https://github.com/zalandoresearch/fashion-mnist",
     },
 ];
 

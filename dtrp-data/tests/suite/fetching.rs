@@ -105,7 +105,6 @@ fn source(name: &'static str, body: &[u8], folder: &'static str, archive: bool) 
         files,
         folder,
         archive,
-        page: "",
     }
 }
 

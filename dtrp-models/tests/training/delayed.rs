@@ -1,5 +1,6 @@
 //! Every delayed method equals, bit for bit, a plain loop over batches with a list of all weight versions. The loop knows of
-//! no schedule: which version a module reads for batch b is a closed form of (K, k, b).
+//! no schedule: which version a module reads for batch b is a closed form of (K, k, b), and of M where gradients are
+//! accumulated over M batches.
 
 use crate::reference::{self, BLOCKS, Tensors, block, is_parameter};
 use crate::run::{Run, assert_same_bits, state};
@@ -21,10 +22,20 @@ struct Rules {
 /// One module's history: weights and velocity after u = 0, 1, 2, ... updates.
 struct History {
     versions: Vec<(Tensors, Tensors)>,
+    /// Sum of the gradients that wait for the next update, and of how many batches.
+    waiting: (Tensors, u32),
     blocks: std::ops::Range<usize>,
 }
 
 impl History {
+    fn new(weights: Tensors, blocks: std::ops::Range<usize>) -> Self {
+        Self {
+            versions: vec![(weights, Tensors::new())],
+            waiting: (Tensors::new(), 0),
+            blocks,
+        }
+    }
+
     fn newest(&self) -> &(Tensors, Tensors) {
         self.versions.last().unwrap()
     }
@@ -33,6 +44,23 @@ impl History {
         self.blocks.clone().fold(x.shallow_clone(), |x, index| {
             block(weights, index, &x, statistics)
         })
+    }
+
+    /// Adds a batch's gradient to those that wait.
+    fn wait(&mut self, gradient: Tensors) {
+        let (sum, batches) = &mut self.waiting;
+        *batches += 1;
+        for (name, g) in gradient {
+            let added = sum.get(&name).map_or_else(|| g.copy(), |s| s + &g);
+            sum.insert(name, added);
+        }
+    }
+
+    /// The mean of the gradients that wait; none waits any more.
+    fn mean(&mut self) -> Tensors {
+        let (sum, batches) = std::mem::take(&mut self.waiting);
+        let share = 1.0 / f64::from(batches);
+        sum.into_iter().map(|(name, g)| (name, g * share)).collect()
     }
 
     /// Adds the next version.
@@ -86,24 +114,23 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
         .zip(ranges)
         .map(|(stage, blocks)| {
             let weights = stage.state().unwrap().into_iter().collect();
-            History {
-                versions: vec![(weights, Tensors::new())],
-                blocks,
-            }
+            History::new(weights, blocks)
         })
         .collect();
-    for b in 1..=run.batches as usize {
+    let (batches, accumulate) = (run.batches as usize, run.accumulate as usize);
+    for b in 1..=batches {
         let (mut x, labels) = run.data(b as u32);
         let mut passes = Vec::new();
         for (k, history) in (1..).zip(&histories) {
             let behind = modules - k;
-            // Updates that module k has made when it forwards batch b.
-            let version = match (rules.lockstep, behind) {
+            // Backwards that module k has made when it forwards batch b; every M-th brought an update.
+            let backwards = match (rules.lockstep, behind) {
                 (_, 0) => b - 1,
                 (true, _) => b.saturating_sub(2 * behind),
                 (false, _) => (b - 1).saturating_sub(behind),
             };
-            let horizon = b - 1 - version;
+            let version = backwards / accumulate;
+            let horizon = (b - 1) / accumulate - version;
             let state = &history.versions[version];
             let weights = if rules.predict {
                 predicted(state, horizon, run.rate)
@@ -147,7 +174,13 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
                 .map(|(name, leaf)| (name.clone(), leaf.grad()))
                 .collect();
             delta = input.requires_grad().then(|| input.grad());
-            tch::no_grad(|| history.update(run, &gradient));
+            tch::no_grad(|| {
+                history.wait(gradient);
+                if b.is_multiple_of(accumulate) || b == batches {
+                    let mean = history.mean();
+                    history.update(run, &mean);
+                }
+            });
         }
     }
     histories
@@ -210,6 +243,33 @@ fn fdg_keeps_graphs_twice_as_deep() {
             ..EAGER_GRAPH
         },
     );
+}
+
+/// ADL. The last update has fewer batches than the others, where M does not divide N.
+#[test]
+fn fdg_with_accumulation_updates_with_the_mean_of_m_gradients() {
+    let rules = Rules {
+        lockstep: true,
+        ..EAGER_GRAPH
+    };
+    for modules in 1..=BLOCKS {
+        for (accumulate, batches, gradient_shrink) in [(2, 9, 1.0), (3, 11, 0.5), (4, 3, 1.0)] {
+            let run = |accumulate| {
+                reference::exact(Run {
+                    accumulate,
+                    batches,
+                    gradient_shrink,
+                    predictor: "none",
+                    ..Run::new("fdg", modules)
+                })
+            };
+            let what = format!("fdg K={modules} N={batches} M={accumulate} beta={gradient_shrink}");
+            let adl = run(accumulate).weights();
+            assert_same_bits(&what, &adl, &plain_loop(&run(accumulate), rules));
+            let every_batch = &run(1).weights()["conv1.weight"];
+            assert!(!adl["conv1.weight"].equal(every_batch), "{what}");
+        }
+    }
 }
 
 #[test]
@@ -286,10 +346,7 @@ fn gpipe_and_1f1b_are_accumulated_gradients() {
 fn accumulated(run: &Run) -> Tensors {
     reference::enter();
     let start: Tensors = state(&run.stages());
-    let mut history = History {
-        versions: vec![(start, Tensors::new())],
-        blocks: 0..BLOCKS,
-    };
+    let mut history = History::new(start, 0..BLOCKS);
     for b in 1..=run.batches {
         let (images, labels) = run.data(b);
         let (total, m) = (images.size()[0], i64::from(run.micro_batches));

@@ -3,5 +3,6 @@
 mod delayed;
 mod methods;
 mod oracle;
+mod rates;
 mod reference;
 mod run;

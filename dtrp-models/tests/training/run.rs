@@ -4,8 +4,8 @@
 use dtrp_core::engine::{self, Executor, Options, Outcome, Stage};
 use dtrp_core::schedule::{Method, Order, Plan, Unit};
 use dtrp_core::torch::{
-    Activation, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd, Source,
-    StageOptions, TorchError, TorchStage, Upload, Worker,
+    Activation, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd,
+    Source, StageOptions, TorchError, TorchStage, Upload, Worker,
 };
 use dtrp_models::{Cuts, ModelInput, build, options, split};
 use dtrp_predictors::Spec;
@@ -37,6 +37,8 @@ pub(crate) struct Run {
     pub(crate) channels_last: bool,
     pub(crate) executor: Executor,
     pub(crate) rate: f64,
+    /// Updates after which the rate is a tenth of it.
+    pub(crate) milestone: Option<u64>,
     pub(crate) momentum: f64,
     pub(crate) nesterov: bool,
     pub(crate) weight_decay: f64,
@@ -63,6 +65,7 @@ impl Run {
             channels_last: false,
             executor: Executor::Sequential,
             rate: 0.05,
+            milestone: None,
             momentum: 0.9,
             nesterov: false,
             weight_decay: 5e-4,
@@ -128,7 +131,7 @@ impl Run {
                 loss: Loss {
                     label_smoothing: self.label_smoothing,
                 },
-                rate: LearningRate::constant(self.rate).unwrap(),
+                rate: self.learning_rate(),
                 optimizer: Box::new(Sgd::new(
                     self.momentum,
                     self.nesterov,
@@ -147,6 +150,14 @@ impl Run {
 
     fn device(&self, module: usize) -> Device {
         self.devices[module % self.devices.len()]
+    }
+
+    fn learning_rate(&self) -> LearningRate {
+        let curve = Curve::MultiStep {
+            milestones: self.milestone.into_iter().collect(),
+            gamma: 0.1,
+        };
+        LearningRate::new(self.rate, curve, None).unwrap()
     }
 
     pub(crate) fn source(&self) -> Box<dyn Source> {

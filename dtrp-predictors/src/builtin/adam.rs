@@ -71,10 +71,7 @@ impl Predictor for Adam {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs {
-            direction: true,
-            ..Inputs::default()
-        }
+        Inputs::DIRECTION
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {
@@ -86,13 +83,7 @@ impl Predictor for Adam {
             .zip(ratios)
             .map(|(rate, ratio)| rate * ratio)
             .sum();
-        Ok(Rule::Linear(
-            Coefficients {
-                direction: -sum,
-                ..Coefficients::IDENTITY
-            }
-            .scaled(self.rho),
-        ))
+        Ok(Rule::Linear(Coefficients::along(-sum).scaled(self.rho)))
     }
 }
 

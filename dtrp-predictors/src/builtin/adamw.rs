@@ -25,10 +25,7 @@ impl Predictor for AdamW {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs {
-            direction: true,
-            ..Inputs::default()
-        }
+        Inputs::DIRECTION
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {

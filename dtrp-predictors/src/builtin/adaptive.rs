@@ -44,21 +44,12 @@ impl Predictor for Adaptive {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs {
-            direction: true,
-            ..Inputs::default()
-        }
+        Inputs::DIRECTION
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {
-        let direction = -self.share() * context.rate_sum();
-        Ok(Rule::Linear(
-            Coefficients {
-                direction,
-                ..Coefficients::IDENTITY
-            }
-            .scaled(self.rho),
-        ))
+        let rule = Coefficients::along(-self.share() * context.rate_sum());
+        Ok(Rule::Linear(rule.scaled(self.rho)))
     }
 
     fn wants_feedback(&self) -> bool {

@@ -21,10 +21,7 @@ impl Predictor for Damped {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs {
-            direction: true,
-            ..Inputs::default()
-        }
+        Inputs::DIRECTION
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {
@@ -45,13 +42,7 @@ impl Predictor for Damped {
             power *= momentum;
             sum += rate * power;
         }
-        Ok(Rule::Linear(
-            Coefficients {
-                direction: -sum,
-                ..Coefficients::IDENTITY
-            }
-            .scaled(self.rho),
-        ))
+        Ok(Rule::Linear(Coefficients::along(-sum).scaled(self.rho)))
     }
 }
 

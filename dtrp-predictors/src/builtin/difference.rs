@@ -22,10 +22,7 @@ impl Predictor for Difference {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs {
-            displacement: true,
-            ..Inputs::default()
-        }
+        Inputs::DISPLACEMENT
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {

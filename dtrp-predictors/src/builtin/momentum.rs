@@ -22,21 +22,12 @@ impl Predictor for Momentum {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs {
-            direction: true,
-            ..Inputs::default()
-        }
+        Inputs::DIRECTION
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {
-        let direction = -context.rate_sum();
-        Ok(Rule::Linear(
-            Coefficients {
-                direction,
-                ..Coefficients::IDENTITY
-            }
-            .scaled(self.rho),
-        ))
+        let rule = Coefficients::along(-context.rate_sum());
+        Ok(Rule::Linear(rule.scaled(self.rho)))
     }
 }
 

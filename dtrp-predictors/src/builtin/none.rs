@@ -16,7 +16,7 @@ impl Predictor for None {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs::default()
+        Inputs::NONE
     }
 
     fn rule(&mut self, _: &Context<'_>) -> Result<Rule, PredictorError> {

@@ -182,7 +182,7 @@ impl Library {
         options: &Value,
         limit: Duration,
     ) -> Result<Box<dyn Predictor>, PredictorError> {
-        let descriptor = self.find(id)?;
+        let descriptor = self.descriptor(id)?;
         let options = if options.is_null() {
             String::new()
         } else {
@@ -214,7 +214,12 @@ impl Library {
         Loaded::create(self, descriptor, &descriptor.id, options)
     }
 
-    fn find(&'static self, id: &str) -> Result<&'static Descriptor, PluginError> {
+    /// What it says about the predictor of this id, or about the only one if the id is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::UnknownId`].
+    pub fn descriptor(&self, id: &str) -> Result<&Descriptor, PluginError> {
         if let ([only], "") = (&self.descriptors[..], id) {
             return Ok(only);
         }

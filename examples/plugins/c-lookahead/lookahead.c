@@ -6,6 +6,7 @@
  */
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,9 @@ static dtrp_status create(const dtrp_host *host, const char *id, size_t id_size,
       .host = host,
       .limit = limit,
   };
+  char line[64];
+  const int size = snprintf(line, sizeof(line), "no parameter moves further than %g", limit);
+  host->log(DTRP_LOG_DEBUG, line, (size_t)size);
   *predictor = &self->table;
   return DTRP_OK;
 }

@@ -17,10 +17,11 @@ use crate::tidy;
 /// A step: its name, and what it does.
 type Step = (&'static str, fn(&Context, &mut Tally) -> Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("formatting", formatting),
     ("house rules", house_rules),
     ("core without libtorch", core_without_libtorch),
+    ("example plug-ins", example_plugins),
     ("set-up", set_up),
     ("clippy", clippy),
     ("documentation", documentation),
@@ -73,6 +74,44 @@ fn core_without_libtorch(context: &Context, tally: &mut Tally) -> Result<()> {
     let mut tests = context.cargo();
     tests.args(["test", "--package", "dtrp-core", "--no-default-features"]);
     cargo::count_tests(&mut tests, tally)
+}
+
+/// The examples are what a third party has: crates of their own, tested without libtorch, and without the network once
+/// their locked dependencies are there.
+fn example_plugins(context: &Context, tally: &mut Tally) -> Result<()> {
+    let target = context
+        .var("CARGO_TARGET_DIR")
+        .map_or_else(|| context.workspace.join("target"), PathBuf::from);
+    for manifest in example_manifests(&context.workspace.join("examples/plugins"))? {
+        let test = |last: &str| {
+            let mut test = context.cargo();
+            test.args(["test", "--locked", last, "--manifest-path"]);
+            // Where the tests of dtrp-predictors build them too.
+            test.arg(&manifest).arg("--target-dir");
+            test.arg(target.join("tmp/plugins"));
+            for flags in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+                test.env_remove(flags);
+            }
+            test
+        };
+        cargo::run(&mut test("--no-run"))?;
+        cargo::count_tests(&mut test("--offline"), tally)?;
+    }
+    Ok(())
+}
+
+/// The manifests of the folders in `examples`, sorted; there must be some.
+fn example_manifests(examples: &Path) -> Result<Vec<PathBuf>> {
+    let reading = Error::io(format!("read {}", examples.display()));
+    let entries = std::fs::read_dir(examples).map_err(reading)?;
+    let manifests = entries.flatten().map(|e| e.path().join("Cargo.toml"));
+    let mut manifests: Vec<_> = manifests.filter(|path| path.is_file()).collect();
+    manifests.sort();
+    if manifests.is_empty() {
+        let text = format!("{} holds no crate", examples.display());
+        return Err(Error::Check(text));
+    }
+    Ok(manifests)
 }
 
 fn set_up(context: &Context, _: &mut Tally) -> Result<()> {
@@ -166,6 +205,18 @@ fn accuracy(summary: &Path) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn examples() {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let found = example_manifests(&workspace.join("examples/plugins")).unwrap();
+        let names: Vec<_> = found
+            .iter()
+            .map(|path| path.parent().unwrap().file_name().unwrap())
+            .collect();
+        assert_eq!(names, ["linear-rule", "online"]);
+        assert!(example_manifests(&workspace.join("docs")).is_err());
+    }
 
     #[test]
     fn summaries() {

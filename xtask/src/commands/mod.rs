@@ -4,6 +4,7 @@ mod build;
 mod ci;
 mod doc;
 mod dtrp;
+mod gpu_bundle;
 pub(crate) mod plugin;
 mod setup;
 mod test;
@@ -51,6 +52,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
         Command::PluginNew { path, language } => plugin::new(context, &path, language),
         Command::PluginBuild { path } => {
             plugin::build(&setup::ensure(context, Request::default())?, &path)
+        }
+        Command::GpuBundle { path } => gpu_bundle::run(context, path.as_deref()),
+        Command::PluginCheck { path } => {
+            plugin::check(&setup::ensure(context, Request::default())?, &path)
         }
         Command::Ci => ci::run(context),
     }

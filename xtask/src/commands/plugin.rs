@@ -38,41 +38,100 @@ pub(crate) fn new(context: &Context, path: &Path, language: Language) -> Result<
     fs::create_dir(path).map_err(Error::io(format!("make the folder {}", path.display())))?;
     let template = predictors.join("templates").join(language.name());
     copy(&template, path, &words)?;
+    if language == Language::Rust {
+        // The versions of this workspace, so that nothing has to be looked up.
+        let lock = context
+            .workspace
+            .join("examples/plugins/linear-rule/Cargo.lock");
+        let reading = Error::io(format!("read {}", lock.display()));
+        let text = fs::read_to_string(&lock).map_err(reading)?;
+        let to = path.join("Cargo.lock");
+        let writing = Error::io(format!("write {}", to.display()));
+        fs::write(&to, text.replace("linear-rule", &name)).map_err(writing)?;
+    }
     println!("{} is ready; build and check it with", path.display());
     println!("  cargo xtask plugin build {}", path.display());
     Ok(())
 }
 
-/// Builds the project in the folder `path`, and runs `dtrp predictors check` on the library.
+/// Builds the project in the folder `path`, and checks the library.
 pub(crate) fn build(context: &Context, path: &Path) -> Result<()> {
     // Cargo and make run in other folders.
     let path = &fs::canonicalize(path).map_err(Error::io(format!("find {}", path.display())))?;
-    let name = project_name(path)?.replace('-', "_");
-    let library = if path.join("Cargo.toml").is_file() {
-        let mut build = context.cargo();
-        // A target folder of its own: the plug-in is no part of this workspace.
-        build
-            .args(["build", "--release", "--target-dir"])
-            .arg(path.join("target"));
-        build.arg("--manifest-path").arg(path.join("Cargo.toml"));
-        cargo::run(&mut build)?;
-        path.join("target/release").join(format!("lib{name}.so"))
-    } else if path.join("Makefile").is_file() {
-        let mut make = context.command("make");
-        make.arg("-C").arg(path);
-        cargo::run(&mut make)?;
-        path.join(format!("lib{name}.so"))
-    } else {
-        let path = path.display();
-        return Err(Error::Usage(format!(
-            "{path} holds neither a Cargo.toml nor a Makefile"
-        )));
+    match Project::of(path)? {
+        Project::Cargo => {
+            let mut build = context.cargo();
+            // A target folder of its own: the plug-in is no part of this workspace.
+            build
+                .args(["build", "--release", "--target-dir"])
+                .arg(path.join("target"));
+            build.arg("--manifest-path").arg(path.join("Cargo.toml"));
+            cargo::run(&mut build)?;
+        }
+        Project::Make => {
+            let mut make = context.command("make");
+            make.arg("-C").arg(path);
+            cargo::run(&mut make)?;
+        }
+    }
+    check(context, path)
+}
+
+/// Runs `dtrp predictors check` on a library, or on the one that was built in a project's folder. Builds neither.
+pub(crate) fn check(context: &Context, path: &Path) -> Result<()> {
+    let path = &fs::canonicalize(path).map_err(Error::io(format!("find {}", path.display())))?;
+    let library = match path.is_dir() {
+        true => built_library(path)?,
+        false => path.clone(),
     };
-    println!("{}", library.display());
     super::dtrp::run(
         context,
         &["predictors".into(), "check".into(), library.into()],
     )
+}
+
+/// What builds a project.
+enum Project {
+    Cargo,
+    Make,
+}
+
+impl Project {
+    fn of(folder: &Path) -> Result<Self> {
+        for (file, project) in [("Cargo.toml", Self::Cargo), ("Makefile", Self::Make)] {
+            if folder.join(file).is_file() {
+                return Ok(project);
+            }
+        }
+        let folder = folder.display();
+        Err(Error::Usage(format!(
+            "{folder} holds neither a Cargo.toml nor a Makefile"
+        )))
+    }
+}
+
+/// The library that was built in a project's folder: the one with the folder's name, or the only one.
+fn built_library(project: &Path) -> Result<PathBuf> {
+    let folder = match Project::of(project)? {
+        Project::Cargo => project.join("target/release"),
+        Project::Make => project.to_owned(),
+    };
+    let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+    let is_library = |path: &PathBuf| path.extension().is_some_and(|e| e == "so");
+    let libraries: Vec<_> = entries.map(|e| e.path()).filter(is_library).collect();
+    let name = project.file_name().unwrap_or_default().to_string_lossy();
+    let named = folder.join(format!("lib{}.so", name.replace('-', "_")));
+    let shown = folder.display();
+    match &libraries[..] {
+        all if all.contains(&named) => Ok(named),
+        [only] => Ok(only.clone()),
+        [] => Err(Error::Usage(format!(
+            "{shown} holds no library yet; `cargo xtask plugin build` makes one"
+        ))),
+        _ => Err(Error::Usage(format!(
+            "{shown} holds several libraries; name the one to check"
+        ))),
+    }
 }
 
 /// The last part of the path: lower case, digits and hyphens.
@@ -134,6 +193,29 @@ mod tests {
         for wrong in ["", "My-rule", "2fast", "my_rule", "a b", ".."] {
             assert!(project_name(Path::new(wrong)).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn built_libraries_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("my-rule");
+        let out = project.join("target/release");
+        fs::create_dir_all(&out).unwrap();
+        let says = || built_library(&project).unwrap_err().to_string();
+        assert!(says().contains("neither a Cargo.toml nor a Makefile"));
+        fs::write(project.join("Cargo.toml"), "").unwrap();
+        assert!(says().contains("holds no library yet"));
+        let library = |name: &str| {
+            fs::write(out.join(name), "").unwrap();
+            out.join(name)
+        };
+        library("libmine.d");
+        let mine = library("libmine.so");
+        assert_eq!(built_library(&project).unwrap(), mine);
+        library("libother.so");
+        assert!(says().contains("holds several libraries"));
+        let named = library("libmy_rule.so");
+        assert_eq!(built_library(&project).unwrap(), named);
     }
 
     #[test]

@@ -83,6 +83,17 @@ pub(crate) fn set_up(context: &Context, request: Request) -> Result<Ready, Setup
     set_up_from(context, request, &Catalogue::pinned())
 }
 
+/// The folder of a libtorch of this kind, from the user or the cache; fetched if need be, but not linked.
+pub(crate) fn provide(context: &Context, flavor: Flavor) -> Result<PathBuf, SetupError> {
+    match choice::choose(context) {
+        Choice::User(folder) => check::users_folder(&folder, Some(flavor)),
+        Choice::PyTorch => choice::ask_python(context, Some(flavor)),
+        Choice::Own => {
+            provision::from_cache_or_pip(context, Catalogue::pinned().set(flavor), false)
+        }
+    }
+}
+
 /// As [`set_up`], with the wheels given (tests bring small ones).
 fn set_up_from(
     context: &Context,

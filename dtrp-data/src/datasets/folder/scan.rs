@@ -1,12 +1,9 @@
 //! Which files an image folder has, and what is wrong with them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::NAME;
 use crate::files::{self, Fault};
-use crate::image_file;
 use crate::{DataError, DataSpec};
 
 /// The test part's folder: the first of these that is there.
@@ -161,49 +158,4 @@ fn is_image(path: &Path) -> bool {
     ["jpg", "jpeg", "png"]
         .iter()
         .any(|known| extension == *known)
-}
-
-/// Number of images and everything wrong with them; decodes every one, on `threads` threads.
-pub(crate) fn check(spec: &DataSpec, threads: usize) -> (usize, Vec<DataError>) {
-    let (listing, mut errors) = scan(spec);
-    let files: Vec<_> = listing
-        .train
-        .iter()
-        .chain(&listing.test)
-        .map(|(path, _)| path)
-        .collect();
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(error) = check_file(path) {
-                        found
-                            .lock()
-                            .unwrap_or_else(std::sync::PoisonError::into_inner)
-                            .push((*path, error));
-                    }
-                }
-            });
-        }
-    });
-    let mut found = found
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by(|a, b| a.0.cmp(b.0));
-    errors.extend(found.into_iter().map(|(_, error)| error));
-    (files.len(), errors)
-}
-
-fn check_file(path: &Path) -> Result<(), DataError> {
-    let file = std::fs::read(path).map_err(files::io(path, "read the file"))?;
-    if file.is_empty() {
-        return Ok(()); // the scan has said so
-    }
-    // A decoder that panics has found something wrong too.
-    let decoded = std::panic::catch_unwind(|| image_file::decode(&file, 3).map(|_| ()));
-    decoded
-        .unwrap_or_else(|_| Err(Fault::new(0, "the decoder gave up: replace the file")))
-        .map_err(|fault| fault.at(path))
 }

@@ -17,10 +17,7 @@ impl Predictor for Fading {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs {
-            direction: true,
-            ..Inputs::default()
-        }
+        Inputs::DIRECTION
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {
@@ -29,10 +26,7 @@ impl Predictor for Fading {
             power *= self.fade;
             sum += rate * power;
         }
-        Ok(Rule::Linear(Coefficients {
-            direction: -sum,
-            ..Coefficients::IDENTITY
-        }))
+        Ok(Rule::Linear(Coefficients::along(-sum)))
     }
 }
 
@@ -87,10 +81,7 @@ mod tests {
             optimizer,
         };
         let rule = Fading { fade: 0.5 }.rule(&context).expect("a rule");
-        let expected = Coefficients {
-            direction: -(0.1 * 0.5 + 0.01 * 0.25),
-            ..Coefficients::IDENTITY
-        };
+        let expected = Coefficients::along(-(0.1 * 0.5 + 0.01 * 0.25));
         assert_eq!(rule, Rule::Linear(expected));
     }
 }

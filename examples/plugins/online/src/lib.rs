@@ -58,10 +58,7 @@ impl Predictor for Online {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs {
-            displacement: true,
-            ..Inputs::default()
-        }
+        Inputs::DISPLACEMENT
     }
 
     fn rule(&mut self, _: &Context<'_>) -> Result<Rule, PredictorError> {

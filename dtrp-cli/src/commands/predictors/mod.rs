@@ -1,4 +1,7 @@
-//! `dtrp predictors`: the weight predictors that there are, and whether a plug-in keeps the rules.
+//! `dtrp predictors`: the weight predictors that there are, whether a plug-in keeps the rules, and what each is worth.
+
+mod compare;
+mod measured;
 
 use crate::error::Error;
 use crate::report;
@@ -22,6 +25,8 @@ pub(crate) enum PredictorsCommand {
         /// The shared library
         library: PathBuf,
     },
+    /// Train one configuration with one predictor after another, and print what each is worth and costs
+    Compare(compare::Compare),
 }
 
 /// Does what was typed.
@@ -34,11 +39,12 @@ pub(crate) fn run(command: &PredictorsCommand) -> Result<(), Error> {
         }
         PredictorsCommand::Check { library } => {
             let result = conformance::check(library);
-            report::print(&result.to_string());
+            report::print(&format!("{result}\n"));
             if !result.passed() {
                 return Err(Error::Nonconforming(library.clone()));
             }
         }
+        PredictorsCommand::Compare(args) => compare::run(args)?,
     }
     Ok(())
 }

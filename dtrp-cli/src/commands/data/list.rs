@@ -1,0 +1,85 @@
+//! `dtrp data list`.
+
+use super::{Format, fetchable, print_json};
+use crate::error::Error;
+use crate::report::{self, thousands};
+use clap::Args;
+use dtrp_data::DatasetInfo;
+use serde_json::{Value, json};
+
+/// `dtrp data list`
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+impl List {
+    pub(super) fn run(&self) -> Result<(), Error> {
+        match self.format {
+            Format::Table => report::print(&text()),
+            Format::Json => print_json(&dtrp_data::names().iter().map(json).collect())?,
+        }
+        Ok(())
+    }
+}
+
+fn text() -> String {
+    let mut text = String::new();
+    for set in dtrp_data::names() {
+        text.push_str(&format!("{}\n  {}\n", set.name, set.description));
+        let options = match set.options {
+            [] => "none".to_owned(),
+            some => some.join(", "),
+        };
+        for (what, value) in [
+            ("images", images(set)),
+            ("files", set.files.to_owned()),
+            ("options", options),
+            ("to get it", how(set)),
+            ("licence", set.licence.to_owned()),
+            ("page", set.page.unwrap_or("-").to_owned()),
+        ] {
+            text.push_str(&format!("    {what:<10} {value}\n"));
+        }
+    }
+    text
+}
+
+/// `3x32x32, 10 classes, 50,000 to train on, 10,000 to test on`.
+fn images(set: &DatasetInfo) -> String {
+    let (Some(shape), Some(classes), Some([train, test])) = (set.shape, set.classes, set.samples)
+    else {
+        return "any shape, number of classes and of images".to_owned();
+    };
+    let [train, test] = [train, test].map(|samples| thousands(samples as u64));
+    format!("{shape}, {classes} classes, {train} to train on, {test} to test on")
+}
+
+fn how(set: &DatasetInfo) -> String {
+    if fetchable(set.name) {
+        format!("dtrp data fetch {}", set.name)
+    } else if set.needs_dir {
+        "make the folder yourself, and set data.dir".to_owned()
+    } else {
+        "nothing to do".to_owned()
+    }
+}
+
+fn json(set: &DatasetInfo) -> Value {
+    json!({
+        "name": set.name,
+        "description": set.description,
+        "shape": set.shape.map(|shape| [shape.channels, shape.height, shape.width]),
+        "classes": set.classes,
+        "train_samples": set.samples.map(|[train, _]| train),
+        "test_samples": set.samples.map(|[_, test]| test),
+        "needs_dir": set.needs_dir,
+        "files": set.files,
+        "options": set.options,
+        "fetchable": fetchable(set.name),
+        "licence": set.licence,
+        "page": set.page,
+    })
+}

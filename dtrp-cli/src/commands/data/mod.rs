@@ -1,0 +1,48 @@
+//! `dtrp data`: the data sets that there are, what is in a folder, and getting a set.
+
+mod check;
+mod fetch;
+mod list;
+
+use crate::error::Error;
+use crate::report;
+use clap::{Subcommand, ValueEnum};
+
+/// `dtrp data ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// List the data sets: shape, classes, files, licence, and how to get them
+    List(list::List),
+    /// Read every file of a folder, count what is there, and report each thing that is wrong with file and offset
+    Check(check::Check),
+    /// Download a data set from where its authors publish it; an interrupted download is continued
+    Fetch(fetch::Fetch),
+}
+
+/// How something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Does what was typed.
+pub(crate) fn run(command: &DataCommand) -> Result<(), Error> {
+    match command {
+        DataCommand::List(args) => args.run(),
+        DataCommand::Check(args) => args.run(),
+        DataCommand::Fetch(args) => args.run(),
+    }
+}
+
+fn print_json(value: &serde_json::Value) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value);
+    report::print(&(text.map_err(|error| Error::Bug(error.to_string()))? + "\n"));
+    Ok(())
+}
+
+/// Whether `dtrp data fetch` knows where to get the set.
+fn fetchable(name: &str) -> bool {
+    let sources = dtrp_data::fetch::sources();
+    sources.iter().any(|source| source.dataset == name)
+}

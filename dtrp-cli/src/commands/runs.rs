@@ -1,0 +1,136 @@
+//! Training runs for commands that compare them: every run is a process of its own, so that none inherits another's
+//! memory, threads or allocator state.
+
+use crate::cli::Layers;
+use crate::error::Error;
+use clap::ValueEnum;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// How a comparison is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    Text,
+    Markdown,
+    /// Everything that was measured
+    Json,
+}
+
+/// Runs that share a configuration.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runs<'a> {
+    layers: &'a Layers,
+    dir: &'a Path,
+}
+
+/// A run that has come to its end.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// Its folder.
+    pub(super) folder: PathBuf,
+    /// Its `summary.json`.
+    pub(super) summary: Value,
+}
+
+impl<'a> Runs<'a> {
+    /// Runs with this configuration, each in a folder of its own below `dir`.
+    pub(super) fn new(layers: &'a Layers, dir: &'a Path) -> Result<Self, Error> {
+        if layers.config.as_deref() == Some(Path::new("-")) {
+            let text = "--config -: several runs cannot share what can be read only once; write it to a file";
+            return Err(Error::Fit(text.to_owned()));
+        }
+        Ok(Self { layers, dir })
+    }
+
+    /// Trains with these further keys. The name becomes that of the folder, as far as its characters allow.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Variant`] if the run fails; it has said why on stderr.
+    pub(super) fn train(&self, name: &str, sets: &[String]) -> Result<Finished, Error> {
+        let program = std::env::current_exe().map_err(Error::file("find", Path::new("dtrp")))?;
+        let folder: String = name.chars().map(plain).collect();
+        let mut command = Command::new(&program);
+        command.args(["--quiet", "train"]);
+        if let Some(config) = &self.layers.config {
+            command.arg("--config").arg(config);
+        }
+        let shared = self.layers.sets.iter().map(|set| set.text());
+        for set in shared.chain(sets.iter().map(String::as_str)) {
+            command.args(["--set", set]);
+        }
+        let dir = Value::from(self.dir.to_string_lossy());
+        command.arg("--set").arg(format!("run.dir={dir}"));
+        command.args(["--set", "run.progress=none", "--name", &folder]);
+        let status = command.stdout(Stdio::null()).status();
+        let status = status.map_err(Error::file("run", &program))?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        match code.unwrap_or(1) {
+            0 => self.finished(&folder),
+            code => Err(Error::Variant {
+                name: name.to_owned(),
+                code,
+            }),
+        }
+    }
+
+    /// As [`train`](Self::train), but a run whose loss ceases to be a finite number is a result too.
+    pub(super) fn train_or_diverge(&self, name: &str, sets: &[String]) -> Result<Finished, Error> {
+        match self.train(name, sets) {
+            Err(error @ Error::Variant { .. }) if error.exit_code() == Error::DIVERGED => {
+                let folder: String = name.chars().map(plain).collect();
+                self.finished(&folder)
+            }
+            other => other,
+        }
+    }
+
+    fn finished(&self, folder: &str) -> Result<Finished, Error> {
+        let folder = self.dir.join(folder);
+        let path = folder.join("summary.json");
+        let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        let summary = parse(&path, &text)?;
+        Ok(Finished { folder, summary })
+    }
+}
+
+impl Finished {
+    /// The logged losses in order: with `run.log_every=1`, those of all batches.
+    pub(super) fn losses(&self) -> Result<Vec<f64>, Error> {
+        let path = self.folder.join("metrics.jsonl");
+        let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        let events: Vec<Value> = text
+            .lines()
+            .map(|line| parse(&path, line))
+            .collect::<Result<_, _>>()?;
+        let steps = events.iter().filter(|event| event["event"] == "step");
+        Ok(steps.filter_map(|step| step["loss"].as_f64()).collect())
+    }
+}
+
+fn plain(c: char) -> char {
+    match c {
+        c if c.is_ascii_alphanumeric() || c == '.' => c,
+        _ => '-',
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Value, Error> {
+    serde_json::from_str(text).map_err(|error| Error::Bug(format!("{}: {error}", path.display())))
+}
+
+/// A number of all workers that have it.
+pub(super) fn of_workers(summary: &Value, key: &str) -> Vec<f64> {
+    let workers = summary["workers"].as_array();
+    workers
+        .into_iter()
+        .flatten()
+        .filter_map(|worker| worker[key].as_f64())
+        .collect()
+}
+
+/// Mean of the numbers; `None` if there are none.
+pub(super) fn mean(numbers: &[f64]) -> Option<f64> {
+    (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / numbers.len() as f64)
+}

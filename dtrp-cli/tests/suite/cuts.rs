@@ -1,0 +1,201 @@
+//! `method.cuts: auto`, and the costs that it follows from.
+
+use crate::support::{Place, TINY};
+use dtrp_core::simulate::{BlockCost, Costs};
+
+/// The stem, the residual blocks and the classifier of the tiny run's network, ResNet-8.
+const BLOCKS: [&str; 5] = ["stem", "layer1.0", "layer2.0", "layer3.0", "head"];
+
+/// Writes costs in which each block takes so many milliseconds forward, and as many backward.
+fn write_costs(place: &Place, times: [u64; 5], names: [&str; 5], batch_size: u32) {
+    let block = |(name, ms): (&str, u64)| BlockCost {
+        name: name.to_owned(),
+        forward_ns: ms * 1_000_000,
+        backward_ns: ms * 1_000_000,
+        input_bytes: 1000,
+        activation_bytes: 1000,
+        parameter_bytes: 1000,
+        ..BlockCost::default()
+    };
+    let costs = Costs {
+        batch_size: Some(batch_size),
+        blocks: names.into_iter().zip(times).map(block).collect(),
+    };
+    // JSON is YAML.
+    let text = serde_json::to_string(&costs).unwrap();
+    std::fs::write(place.file("costs.yaml"), text).unwrap();
+}
+
+#[test]
+fn measured_cuts_are_a_list_in_the_runs_configuration() {
+    let place = Place::new();
+    place.tiny("auto", &["method.modules=3", "method.cuts=auto"]);
+    let config = place.read("auto/config.yaml");
+    assert!(!config.contains("cuts: auto"), "{config}");
+    for name in BLOCKS {
+        assert!(place.read("auto/costs.yaml").contains(name));
+    }
+    let again = [
+        "train",
+        "--config",
+        "runs/auto/config.yaml",
+        "--name",
+        "again",
+    ];
+    assert_eq!(place.dtrp(&again).code, 0);
+    assert!(place.weights("auto") == place.weights("again"));
+    // The same costs lead to the same cuts.
+    let costs = [
+        "method.modules=3",
+        "method.cuts=auto",
+        "method.costs=runs/auto/costs.yaml",
+    ];
+    place.tiny("from-file", &costs);
+    let cuts = |name: &str| {
+        let workers = place.summary(name)["workers"].clone();
+        workers
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|w| w["blocks"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(cuts("from-file"), cuts("auto"));
+}
+
+#[test]
+fn local_learning_is_measured_with_its_heads() {
+    let place = Place::new();
+    place.tiny("local", &["method.name=local", "method.cuts=auto"]);
+    let costs = place.read("local/costs.yaml");
+    let heads = costs
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("auxiliary_ns: "));
+    let heads: Vec<u64> = heads.map(|ns| ns.parse().unwrap()).collect();
+    // Noise may hide one of them; the last block has none.
+    assert!(
+        heads[..4].iter().filter(|ns| **ns > 0).count() >= 2,
+        "{heads:?}"
+    );
+}
+
+#[test]
+fn the_methods_own_work_decides() {
+    let place = Place::new();
+    write_costs(&place, [3, 3, 2, 2, 2], BLOCKS, 32);
+    // Both passes of the lower module: cut above two blocks it costs 12, the upper one 12. With the third pass of `dtrp` it
+    // would cost 18, so one block is better: 9 against 18 is as slow, and has the lesser sum of squares.
+    for (method, below) in [("dtrp", 1), ("fdg", 2)] {
+        let name = format!("method.name={method}");
+        let sets = [&name, "method.cuts=auto", "method.costs=costs.yaml"];
+        place.tiny(method, &sets);
+        let summary = place.summary(method);
+        let blocks = summary["workers"][0]["blocks"].as_array().unwrap();
+        assert_eq!(blocks.len(), below, "{method}");
+    }
+}
+
+#[test]
+fn costs_and_budgets_that_do_not_fit() {
+    let place = Place::new();
+    let fails = |sets: &[&str], message: &str| {
+        let ran = place.train(&[TINY, &["method.cuts=auto"], sets].concat());
+        assert_eq!(ran.code, 5, "{}", ran.stderr);
+        assert!(ran.stderr.contains(message), "{}", ran.stderr);
+        assert!(!place.file("runs").exists());
+    };
+    write_costs(&place, [1; 5], BLOCKS, 64);
+    let costs = "method.costs=costs.yaml";
+    fails(&[costs], "they are for batches of 64, not of 32");
+    let names = ["stem", "layer1.0", "layer2.0", "layer4.0", "head"];
+    write_costs(&place, [1; 5], names, 32);
+    fails(
+        &[costs],
+        "the block `layer3.0` of the network is `layer4.0` there",
+    );
+    fails(
+        &[costs, "model.depth=14"],
+        "they have 5 blocks, the network has 8",
+    );
+    write_costs(&place, [1; 5], BLOCKS, 32);
+    fails(
+        &[costs, "method.memory_budget=1 kB"],
+        "2 modules cannot be made with 1000 bytes of memory a worker: the least that is enough is",
+    );
+    fails(
+        &[costs, "method.modules=6"],
+        "5 blocks cannot be cut into 6 modules",
+    );
+    std::fs::write(place.file("costs.yaml"), "blocks: [{forward: 1}]").unwrap();
+    fails(&[costs], "costs.yaml: not costs of blocks: ");
+}
+
+#[test]
+fn a_timed_run_draws_itself() {
+    let place = Place::new();
+    let ran = place.tiny("timed", &["run.trace=timed"]);
+    let trace: serde_json::Value = serde_json::from_str(&place.read("timed/trace.json")).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let backwards = events.iter().filter(|event| event["cat"] == "backward");
+    // Five batches of 32 in 160 images, each through two workers; the second epoch is not recorded.
+    assert_eq!(backwards.count(), 10);
+    assert!(place.read("timed/trace.svg").starts_with("<svg"));
+    assert!(ran.stdout.contains("trace.svg"), "{}", ran.stdout);
+    place.tiny("logical", &[]);
+    assert!(!place.file("runs/logical/trace.json").exists());
+}
+
+#[test]
+fn batch_compensation_says_what_it_did() {
+    let place = Place::new();
+    let key = "method.batch_compensation";
+    let sets = [
+        format!("{key}.fill=true"),
+        format!("{key}.balance=true"),
+        format!("{key}.rate=sqrt"),
+    ];
+    let mut sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+    sets.push("method.modules=3");
+    let ran = place.tiny("both", &sets);
+    assert!(
+        ran.stdout.contains("batch compensation: workers were "),
+        "{}",
+        ran.stdout
+    );
+    let done = place.summary("both")["batch_compensation"].clone();
+    let [before, after, size, lr] = [
+        "utilisation_before",
+        "utilisation_after",
+        "batch_size",
+        "lr",
+    ]
+    .map(|key| done[key].as_f64().unwrap());
+    assert!(
+        (0.0..=1.0).contains(&before) && (0.0..=1.0).contains(&after),
+        "{done}"
+    );
+    assert!(size >= 32.0 && size % 8.0 == 0.0, "{done}");
+    assert!((lr - 0.1 * (size / 32.0).sqrt()).abs() < 1e-12, "{done}");
+    // What came of it is in the configuration, so that the run can be repeated.
+    assert_eq!(
+        place
+            .dtrp(&[
+                "train",
+                "--config",
+                "runs/both/config.yaml",
+                "--name",
+                "again"
+            ])
+            .code,
+        0
+    );
+    assert!(place.weights("both") == place.weights("again"));
+    assert!(place.summary("again")["batch_compensation"].is_null());
+    // The budget is for what the batches were already: they stay.
+    sets.push("method.memory_budget=1 B");
+    sets[1] = "method.batch_compensation.balance=false";
+    place.tiny("capped", &sets);
+    let done = place.summary("capped")["batch_compensation"].clone();
+    assert_eq!(done["batch_size"], 32);
+    assert_eq!(done["lr"], 0.1);
+}
