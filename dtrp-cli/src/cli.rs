@@ -1,7 +1,8 @@
 //! What can be typed.
 
 use crate::commands::{
-    Compare, DataCommand, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
+    Compare, DataCommand, GpuCheck, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand,
+    Simulate,
 };
 use crate::config::{BuiltIn, Config, ConfigError, Set, load};
 use crate::error::EXIT_CODES;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong
     Doctor,
+    /// Check that a GPU computes what the CPU computes, loses no memory and is never waited for
+    GpuCheck(GpuCheck),
 }
 
 /// `dtrp config ...`

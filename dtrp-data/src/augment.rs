@@ -11,7 +11,6 @@
 //! | `flip` | mirrors left and right, every other time | `coin` |
 //! | `crop-flip` | `crop,flip`: the usual recipe for CIFAR | |
 //! | `cutout`, `cutout:SIDE` | fills a square around a random pixel with the mean colour (DeVries and Taylor, 2017) | y: `below(height)`, x: `below(width)` |
-//!
 //! | `random-resized-crop`, `random-resized-crop:MIN` | scales a random part, MIN to 1 of the area, to the old size (Szegedy and others, 2015) | see [`random_region`] |
 //!
 //! As the first operation, `random-resized-crop` takes its part from the image as stored, at full

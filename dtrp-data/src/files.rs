@@ -108,6 +108,12 @@ pub(crate) fn read_unpacked(
             .map_err(io(path, "read the file"))?;
         return Ok(bytes);
     }
+    if file
+        .metadata()
+        .is_ok_and(|file| file.is_file() && file.len() == 0)
+    {
+        return Err(Fault::new(0, "the file is empty; get it again").at(path));
+    }
     let mut unpacked = flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file));
     let mut read = |most, bytes: &mut Vec<u8>| match unpacked.by_ref().take(most).read_to_end(bytes)
     {

@@ -5,6 +5,7 @@ mod compare;
 mod config;
 mod data;
 mod doctor;
+mod gpu_check;
 mod models;
 mod predictors;
 mod profile;
@@ -15,6 +16,7 @@ mod train;
 
 pub(crate) use compare::Compare;
 pub(crate) use data::DataCommand;
+pub(crate) use gpu_check::GpuCheck;
 pub(crate) use models::ModelsCommand;
 pub(crate) use predictors::PredictorsCommand;
 pub(crate) use profile::Profile;
@@ -38,5 +40,6 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Profile(args) => profile::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Doctor => doctor::run(),
+        Command::GpuCheck(args) => gpu_check::run(&args),
     }
 }

@@ -1,7 +1,7 @@
 //! Every file of `configs/` is a run: it resolves, can be planned, and trains, on small files in the format that it asks for.
 
+use crate::sets;
 use crate::support::Place;
-use image::{ImageFormat, Rgb, RgbImage};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,75 +36,14 @@ fn configs() -> Vec<PathBuf> {
     files
 }
 
-fn put(path: PathBuf, bytes: Vec<u8>) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, bytes).unwrap();
-}
-
-/// Eight records in each file.
-fn cifar(folder: &Path, files: &[&str], labels: usize) {
-    for file in files {
-        let record = |n: u8| [vec![n; labels], vec![n; 3072]].concat();
-        put(folder.join(file), (0..8).flat_map(record).collect());
-    }
-}
-
-const CIFAR10: [&str; 6] = [
-    "data_batch_1.bin",
-    "data_batch_2.bin",
-    "data_batch_3.bin",
-    "data_batch_4.bin",
-    "data_batch_5.bin",
-    "test_batch.bin",
-];
-
-fn idx(folder: &Path) {
-    for (part, count) in [("train", 40u8), ("t10k", 8)] {
-        let mut images = vec![0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 28, 0, 0, 0, 28];
-        images.extend((0..count).flat_map(|n| [n; 28 * 28]));
-        put(folder.join(format!("{part}-images-idx3-ubyte")), images);
-        let mut labels = vec![0, 0, 8, 1, 0, 0, 0, count];
-        labels.extend((0..count).map(|n| n % 10));
-        put(folder.join(format!("{part}-labels-idx1-ubyte")), labels);
-    }
-}
-
-fn images(folder: &Path) {
-    for (part, count) in [("train", 20), ("test", 4)] {
-        for class in 0..2u8 {
-            for n in 0..count {
-                let (format, name) = match n % 2 {
-                    0 => (ImageFormat::Jpeg, "jpg"),
-                    _ => (ImageFormat::Png, "png"),
-                };
-                let image = RgbImage::from_pixel(30 + u32::from(n), 24, Rgb([n, 200 * class, 9]));
-                let mut bytes = std::io::Cursor::new(Vec::new());
-                image.write_to(&mut bytes, format).unwrap();
-                put(
-                    folder.join(format!("{part}/class{class}/{n}.{name}")),
-                    bytes.into_inner(),
-                );
-            }
-        }
-    }
-}
-
 /// A working folder with each set where the configurations look for it.
 fn place() -> Place {
     let place = Place::new();
-    cifar(
-        &place.file("data/cifar10/cifar-10-batches-bin"),
-        &CIFAR10,
-        1,
-    );
-    cifar(
-        &place.file("data/cifar100/cifar-100-binary"),
-        &["train.bin", "test.bin"],
-        2,
-    );
-    idx(&place.file("data/mnist"));
-    idx(&place.file("data/fashion-mnist"));
-    images(&place.file("data/images"));
+    sets::cifar10(&place.file("data/cifar10/cifar-10-batches-bin"));
+    sets::cifar100(&place.file("data/cifar100/cifar-100-binary"));
+    sets::idx(&place.file("data/mnist"));
+    sets::idx(&place.file("data/fashion-mnist"));
+    sets::images(&place.file("data/images"));
     place
 }
 

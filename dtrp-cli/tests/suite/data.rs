@@ -1,11 +1,11 @@
 //! `dtrp data`: what is listed, what is found in folders, and what becomes of downloads.
 
+use crate::sets;
 use crate::support::{Place, Ran};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 
 fn says(text: &str, parts: &[&str]) {
@@ -19,20 +19,6 @@ fn fails(ran: &Ran, parts: &[&str]) {
     assert_eq!(ran.code, 4, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
     says(&ran.stderr, parts);
-}
-
-/// A whole CIFAR-10 folder with two records in each file.
-fn cifar10(folder: &Path) {
-    fs::create_dir_all(folder).unwrap();
-    let record = |label: u8, pixel: u8| [vec![label], vec![pixel; 3072]].concat();
-    let names = (1..=5).map(|n| format!("data_batch_{n}.bin"));
-    for (label, name) in (0..).zip(names.chain(["test_batch.bin".to_owned()])) {
-        fs::write(
-            folder.join(name),
-            [record(label, 0), record(9, 255)].concat(),
-        )
-        .unwrap();
-    }
 }
 
 #[test]
@@ -67,7 +53,7 @@ fn all_sets_are_listed_with_what_they_need() {
 #[test]
 fn a_good_folder_is_counted() {
     let place = Place::new();
-    cifar10(&place.file("data/cifar-10-batches-bin"));
+    sets::cifar10(&place.file("data/cifar-10-batches-bin"));
     for dir in ["data", "data/cifar-10-batches-bin"] {
         let ran = place.dtrp(&["data", "check", dir]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -89,14 +75,11 @@ fn a_good_folder_is_counted() {
     let (train, test) = (&report["parts"]["train"], &report["parts"]["test"]);
     assert_eq!(
         (&train["samples"], &test["samples"]),
-        (&10.into(), &2.into())
+        (&40.into(), &8.into())
     );
+    let (train_classes, test_classes) = (&train["classes"], &test["classes"]);
     assert_eq!(
-        (
-            &train["classes"]["9"],
-            &train["classes"]["5"],
-            &test["classes"]["5"]
-        ),
+        (&train_classes["5"], &train_classes["9"], &test_classes["5"]),
         (&5.into(), &0.into(), &1.into())
     );
     assert_eq!(train["std"], serde_json::json!([0.5, 0.5, 0.5]));
@@ -106,7 +89,7 @@ fn a_good_folder_is_counted() {
 #[test]
 fn what_is_wrong_is_told_with_file_and_offset() {
     let place = Place::new();
-    cifar10(&place.file("set"));
+    sets::cifar10(&place.file("set"));
     let path = place.file("set/data_batch_2.bin");
     let mut bytes = fs::read(&path).unwrap();
     bytes[3073] = 10;
@@ -338,7 +321,7 @@ fn an_interrupted_download_is_continued() {
 #[test]
 fn a_fetched_set_comes_with_the_command_to_train_on_it() {
     let place = Place::new();
-    cifar10(&place.file("data/cifar10/cifar-10-batches-bin"));
+    sets::cifar10(&place.file("data/cifar10/cifar-10-batches-bin"));
     let ran = place.dtrp(&["data", "fetch", "cifar10"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let command = ran

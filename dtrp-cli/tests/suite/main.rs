@@ -1,14 +1,18 @@
 //! The program, run as a user runs it.
 
 mod bad_input;
+#[cfg(unix)]
+mod broken_files;
 #[path = "../../../dtrp-predictors/tests/build/mod.rs"]
 mod build;
 mod configs;
 mod cuts;
 mod data;
+mod gpu_check;
 mod linking;
 mod output;
 mod plugins;
 mod predictors;
 mod results;
+mod sets;
 mod support;

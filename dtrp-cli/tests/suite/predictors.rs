@@ -23,6 +23,8 @@ fn every_predictor_is_trained_in_every_order() {
         &[
             "--set",
             "method.modules=3",
+            "--set",
+            "method.cuts=auto",
             "--steps",
             "20",
             "--format",
@@ -61,6 +63,16 @@ fn every_predictor_is_trained_in_every_order() {
         (momentum, "eager"),
     ];
     assert_eq!(names, expected);
+    // Measured once, so that all train the same modules.
+    let cuts = |row: &Value| -> Value {
+        let file = place
+            .file(row["folder"].as_str().unwrap())
+            .join("config.yaml");
+        let config: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        config["method"]["cuts"].clone()
+    };
+    assert_eq!(cuts(&rows[0]).as_array().map(Vec::len), Some(2));
+    assert!(rows.iter().all(|row| cuts(row) == cuts(&rows[0])));
     for row in rows {
         let folder = place.file(row["folder"].as_str().unwrap());
         let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();

@@ -317,3 +317,57 @@ fn channels_last_weights_are_written_as_any_others() {
         assert_eq!(place.weights(name).len(), place.weights("images").len());
     }
 }
+
+/// Three modules, each with a loss of its own, end where `docs/methods.md` says that they do.
+#[test]
+fn local_learning_reaches_what_is_documented() {
+    let place = Place::new();
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../configs/digits-resnet14-local-k3.yaml"
+    );
+    let sets = [
+        "run.epochs=12",
+        "method.auxiliary=linear-pool",
+        "run.name=a",
+    ];
+    let mut args = vec!["train", "--config", file];
+    args.extend(sets.iter().flat_map(|set| ["--set", set]));
+    let ran = place.dtrp(&args);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let summary = place.summary("a");
+    assert_eq!(
+        (&summary["method"], &summary["modules"]),
+        (&"local".into(), &3.into())
+    );
+    let accuracy = summary["final_test_accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.95, "{accuracy}");
+}
+
+/// Without threads making the batches is waiting for them; the share is that of the training time.
+#[test]
+fn waiting_for_data_is_told_from_work() {
+    let place = Place::new();
+    let share = |threads: &str| {
+        let threads = format!("data.threads={threads}");
+        // A network that costs next to nothing on images that cost much to make.
+        let sets = [
+            "data.name=synthetic",
+            "data.shape=[3, 256, 256]",
+            "data.train_samples=64",
+            "data.test_samples=1",
+            "data.batch_size=8",
+            "model.depth=8",
+            "model.width=1",
+            "run.epochs=1",
+            "run.name=a",
+            &threads,
+        ];
+        let ran = place.train(&sets);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        place.summary("a")["loader_wait_share"].as_f64().unwrap()
+    };
+    let (alone, ahead) = (share("0"), share("2"));
+    assert!(0.0 < alone && alone < 1.0, "{alone}");
+    assert!((0.0..1.0).contains(&ahead), "{ahead}");
+}

@@ -42,7 +42,8 @@ pub(super) fn apply(
             let arrays = arrays(state)?;
             // SAFETY: flat tensors of one length and type on one GPU; `out` is an arena of its own. They are used on the
             // calling thread's stream, as all work of this worker, and memory is not handed to another stream before.
-            Ok(unsafe { predictor.predict_gpu(context, &arrays, out.data_ptr())? })
+            unsafe { predictor.predict_gpu(context, &arrays, out.data_ptr()) }?;
+            Ok(())
         }
         (Rule::Custom, ..) => {
             let staged = Staged::new(state)?;
@@ -65,7 +66,8 @@ pub(super) fn observe(
     if predictor.on_gpu() && gpu(state.weights.device()).is_some() {
         let arrays = arrays(state)?;
         // SAFETY: as in `apply`.
-        return Ok(unsafe { predictor.observe_gpu(context, &arrays)? });
+        unsafe { predictor.observe_gpu(context, &arrays) }?;
+        return Ok(());
     }
     let host = Staged::new(state)?;
     let state = host.state();

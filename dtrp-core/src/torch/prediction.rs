@@ -202,7 +202,7 @@ impl Forecaster {
     }
 
     fn take(&mut self, horizon: u32, numbers: &[f64]) {
-        let probe = probe::of_numbers(horizon, numbers);
+        let probe = probe::result(horizon, numbers);
         if let Some(gain) = probe.gain() {
             self.errors += gain;
             self.probes += 1;

@@ -16,8 +16,7 @@ pub(super) struct OpenProbe {
 }
 
 impl OpenProbe {
-    /// Compares with the weights that were predicted: ⟨r, r⟩, ⟨p, p⟩, ⟨p, r⟩, ‖W_R − Ŵ‖², and for predictors that learn
-    /// from it ⟨r, e⟩ and ⟨e, e⟩, on the module's device.
+    /// The numbers of the probe, in the order in which [`result`] reads them, on the module's device.
     pub(super) fn close(&self, weights: &Tensor) -> Result<Tensor, TorchError> {
         let realised = weights.f_sub(&self.at_forward)?;
         let predicted = self.predicted.f_sub(&self.at_forward)?;
@@ -36,8 +35,8 @@ impl OpenProbe {
     }
 }
 
-/// The probe of these numbers, in the order of [`OpenProbe::close`].
-pub(super) fn of_numbers(horizon: u32, numbers: &[f64]) -> Probe {
+/// The numbers of a closed probe of this horizon, by their names.
+pub(super) fn result(horizon: u32, numbers: &[f64]) -> Probe {
     let at = |index| numbers.get(index).copied().unwrap_or_default();
     Probe {
         horizon,

@@ -214,3 +214,22 @@ pub(super) fn md5(path: &Path) -> Result<String, DataError> {
         .map(|byte| format!("{byte:02x}"))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::parse_range;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever a server says.
+        #[test]
+        fn any_range_is_read_or_refused(text in ".{0,40}", start: u64, end: u64, total: u64) {
+            let _ = parse_range(&text);
+            let _ = parse_range(&format!("bytes {text}"));
+            let known = parse_range(&format!("bytes {start}-{end}/{total}"));
+            prop_assert_eq!(known, Some((Some(start), Some(total))));
+            prop_assert_eq!(parse_range(&format!("bytes {start}-{end}/*")), Some((Some(start), None)));
+            prop_assert_eq!(parse_range(&format!("bytes */{total}")), Some((None, Some(total))));
+        }
+    }
+}

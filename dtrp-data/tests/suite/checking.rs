@@ -125,6 +125,51 @@ fn every_problem_of_an_image_folder_is_found() {
     );
 }
 
+/// Counts and moments do not depend on the number of threads, and good samples beside bad ones are counted.
+#[test]
+fn what_is_there_is_counted() {
+    let root = tempfile::tempdir().unwrap();
+    make(root.path());
+    let spec = DataSpec::in_dir("image-folder", root.path());
+    let report = check(&spec, 1).unwrap();
+    for threads in 2..5 {
+        assert_eq!(check(&spec, threads).unwrap(), report);
+    }
+    let [train, test] = &report.parts[..] else {
+        panic!("{report:?}");
+    };
+    let counts = |blue, red| vec![("blue".to_string(), blue), ("red".to_string(), red)];
+    assert_eq!((train.samples, &train.classes), (5, &counts(3, 2)));
+    assert_eq!((test.samples, &test.classes), (1, &counts(1, 0)));
+    // The one test image: the left half has the colour, the right half has half of it, rounded down.
+    for (channel, level) in [30.0, 20.0, 200.0].into_iter().enumerate() {
+        let (left, right) = (level / 255.0, level / 2.0 / 255.0);
+        assert!((test.mean[channel] - (left + right) / 2.0).abs() < 1e-12);
+        assert!((test.std[channel] - (left - right) / 2.0).abs() < 1e-9);
+    }
+    put(root.path().join("train/red/b.jpg"), b"GIF89a");
+    let report = check(&spec, 2).unwrap();
+    assert_eq!(report.problems.len(), 1);
+    assert_eq!(report.parts[0].classes, counts(3, 1));
+
+    let folder = tempfile::tempdir().unwrap();
+    let record = |label: u8, level: u8| [vec![label], vec![level; 3072]].concat();
+    for number in 1..=5 {
+        let records = [record(number, 0), record(9, 255)].concat();
+        fs::write(
+            folder.path().join(format!("data_batch_{number}.bin")),
+            records,
+        )
+        .unwrap();
+    }
+    fs::write(folder.path().join("test_batch.bin"), record(3, 51)).unwrap();
+    let report = check(&DataSpec::in_dir("cifar10", folder.path()), 3).unwrap();
+    let train = &report.parts[0];
+    assert_eq!(train.classes[9], ("9".to_string(), 5));
+    assert_eq!((&train.mean, &train.std), (&vec![0.5; 3], &vec![0.5; 3]));
+    assert_eq!(report.parts[1].mean, [0.2; 3]);
+}
+
 #[test]
 fn sets_without_files_have_no_problems_and_wrong_specs_are_errors() {
     found(&DataSpec::new("digits"), 0, &[]);

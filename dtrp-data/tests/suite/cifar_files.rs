@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use dtrp_data::{DataError, DataSpec, open};
+use dtrp_data::{DataError, DataSpec, check, open};
 
 use proptest::prelude::*;
 
@@ -228,7 +228,10 @@ proptest! {
         if let Some(names) = names {
             fs::write(folder.path().join("batches.meta.txt"), names).unwrap();
         }
-        if let Ok(set) = open(&DataSpec::in_dir(name, folder.path())) {
+        let spec = DataSpec::in_dir(name, folder.path());
+        let (set, report) = (open(&spec), check(&spec, 1).unwrap());
+        prop_assert_eq!(set.is_ok(), report.problems.is_empty(), "{:?}", report);
+        if let Ok(set) = set {
             prop_assert_eq!(all(&set.test).len(), length / record);
             prop_assert!(all(&set.train).iter().all(|(_, label)| (*label as usize) < set.train.classes()));
         }

@@ -1,6 +1,6 @@
 //! Downloads from a server in this process that answers, breaks off and lies as told.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,7 @@ use std::time::Duration;
 use dtrp_data::fetch::{FetchOptions, Remote, Source, fetch, fetch_source, sources};
 use dtrp_data::{DataError, DataSpec, open};
 use md5::{Digest, Md5};
+use proptest::prelude::*;
 
 use crate::support::{contains, message};
 
@@ -311,6 +312,48 @@ fn archives_are_unpacked_and_nothing_outside_the_folder_is_touched() {
     assert_eq!(list(dir.path()), ["data"]);
     assert_eq!(list(&inner), [".test.lock", "cifar-10-batches-bin"]);
     assert_eq!(list(&inner.join("cifar-10-batches-bin")).len(), 6);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A damaged archive whose checksum is right is unpacked or refused, and what appears is whole or nothing.
+    #[test]
+    fn any_archive_is_unpacked_or_refused(
+        before: bool, cut in prop::option::of(0..3000usize),
+        changes in prop::collection::vec((0..1600usize, any::<u8>()), 0..4),
+    ) {
+        let damage = |mut bytes: Vec<u8>| {
+            bytes.truncate(cut.unwrap_or(usize::MAX));
+            for (at, value) in &changes {
+                if let Some(byte) = bytes.get_mut(*at) {
+                    *byte = *value;
+                }
+            }
+            bytes
+        };
+        let whole = archive(&[("set/a", &[1; 600]), ("set/b", &[2; 30])]);
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(&whole[..]).read_to_end(&mut plain).unwrap();
+        let body = match before {
+            true => {
+                let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                packed.write_all(&damage(plain)).unwrap();
+                packed.finish().unwrap()
+            }
+            false => damage(whole),
+        };
+        let outer = tempfile::tempdir().unwrap();
+        let dir = outer.path().join("data");
+        std::fs::create_dir(&dir).unwrap();
+        // It is there already, so nothing is downloaded.
+        std::fs::write(dir.join("set.tar.gz"), &body).unwrap();
+        let source = source("set.tar.gz", &body, "set", true);
+        let nowhere = options(&dir, "http://127.0.0.1:9".to_string());
+        let result = fetch_source(&source, &nowhere, &mut |_| panic!("a download"));
+        prop_assert_eq!(result.is_ok(), dir.join("set").is_dir());
+        prop_assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 1);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use dtrp_data::{DataSpec, ImageShape, open};
+use dtrp_data::{DataSpec, ImageShape, check, open};
 use proptest::prelude::*;
 
 use crate::support::{all, contains, message};
@@ -200,26 +200,40 @@ fn broken_compression_and_absent_files_are_named() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever the bytes are: an error or a set whose samples can all be read.
+    /// Whatever the bytes are, plain, damaged before packing or after it: an error or a set whose samples can all be read.
     #[test]
     fn any_bytes_are_read_or_refused(
-        file in 0..4usize, pack: bool, cut in 0..40usize, changes in prop::collection::vec((0..40usize, any::<u8>()), 0..4),
+        file in 0..4usize, pack: bool, before: bool, cut in 0..40usize,
+        changes in prop::collection::vec((0..40usize, any::<u8>()), 0..4),
     ) {
+        let damage = |bytes: &mut Vec<u8>| {
+            bytes.truncate(bytes.len().saturating_sub(cut / 2));
+            for (at, value) in &changes {
+                if let Some(byte) = bytes.get_mut(*at) {
+                    *byte = *value;
+                }
+            }
+        };
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), false, str::to_string);
         let (name, mut bytes) = files()[file].clone();
-        if pack {
-            fs::remove_file(dir.path().join(name)).unwrap();
-            bytes = gzip(&bytes);
+        let mut path = dir.path().join(name);
+        if before || !pack {
+            damage(&mut bytes);
         }
-        bytes.truncate(bytes.len().saturating_sub(cut / 2));
-        for (at, value) in changes {
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte = value;
+        if pack {
+            fs::remove_file(&path).unwrap();
+            path = dir.path().join(format!("{name}.gz"));
+            bytes = gzip(&bytes);
+            if !before {
+                damage(&mut bytes);
             }
         }
-        fs::write(dir.path().join(if pack { format!("{name}.gz") } else { name.to_string() }), bytes).unwrap();
-        if let Ok(set) = open(&DataSpec::in_dir("mnist", dir.path())) {
+        fs::write(path, bytes).unwrap();
+        let spec = DataSpec::in_dir("mnist", dir.path());
+        let (set, report) = (open(&spec), check(&spec, 1).unwrap());
+        prop_assert_eq!(set.is_ok(), report.problems.is_empty(), "{:?}", report);
+        if let Ok(set) = set {
             prop_assert_eq!(all(&set.train).len() + all(&set.test).len(), 5);
         }
     }

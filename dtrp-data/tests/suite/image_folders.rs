@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dtrp_data::{Batch, DataSpec, ImageShape, Loader, LoaderOptions, open};
+use dtrp_data::{Batch, DataSpec, ImageShape, Loader, LoaderOptions, check, open};
 use image::{ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
 
@@ -256,9 +256,10 @@ proptest! {
         let root = tempfile::tempdir().unwrap();
         put(root.path().join("train/a/1.jpg"), &bytes);
         put(root.path().join("test/a/1.png"), &picture(ImageFormat::Png, 2, 2, [0; 3]));
-        if let Ok(set) = open(&spec(root.path(), 4)) {
-            let _ = set.train.get(0, &mut [0; 48]);
-        }
+        let spec = spec(root.path(), 4);
+        let decoded = open(&spec).and_then(|set| set.train.get(0, &mut [0; 48]));
+        let report = check(&spec, 1).unwrap();
+        prop_assert_eq!(decoded.is_ok(), report.problems.is_empty(), "{:?}", report);
     }
 }
 

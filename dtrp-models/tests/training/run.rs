@@ -148,16 +148,16 @@ impl Run {
         ranges.into_iter().enumerate().map(stage).collect()
     }
 
-    fn device(&self, module: usize) -> Device {
-        self.devices[module % self.devices.len()]
-    }
-
     fn learning_rate(&self) -> LearningRate {
         let curve = Curve::MultiStep {
             milestones: self.milestone.into_iter().collect(),
             gamma: 0.1,
         };
         LearningRate::new(self.rate, curve, None).unwrap()
+    }
+
+    fn device(&self, module: usize) -> Device {
+        self.devices[module % self.devices.len()]
     }
 
     pub(crate) fn source(&self) -> Box<dyn Source> {

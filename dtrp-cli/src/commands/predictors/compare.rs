@@ -11,6 +11,7 @@ use clap::Args;
 use dtrp_core::schedule::{Method, Order, Plan};
 use dtrp_predictors::{Context, PredictorError, Spec};
 use serde::Serialize;
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -70,7 +71,7 @@ pub(super) struct LeftOut {
 
 /// Trains with every predictor and prints the table.
 pub(super) fn run(args: &Compare) -> Result<(), Error> {
-    let runs = Runs::new(&args.layers, &args.dir)?;
+    let mut runs = Runs::new(&args.layers, &args.dir)?;
     let config = args.layers.load(DIGITS)?;
     let orders = orders(&config, &args.orders)?;
     let (chosen, left_out) = match args.predictors.is_empty() {
@@ -81,6 +82,8 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
         ),
     };
     let names = names(&config, &chosen)?;
+    // Cuts and batch sizes that are measured are measured once: what came of it is in the first run's configuration.
+    let resolved = OnceCell::new();
     let mut rows = Vec::new();
     for (spec, name) in chosen.iter().zip(&names) {
         for order in &orders {
@@ -95,6 +98,13 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
             ];
             let run = runs.train_or_diverge(&format!("{name} {order}"), &sets)?;
             rows.push(Measured::of(name, *order, &run)?);
+            runs = Runs::new(
+                resolved.get_or_init(|| Layers {
+                    config: Some(run.folder.join("config.yaml")),
+                    sets: Vec::new(),
+                }),
+                &args.dir,
+            )?;
         }
     }
     report::print(&match args.format {
