@@ -36,6 +36,7 @@ mod coefficients;
 pub mod conformance;
 mod context;
 mod error;
+mod gpu;
 #[cfg(feature = "host")]
 pub mod loader;
 mod options;
@@ -51,6 +52,7 @@ mod spec;
 pub use coefficients::{Coefficients, Views};
 pub use context::{Context, OptimizerState};
 pub use error::{PluginError, PredictorError};
+pub use gpu::GpuArrays;
 pub use options::{OptionDescription, OptionKind, Options};
 pub use predictor::{Inputs, Predictor, Rule};
 pub use probe::Probe;

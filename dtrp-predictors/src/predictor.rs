@@ -1,6 +1,7 @@
 //! The trait that every predictor implements.
 
-use crate::{Coefficients, Context, PredictorError, Probe, Real, Views};
+use crate::{Coefficients, Context, GpuArrays, PredictorError, Probe, Real, Views};
+use std::ffi::c_void;
 
 /// What a predictor reads besides the weights, so that a host keeps only that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,6 +98,54 @@ pub trait Predictor: Send {
             predictor: self.name().into(),
             dtype: f64::NAME,
         })
+    }
+
+    /// Whether it predicts and observes in the memory of a GPU. If not, a host with its weights there passes copies in its own
+    /// memory. Constant over the life of an instance.
+    fn on_gpu(&self) -> bool {
+        false
+    }
+
+    /// As [`predict_f32`](Self::predict_f32) and its sibling, for arrays in the memory of a GPU: enqueues the work on their
+    /// stream and does not wait for it. `out` overlaps no input.
+    ///
+    /// # Safety
+    ///
+    /// The pointers are to `arrays.len` elements each on that GPU, or null where an input does not exist; work on that
+    /// stream may use them.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictorError::NotCustom`] unless implemented.
+    unsafe fn predict_gpu(
+        &mut self,
+        context: &Context<'_>,
+        arrays: &GpuArrays,
+        out: *mut c_void,
+    ) -> Result<(), PredictorError> {
+        let _ = (context, arrays, out);
+        Err(PredictorError::NotCustom {
+            predictor: self.name().into(),
+            dtype: "an array of a GPU",
+        })
+    }
+
+    /// As [`observe_f32`](Self::observe_f32) and its sibling, for arrays in the memory of a GPU.
+    ///
+    /// # Safety
+    ///
+    /// As for [`predict_gpu`](Self::predict_gpu).
+    ///
+    /// # Errors
+    ///
+    /// Whatever the predictor cannot work with; it ends the run.
+    unsafe fn observe_gpu(
+        &mut self,
+        context: &Context<'_>,
+        arrays: &GpuArrays,
+    ) -> Result<(), PredictorError> {
+        let _ = (context, arrays);
+        Ok(())
     }
 
     /// Whether the host should call `observe` after each update. Constant over the life of an instance.

@@ -12,7 +12,7 @@ use std::{
 
 use build::{build_c, build_rust, cargo, crate_folder, examples, run};
 use dtrp_predictors::{
-    Context, OptimizerState, PluginError, Predictor, PredictorError, Spec, Views,
+    Context, GpuArrays, OptimizerState, PluginError, Predictor, PredictorError, Spec, Views,
     conformance::{self, Settings},
     create,
     loader::Library,
@@ -182,6 +182,29 @@ fn online() {
         error.contains("refuses the saved state") && error.contains("3 bytes are no list of f64"),
         "{error}"
     );
+}
+
+/// What a plug-in is told of arrays on a GPU, and that it is asked to work there only if it says that it can.
+#[test]
+fn arrays_of_a_gpu_reach_a_plug_in() {
+    let (_folder, path) = build_c(&examples().join("c-lookahead/lookahead.c"));
+    let mut predictor = create(&Spec::plugin(&path, "")).expect("a predictor");
+    assert!(!predictor.on_gpu(), "it declares the CPU only");
+    let null = std::ptr::null();
+    let arrays = GpuArrays {
+        gpu: 1,
+        stream: std::ptr::null_mut(),
+        bits: 32,
+        len: 4,
+        weights: null,
+        direction: null,
+        gradient: null,
+        displacement: null,
+    };
+    // SAFETY: the plug-in looks at the device first and refuses; it reads nothing.
+    let error = unsafe { predictor.predict_gpu(&sgd(&[0.1]), &arrays, std::ptr::null_mut()) };
+    let error = error.expect_err("refused").to_string();
+    assert!(error.contains("only the CPU is supported"), "{error}");
 }
 
 #[test]

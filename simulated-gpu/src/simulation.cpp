@@ -187,6 +187,7 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     current_stream[s.device_index()] = s.id();
     return before;
   }
+  void* getStreamNativeHandle(const c10::Stream s) const override { return reinterpret_cast<void*>(key(s) + 1); }
   c10::DeviceIndex deviceCount() const noexcept override { return kGpus; }
   void record(void** event, const c10::Stream& s, const c10::DeviceIndex, const c10::EventFlag) const override {
     auto& world = World::get();

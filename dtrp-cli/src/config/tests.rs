@@ -229,6 +229,18 @@ fn wrong_values_name_place_and_expectation() {
             "x.yaml: run.dtype is `f16`, but must be `f32` or `f64`",
         ),
         (
+            "run: {precision: f16}",
+            "x.yaml: run.precision is `f16`, but must be one of `f32`, `tf32`, `bf16`",
+        ),
+        (
+            "run: {precision: bf16, dtype: f64}",
+            "x.yaml: run.precision is bf16, but must be f32 where run.dtype is f64: it says how f32 numbers are multiplied",
+        ),
+        (
+            "run: {precision: tf32}",
+            "x.yaml: run.precision is tf32, but must be f32 or bf16 on a CPU: tf32 is a number format of GPUs",
+        ),
+        (
             "run: {progress: no}",
             "x.yaml: run.progress is `no`, but must be one of `auto`, `bar`, `plain`, `none`",
         ),

@@ -281,6 +281,43 @@ fn training_learns() {
     assert!(accuracy > 0.9, "{accuracy}");
 }
 
+#[test]
+fn bf16_learns_the_digits_with_weights_in_f32() {
+    let place = Place::new();
+    let ran = place.train(&["run.name=a", "run.precision=bf16", "run.epochs=8"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let summary = place.summary("a");
+    let accuracy = summary["final_test_accuracy"].as_f64().unwrap();
+    assert!(accuracy >= 0.95, "{accuracy}");
+    assert_eq!(summary["workers"][0]["device"], "cpu");
+    assert!(summary["gpus"].is_null() && summary["workers"][0]["host_reads"].is_null());
+    let exact = place.train(&["run.name=b", "run.epochs=1"]);
+    assert_eq!(exact.code, 0, "{}", exact.stderr);
+    assert_eq!(place.weights("a").len(), place.weights("b").len());
+}
+
+#[test]
+fn channels_last_weights_are_written_as_any_others() {
+    let place = Place::new();
+    for (name, set) in [
+        ("images", "run.channels_last=null"),
+        ("all", "run.channels_last=true"),
+        ("none", "run.channels_last=false"),
+    ] {
+        place.tiny(name, &["run.dtype=f64", set]);
+    }
+    let loss = |name: &str| {
+        place.events(name, "epoch")[1]["train_loss"]
+            .as_f64()
+            .unwrap()
+    };
+    for name in ["all", "none"] {
+        let difference = (loss("images") - loss(name)).abs();
+        assert!(difference < 1e-9, "{name}: {difference:e}");
+        assert_eq!(place.weights(name).len(), place.weights("images").len());
+    }
+}
+
 /// Three modules, each with a loss of its own, end where `docs/methods.md` says that they do.
 #[test]
 fn local_learning_reaches_what_is_documented() {

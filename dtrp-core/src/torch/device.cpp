@@ -52,6 +52,12 @@ char* dtrp_stream_exchange(int index, int64_t id, int64_t* before) {
   });
 }
 
+// The stream that the calling thread uses on the device, as the device's own library knows it (a cudaStream_t).
+// Source: VirtualGuardImpl.h, getStreamNativeHandle.
+char* dtrp_stream_native(int index, void** native) {
+  return guarded([&] { *native = guard().getStreamNativeHandle(guard().getStream(device(index))); });
+}
+
 // The host waits until the stream's work is done. Source: VirtualGuardImpl.h, synchronizeStream.
 char* dtrp_stream_synchronize(int index, int64_t id) {
   return guarded([&] { guard().synchronizeStream(stream(index, id)); });
@@ -96,14 +102,14 @@ char* dtrp_record_stream(const at::Tensor* tensor) {
   });
 }
 
-// Starts a copy of the tensor, as doubles, into pinned host memory; an event tells when it is there.
+// Starts a copy of the tensor, as doubles if asked for, into pinned host memory; an event tells when it is there.
 // Source: aten/src/ATen/native/Copy.cpp, copy_ with non_blocking.
-char* dtrp_host_copy(const at::Tensor* tensor, at::Tensor** host) {
+char* dtrp_host_copy(const at::Tensor* tensor, int as_double, at::Tensor** host) {
   return guarded([&] {
     at::NoGradGuard no_grad;
-    auto doubles = tensor->detach().to(at::kDouble).contiguous();
-    auto pinned = at::empty(doubles.sizes(), doubles.options().device(at::kCPU).pinned_memory(true));
-    pinned.copy_(doubles, /*non_blocking=*/true);
+    auto source = (as_double != 0 ? tensor->detach().to(at::kDouble) : tensor->detach()).contiguous();
+    auto pinned = at::empty(source.sizes(), source.options().device(at::kCPU).pinned_memory(true));
+    pinned.copy_(source, /*non_blocking=*/true);
     *host = new at::Tensor(pinned);
   });
 }

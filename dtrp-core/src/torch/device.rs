@@ -12,6 +12,7 @@ use tch::{Device, Tensor};
 unsafe extern "C" {
     fn dtrp_stream_from_pool(index: c_int, id: *mut i64) -> *mut c_char;
     fn dtrp_stream_exchange(index: c_int, id: i64, before: *mut i64) -> *mut c_char;
+    fn dtrp_stream_native(index: c_int, native: *mut *mut c_void) -> *mut c_char;
     fn dtrp_stream_synchronize(index: c_int, id: i64) -> *mut c_char;
     fn dtrp_default_stream_synchronize(index: c_int) -> *mut c_char;
     fn dtrp_event_record(index: c_int, event: *mut *mut c_void) -> *mut c_char;
@@ -20,7 +21,11 @@ unsafe extern "C" {
     fn dtrp_event_synchronize(event: *const c_void) -> *mut c_char;
     fn dtrp_event_free(event: *mut c_void);
     fn dtrp_record_stream(tensor: *const CTensor) -> *mut c_char;
-    fn dtrp_host_copy(tensor: *const CTensor, host: *mut *mut CTensor) -> *mut c_char;
+    fn dtrp_host_copy(
+        tensor: *const CTensor,
+        as_double: c_int,
+        host: *mut *mut CTensor,
+    ) -> *mut c_char;
     fn dtrp_pin(tensor: *const CTensor, pinned: *mut *mut CTensor) -> *mut c_char;
     fn dtrp_to_device(tensor: *const CTensor, index: c_int, copy: *mut *mut CTensor)
     -> *mut c_char;
@@ -67,6 +72,14 @@ impl Stream {
             dtrp_stream_exchange(self.gpu, self.id, &mut id)
         })?;
         Ok(Self { gpu: self.gpu, id })
+    }
+
+    /// The calling thread's stream on a GPU as a `cudaStream_t`.
+    pub(super) fn native(gpu: c_int) -> Result<*mut c_void, TorchError> {
+        let mut native = std::ptr::null_mut();
+        // SAFETY: `native` outlives the call.
+        check("stream", unsafe { dtrp_stream_native(gpu, &mut native) })?;
+        Ok(native)
     }
 
     /// Runs `body` with this stream as the calling thread's.
@@ -206,11 +219,11 @@ fn made(
     Ok(unsafe { Tensor::from_ptr(raw.cast()) })
 }
 
-/// Starts to copy a tensor into pinned host memory, as doubles.
-pub(super) fn host_copy(tensor: &Tensor) -> Result<Tensor, TorchError> {
+/// Starts to copy a tensor into pinned host memory, as doubles or as it is.
+pub(super) fn host_copy(tensor: &Tensor, as_double: bool) -> Result<Tensor, TorchError> {
     // SAFETY: as above.
     made("reading back", |raw| unsafe {
-        dtrp_host_copy(tensor.as_ptr().cast(), raw)
+        dtrp_host_copy(tensor.as_ptr().cast(), c_int::from(as_double), raw)
     })
 }
 

@@ -4,6 +4,7 @@
 //! Which weights a pass uses is which arena it is given. [`TorchStage`] ties it together as the engine's
 //! [`Stage`](crate::engine::Stage).
 
+mod apply;
 mod arena;
 mod batch;
 mod block;

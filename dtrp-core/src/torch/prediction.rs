@@ -1,24 +1,14 @@
 //! Predicted weights: applying a predictor to an arena, and measuring what the prediction was worth.
 
+use super::apply::{State, apply, observe};
 use super::arena::copy;
 use super::error::TorchError;
 use super::probe::{self, OpenProbe};
 use super::readback::{HostReads, Readback};
-use super::shim::add_scaled;
 use crate::schedule::Unit;
-use dtrp_predictors::{
-    Coefficients, Context, Inputs, Predictor, PredictorError, Real, Rule, Views,
-};
+use dtrp_predictors::{Context, Inputs, Predictor, Rule};
 use std::time::{Duration, Instant};
-use tch::{Device, Kind, Tensor};
-
-/// The flat tensors a predictor may read.
-pub(super) struct State<'a> {
-    pub(super) weights: &'a Tensor,
-    pub(super) direction: Option<&'a Tensor>,
-    pub(super) gradient: Option<&'a Tensor>,
-    pub(super) displacement: Option<&'a Tensor>,
-}
+use tch::{Device, Tensor};
 
 /// Mean results of the closed probes of one module.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -45,9 +35,11 @@ pub struct Forecaster {
     cosines: f64,
     probes: u64,
     cosine_probes: u64,
-    spent: Duration,
     /// Closed probes of these horizons.
     readback: Readback<u32>,
+    /// Whether it has been said that weights go through host memory.
+    said: bool,
+    spent: Duration,
 }
 
 impl Forecaster {
@@ -63,8 +55,9 @@ impl Forecaster {
             cosines: 0.0,
             probes: 0,
             cosine_probes: 0,
-            spent: Duration::ZERO,
             readback: Readback::default(),
+            said: false,
+            spent: Duration::ZERO,
         }
     }
 
@@ -110,7 +103,22 @@ impl Forecaster {
         state: &State<'_>,
         out: &mut Tensor,
     ) -> Result<(), TorchError> {
+        if rule == Rule::Custom {
+            self.stages(out);
+        }
         tch::no_grad(|| apply(&mut *self.predictor, rule, context, state, out))
+    }
+
+    /// Takes note that the predictor is about to get copies on the host, where it cannot work on the GPU of `tensor`.
+    fn stages(&mut self, tensor: &Tensor) {
+        if tensor.device() == Device::Cpu || self.predictor.on_gpu() {
+            return;
+        }
+        self.readback.waits_for(tensor);
+        if !std::mem::replace(&mut self.said, true) {
+            let name = self.predictor.name();
+            tracing::info!("predictor {name} does not run on GPUs: weights go through host memory");
+        }
     }
 
     /// Whether the predictor looks at every update.
@@ -124,13 +132,8 @@ impl Forecaster {
         context: &Context<'_>,
         state: &State<'_>,
     ) -> Result<(), TorchError> {
-        let host = Staged::new(state)?;
-        let state = host.state();
-        match state.weights.f_kind()? {
-            Kind::Double => f64::observe(&mut *self.predictor, context, state.views())?,
-            _ => f32::observe(&mut *self.predictor, context, state.views())?,
-        }
-        Ok(())
+        self.stages(state.weights);
+        observe(&mut *self.predictor, context, state)
     }
 
     /// Takes note of what was predicted for this unit, if a probe is due.
@@ -210,130 +213,4 @@ impl Forecaster {
         }
         self.predictor.feedback(&probe);
     }
-}
-
-/// Writes Ŵ into `out`: on the CPU in one fused pass over slices, elsewhere with a tensor operation for each input.
-fn apply(
-    predictor: &mut dyn Predictor,
-    rule: Rule,
-    context: &Context<'_>,
-    state: &State<'_>,
-    out: &mut Tensor,
-) -> Result<(), TorchError> {
-    match (rule, out.device(), out.f_kind()?) {
-        (_, Device::Cpu, Kind::Float) => apply_slices::<f32>(predictor, rule, context, state, out),
-        (_, Device::Cpu, Kind::Double) => apply_slices::<f64>(predictor, rule, context, state, out),
-        (Rule::Linear(coefficients), ..) => {
-            finite(predictor, &coefficients)?;
-            apply_tensors(&coefficients, state, out)
-        }
-        (Rule::Custom, ..) => {
-            let staged = Staged::new(state)?;
-            let mut result = copy(&staged.weights)?;
-            apply(predictor, rule, context, &staged.state(), &mut result)?;
-            Ok(out.f_copy_(&result)?)
-        }
-    }
-}
-
-/// The tensors a predictor reads, in host memory: the same tensors if they are there already.
-struct Staged {
-    weights: Tensor,
-    direction: Option<Tensor>,
-    gradient: Option<Tensor>,
-    displacement: Option<Tensor>,
-}
-
-impl Staged {
-    fn new(state: &State<'_>) -> Result<Self, TorchError> {
-        let host = |tensor: &Tensor| tensor.f_to_device(Device::Cpu);
-        Ok(Self {
-            weights: host(state.weights)?,
-            direction: state.direction.map(host).transpose()?,
-            gradient: state.gradient.map(host).transpose()?,
-            displacement: state.displacement.map(host).transpose()?,
-        })
-    }
-
-    fn state(&self) -> State<'_> {
-        State {
-            weights: &self.weights,
-            direction: self.direction.as_ref(),
-            gradient: self.gradient.as_ref(),
-            displacement: self.displacement.as_ref(),
-        }
-    }
-}
-
-impl State<'_> {
-    /// The elements of tensors in host memory, of element type T.
-    fn views<T: Real>(&self) -> Views<'_, T> {
-        Views {
-            weights: slice(self.weights),
-            direction: self.direction.map(slice),
-            gradient: self.gradient.map(slice),
-            displacement: self.displacement.map(slice),
-        }
-    }
-}
-
-fn apply_slices<T: Real>(
-    predictor: &mut dyn Predictor,
-    rule: Rule,
-    context: &Context<'_>,
-    state: &State<'_>,
-    out: &mut Tensor,
-) -> Result<(), TorchError> {
-    let views = state.views::<T>();
-    let len = out.numel();
-    // SAFETY: a flat, contiguous CPU tensor of element type T (see `apply`), which nobody else holds while `out` is
-    // borrowed mutably; it is an arena of its own, so it overlaps none of the views.
-    let out = unsafe { std::slice::from_raw_parts_mut(out.data_ptr().cast::<T>(), len) };
-    match rule {
-        Rule::Linear(coefficients) => {
-            finite(predictor, &coefficients)?;
-            coefficients.apply(views, out);
-        }
-        Rule::Custom => T::predict(predictor, context, views, out)?,
-    }
-    Ok(())
-}
-
-fn finite(predictor: &dyn Predictor, coefficients: &Coefficients) -> Result<(), PredictorError> {
-    if coefficients.is_finite() {
-        return Ok(());
-    }
-    Err(PredictorError::NonFinite {
-        predictor: predictor.name().into(),
-        what: "a coefficient of the rule",
-    })
-}
-
-/// The elements of a flat CPU tensor.
-fn slice<T: Real>(flat: &Tensor) -> &[T] {
-    // SAFETY: arenas and optimizer state are flat, contiguous and of one element type, which `apply` has matched with T;
-    // the tensor is borrowed for as long as the slice, and no other thread writes to this module's tensors.
-    unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<T>(), flat.numel()) }
-}
-
-fn apply_tensors(
-    coefficients: &Coefficients,
-    state: &State<'_>,
-    out: &mut Tensor,
-) -> Result<(), TorchError> {
-    out.f_copy_(state.weights)?;
-    if coefficients.weights != 1.0 {
-        let _ = out.f_mul_scalar_(coefficients.weights)?;
-    }
-    let terms = [
-        (coefficients.direction, state.direction),
-        (coefficients.gradient, state.gradient),
-        (coefficients.displacement, state.displacement),
-    ];
-    for (coefficient, input) in terms {
-        if let Some(input) = input.filter(|_| coefficient != 0.0) {
-            add_scaled(out, input, coefficient)?;
-        }
-    }
-    Ok(())
 }

@@ -63,7 +63,7 @@ impl<T> Readback<T> {
         let pending = match gpu(numbers.device()) {
             None => Pending::Here(elements(numbers)?),
             Some(gpu) => Pending::Underway {
-                host: host_copy(numbers)?,
+                host: host_copy(numbers, true)?,
                 arrived: Event::record(gpu)?,
             },
         };
@@ -73,8 +73,13 @@ impl<T> Readback<T> {
 
     /// Sends for the elements of a tensor and waits for them.
     pub(super) fn read(&mut self, numbers: &Tensor) -> Result<Vec<f64>, TorchError> {
-        self.reads.blocking += u64::from(gpu(numbers.device()).is_some());
+        self.waits_for(numbers);
         elements(numbers)
+    }
+
+    /// Takes note that the host is about to wait for a tensor, if it is on a GPU.
+    pub(super) fn waits_for(&mut self, tensor: &Tensor) {
+        self.reads.blocking += u64::from(gpu(tensor.device()).is_some());
     }
 
     /// The first group, if it has arrived. With `all` the host waits for it.

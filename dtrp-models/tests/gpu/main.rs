@@ -1,5 +1,6 @@
 //! Training on GPUs: on simulated ones where libtorch has none, which find races between streams; else on real ones.
 
+mod plugin;
 mod precision;
 #[path = "../training/run.rs"]
 #[allow(
@@ -13,7 +14,7 @@ mod streams;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Races and waits are counted for the whole process, so these tests take turns.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let guard = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     dtrp_simulated_gpu::reset();

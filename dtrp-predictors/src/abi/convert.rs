@@ -214,6 +214,47 @@ pub(crate) fn slice_out<T: NativeTensor, R>(
     call(&tensor(out.as_mut_ptr(), shape.as_mut_ptr()))
 }
 
+/// Runs `call` with the header's form of inputs and an output in the memory of a GPU; they live as long as the call. Only the
+/// inputs that were asked for are shown.
+#[cfg(feature = "host")]
+pub(crate) fn gpu_views_to<R>(
+    arrays: &crate::GpuArrays,
+    asked: crate::Inputs,
+    out: *mut c_void,
+    call: impl FnOnce(&abi::Views, &abi::Tensor) -> R,
+) -> R {
+    let mut shape = shape_of(arrays.len);
+    let shape = shape.as_mut_ptr();
+    let on_gpu = |data: *mut c_void| abi::Tensor {
+        device: abi::Device {
+            kind: abi::device::CUDA as i32,
+            id: arrays.gpu,
+        },
+        dtype: abi::DataType {
+            code: 2,
+            bits: arrays.bits,
+            lanes: 1,
+        },
+        ..tensor(data.cast::<f32>(), shape)
+    };
+    let input = |data: *const c_void, asked: bool| {
+        (asked && !data.is_null()).then(|| on_gpu(data.cast_mut()))
+    };
+    let weights = on_gpu(arrays.weights.cast_mut());
+    let direction = input(arrays.direction, asked.direction);
+    let gradient = input(arrays.gradient, asked.gradient);
+    let displacement = input(arrays.displacement, asked.displacement);
+    let pointer = |tensor: &Option<abi::Tensor>| tensor.as_ref().map_or(null(), std::ptr::from_ref);
+    let views = abi::Views {
+        struct_size: size_of::<abi::Views>() as u64,
+        weights: &raw const weights,
+        direction: pointer(&direction),
+        gradient: pointer(&gradient),
+        displacement: pointer(&displacement),
+    };
+    call(&views, &on_gpu(out))
+}
+
 /// Inputs from the header's form.
 ///
 /// # Safety

@@ -12,7 +12,7 @@ pub(crate) use convert::{
     NativeTensor, context_from, inputs_to, probe_from, read_text, views_from,
 };
 #[cfg(feature = "host")]
-pub(crate) use convert::{context_to, inputs_from, probe_to, slice_out, views_to};
+pub(crate) use convert::{context_to, gpu_views_to, inputs_from, probe_to, slice_out, views_to};
 pub use types::*;
 
 /// The major version of the interface that this crate speaks; must be equal on both sides.

@@ -4,7 +4,8 @@ use std::ffi::c_void;
 
 use super::instance::Loaded;
 use crate::{
-    Coefficients, Context, Inputs, PluginError, Predictor, PredictorError, Probe, Rule, Views,
+    Coefficients, Context, GpuArrays, Inputs, PluginError, Predictor, PredictorError, Probe, Rule,
+    Views,
     abi::{self, kind, status},
 };
 
@@ -89,6 +90,29 @@ impl Predictor for Loaded {
             kind::CUSTOM => Ok(Rule::Custom),
             other => contract(format!("the kind {other} does not exist")),
         }
+    }
+
+    fn on_gpu(&self) -> bool {
+        self.descriptor.devices & abi::device::CUDA != 0
+    }
+
+    unsafe fn predict_gpu(
+        &mut self,
+        context: &Context<'_>,
+        arrays: &GpuArrays,
+        out: *mut c_void,
+    ) -> Result<(), PredictorError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.predict_on_gpu(context, arrays, out) }
+    }
+
+    unsafe fn observe_gpu(
+        &mut self,
+        context: &Context<'_>,
+        arrays: &GpuArrays,
+    ) -> Result<(), PredictorError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.observe_on_gpu(context, arrays) }
     }
 
     fn predict_f32(

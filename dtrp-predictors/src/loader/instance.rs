@@ -9,7 +9,7 @@ use super::{
     library::Library,
 };
 use crate::{
-    Context, Inputs, PluginError, Predictor, PredictorError, Real, Views,
+    Context, GpuArrays, Inputs, PluginError, Predictor, PredictorError, Real, Views,
     abi::{self, NativeTensor, status},
 };
 
@@ -201,6 +201,65 @@ impl Loaded {
             what,
         }
         .into())
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Predictor::predict_gpu`].
+    pub(super) unsafe fn predict_on_gpu(
+        &self,
+        context: &Context<'_>,
+        arrays: &GpuArrays,
+        out: *mut c_void,
+    ) -> Result<(), PredictorError> {
+        let Some(predict) = self.table.predict else {
+            return Err(PredictorError::NotCustom {
+                predictor: self.descriptor.id.clone(),
+                dtype: "an array of a GPU",
+            });
+        };
+        self.check_bits(arrays.bits)?;
+        let context = abi::Context {
+            stream: arrays.stream,
+            ..abi::context_to(context)
+        };
+        Ok(self.call("predict", |data| {
+            abi::gpu_views_to(arrays, self.inputs(), out, |views, out| {
+                // SAFETY: the structs live as long as the call, what they point to by the caller's promise.
+                unsafe { predict(data, &raw const context, views, out) }
+            })
+        })?)
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Predictor::observe_gpu`].
+    pub(super) unsafe fn observe_on_gpu(
+        &self,
+        context: &Context<'_>,
+        arrays: &GpuArrays,
+    ) -> Result<(), PredictorError> {
+        let Some(observe) = self.table.observe else {
+            return Ok(());
+        };
+        self.check_bits(arrays.bits)?;
+        let context = abi::Context {
+            stream: arrays.stream,
+            ..abi::context_to(context)
+        };
+        Ok(self.call("observe", |data| {
+            abi::gpu_views_to(arrays, self.inputs(), std::ptr::null_mut(), |views, _| {
+                // SAFETY: as above.
+                unsafe { observe(data, &raw const context, views) }
+            })
+        })?)
+    }
+
+    fn check_bits(&self, bits: u8) -> Result<(), PluginError> {
+        match bits {
+            64 => self.check_dtype::<f64>(),
+            _ => self.check_dtype::<f32>(),
+        }
     }
 
     pub(super) fn observe<T: NativeTensor>(

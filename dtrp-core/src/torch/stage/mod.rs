@@ -1,0 +1,235 @@
+//! The stage that trains one module with libtorch.
+
+mod passes;
+mod update;
+
+use super::arena::{Arena, copy};
+use super::batch::{Activation, LossEvent, Source};
+use super::block::{Mode, Pass};
+use super::error::TorchError;
+use super::lane::Lane;
+use super::learning_rate::LearningRate;
+use super::loss::Loss;
+use super::losses::Losses;
+use super::message::Message;
+use super::module::Module;
+use super::optimizer::Optimizer;
+use super::prediction::{Forecaster, Gain};
+use super::readback::HostReads;
+use super::versions::Versions;
+use super::worker::Worker;
+use crate::schedule::Unit;
+use std::collections::HashMap;
+use std::time::Duration;
+use tch::{Device, Tensor};
+
+/// What a stage is told once.
+pub struct StageOptions {
+    /// k, from 1.
+    pub module: usize,
+    /// K.
+    pub modules: usize,
+    /// The run's seed: initial weights, and randomness inside blocks.
+    pub seed: u64,
+    /// The loss, computed by the last module.
+    pub loss: Loss,
+    /// The schedule of the learning rate.
+    pub rate: LearningRate,
+    /// The optimizer of this module.
+    pub optimizer: Box<dyn Optimizer>,
+    /// β: the gradient that arrives from above is multiplied by it (FDG's gradient shrinking; 1 leaves it alone). What is
+    /// passed down is shrunk already, so it compounds.
+    pub gradient_shrink: f64,
+    /// Whether gradients travel between modules; not with local losses.
+    pub gradients: bool,
+    /// The predictor of this module, if the method predicts.
+    pub forecaster: Option<Forecaster>,
+    /// Settings of the thread that executes it.
+    pub worker: Worker,
+}
+
+/// Counters of one stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Metrics {
+    /// Most bytes of stored inputs at once, since the stage was made.
+    pub stored_input_peak_bytes: u64,
+    /// Updates made.
+    pub updates: u64,
+    /// What predictions were worth, if any were measured.
+    pub gain: Option<Gain>,
+    /// Time spent on predicting, as [`Forecaster::spent`] counts it; `None` if the module has no predictor.
+    pub predicting: Option<Duration>,
+    /// How the host has read numbers of a GPU; all 0 on a CPU.
+    pub reads: HostReads,
+}
+
+/// A forward pass waiting for its gradient.
+struct Graph {
+    /// The module's input as an autograd leaf; at the last module `output` is the loss.
+    input: Tensor,
+    output: Tensor,
+    /// Index of the arena that the graph holds on to.
+    arena: usize,
+}
+
+/// One module, its weights, and everything that training it needs.
+pub struct TorchStage {
+    module: Module,
+    options: StageOptions,
+    lane: Lane,
+    versions: Versions,
+    gradient: Tensor,
+    gradient_views: Vec<Tensor>,
+    /// Last gradient and displacement, kept only for predictors that read them.
+    last_gradient: Option<Tensor>,
+    displacement: Option<Tensor>,
+    /// Units and batches whose gradients wait for the update.
+    pending: Vec<Unit>,
+    stored: HashMap<Unit, Activation>,
+    graphs: HashMap<Unit, Graph>,
+    source: Option<Box<dyn Source>>,
+    losses: Losses,
+    first_batch: u64,
+    stored_bytes: u64,
+    metrics: Metrics,
+    /// Why the thread could not be prepared; the first action tells it.
+    not_entered: Option<TorchError>,
+}
+
+impl TorchStage {
+    /// Makes the stage with the initial weights of its seed.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no room, or is none.
+    pub fn new(module: Module, options: StageOptions) -> Result<Self, TorchError> {
+        let arena = module.initial_arena(options.seed)?;
+        let lane = Lane::new(module.options().1)?;
+        let gradient = module.layout().zeros(module.options())?;
+        Ok(Self {
+            gradient_views: module.layout().views(&gradient)?,
+            gradient,
+            module,
+            options,
+            lane,
+            versions: Versions::new(arena),
+            last_gradient: None,
+            displacement: None,
+            pending: Vec::new(),
+            stored: HashMap::new(),
+            graphs: HashMap::new(),
+            source: None,
+            losses: Losses::default(),
+            first_batch: 0,
+            stored_bytes: 0,
+            metrics: Metrics::default(),
+            not_entered: None,
+        })
+    }
+
+    /// Prepares for a program: where module 1 takes its data from, and how many batches of the run came before. Whatever an
+    /// interrupted program left behind is dropped.
+    pub fn begin(&mut self, first_batch: u64, source: Option<Box<dyn Source>>) {
+        self.first_batch = first_batch;
+        self.source = source;
+        self.pending.clear();
+        self.stored.clear();
+        self.graphs.clear();
+        self.versions.release_all();
+        self.losses.clear();
+        self.stored_bytes = 0;
+    }
+
+    /// Calls `observer` with the loss of every batch, in their order; at the last module only. On a GPU a loss is told when it
+    /// has arrived, some batches later, and at the latest when the program ends.
+    pub fn on_loss(&mut self, observer: impl FnMut(LossEvent) + Send + 'static) {
+        self.losses.observe(observer);
+    }
+
+    /// The module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The current weights.
+    pub fn weights(&self) -> &Arena {
+        self.versions.weights()
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> Metrics {
+        let forecaster = self.options.forecaster.as_ref();
+        let probes = forecaster.map(Forecaster::reads).unwrap_or_default();
+        Metrics {
+            gain: forecaster.and_then(Forecaster::gain),
+            predicting: forecaster.map(Forecaster::spent),
+            reads: self.losses.reads().plus(probes),
+            ..self.metrics
+        }
+    }
+
+    /// An evaluation pass: current weights, running statistics, nothing kept.
+    pub(super) fn look(&self, input: &Activation) -> Result<Activation, TorchError> {
+        let pass = self.pass(Mode::Evaluate, Unit::batch(0));
+        let tensor = input.tensor.receive(self.device())?;
+        let output = self.module.forward(self.weights(), &tensor, pass)?;
+        Ok(input.with(Message::new(output)?))
+    }
+
+    /// The device of the module.
+    pub(super) fn device(&self) -> Device {
+        self.module.options().1
+    }
+
+    /// The loss function.
+    pub(super) fn loss(&self) -> Loss {
+        self.options.loss
+    }
+
+    /// Current parameters and running statistics by name, copied to host memory.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>, TorchError> {
+        let params = self
+            .module
+            .params()
+            .map(|s| &s.name)
+            .zip(&self.weights().leaves);
+        let buffers = self.module.buffers().map(|(s, tensor)| (&s.name, tensor));
+        let copy = |(name, tensor): (&String, &Tensor)| {
+            let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?;
+            Ok((name.clone(), copy(&tensor.f_contiguous()?)?))
+        };
+        params.chain(buffers).map(copy).collect()
+    }
+
+    /// Overwrites current parameters and running statistics by name; returns how many were taken.
+    ///
+    /// # Errors
+    ///
+    /// [`TorchError::Shape`] when a tensor has another shape.
+    pub fn load(&mut self, tensors: &HashMap<String, Tensor>) -> Result<usize, TorchError> {
+        self.module.load(self.versions.weights(), tensors)
+    }
+
+    /// Whether the module below waits for a gradient.
+    fn passes_down(&self) -> bool {
+        self.options.gradients && self.options.module > 1
+    }
+
+    fn is_last(&self) -> bool {
+        self.options.module == self.options.modules
+    }
+
+    fn pass(&self, mode: Mode, unit: Unit) -> Pass {
+        let batch = self.first_batch + u64::from(unit.batch);
+        Pass {
+            mode,
+            seed: self.options.seed,
+            batch: (batch << 16) | u64::from(unit.micro),
+            block: 0,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The verbs of a stage: forward, recompute, backward, update.
+
+use super::{Graph, TorchStage};
+use crate::engine::Stage;
+use crate::schedule::Unit;
+use crate::torch::batch::Activation;
+use crate::torch::block::Mode;
+use crate::torch::error::TorchError;
+use crate::torch::message::Message;
+use crate::torch::prediction::Forecaster;
+use crate::torch::shim;
+use tch::Tensor;
+
+impl TorchStage {
+    /// Runs the module with predicted weights if there is a horizon, else with the current ones. Returns the output and the
+    /// index of the arena that was used.
+    fn forward_with(
+        &mut self,
+        unit: Unit,
+        input: &Tensor,
+        horizon: Option<u32>,
+        mode: Mode,
+    ) -> Result<(Tensor, usize), TorchError> {
+        let arena = match horizon {
+            Some(horizon) => tch::no_grad(|| self.predict(unit, horizon))?,
+            None => self.versions.current(),
+        };
+        let weights = self.versions.arena(arena);
+        let output = self.module.forward(weights, input, self.pass(mode, unit))?;
+        Ok((output, arena))
+    }
+
+    /// Runs the module with graph on its input as a leaf; the last module goes on to the loss.
+    fn build_graph(
+        &mut self,
+        unit: Unit,
+        input: &Activation,
+        horizon: Option<u32>,
+    ) -> Result<Option<Activation>, TorchError> {
+        let leaf = input.tensor.receive(self.device())?.f_detach()?;
+        let leaf = leaf.f_set_requires_grad(self.passes_down())?;
+        let (output, arena) = self.forward_with(unit, &leaf, horizon, Mode::Train)?;
+        let (output, sent) = if self.is_last() {
+            (self.loss_of(unit, &output, input)?, None)
+        } else {
+            let sent = input.with(Message::new(output.f_detach()?)?);
+            let pass = self.pass(Mode::Train, unit);
+            let weights = self.versions.arena(arena);
+            let output = match self.module.auxiliary(weights, &output, pass)? {
+                Some(logits) => self.loss_of(unit, &logits, input)?,
+                None => output,
+            };
+            (output, Some(sent))
+        };
+        self.versions.hold(arena);
+        let graph = Graph {
+            input: leaf,
+            output,
+            arena,
+        };
+        self.graphs.insert(unit, graph);
+        Ok(sent)
+    }
+
+    /// The unit's loss, weighted by its share of the batch, so that the gradients of a batch's units add up to the gradient
+    /// of its mean loss. It is of the weights' type, whatever precision the logits were computed in.
+    fn loss_of(
+        &mut self,
+        unit: Unit,
+        logits: &Tensor,
+        input: &Activation,
+    ) -> Result<Tensor, TorchError> {
+        let (kind, device) = self.module.options();
+        let labels = input.labels.receive(device)?;
+        let mut loss = self.options.loss.of(&logits.f_to_kind(kind)?, &labels)?;
+        if input.parts > 1 {
+            loss = loss.f_mul_scalar(input.share)?;
+        }
+        let rate = self.options.rate.at(self.metrics.updates);
+        self.losses.take(unit, input.parts, rate, &loss)?;
+        Ok(loss)
+    }
+}
+
+/// Bytes of a tensor's elements.
+fn bytes(tensor: &Tensor) -> u64 {
+    (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64
+}
+
+impl Stage for TorchStage {
+    type Up = Activation;
+    type Down = Message;
+    type Error = TorchError;
+
+    fn enter(&mut self) {
+        self.options.worker.enter();
+        self.not_entered = self.lane.enter(self.device()).err();
+    }
+
+    fn leave(&mut self) -> Result<(), TorchError> {
+        if let Some(error) = self.not_entered.take() {
+            return Err(error);
+        }
+        let told = self.losses.tell(true);
+        let measured = self
+            .options
+            .forecaster
+            .as_mut()
+            .map_or(Ok(()), Forecaster::finish);
+        // Whatever went wrong, the thread gets its stream back.
+        self.lane.leave().and(told).and(measured)
+    }
+
+    fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
+        let none = || TorchError::Data("module 1 was not given any data".to_owned());
+        if let Some(error) = self.not_entered.take() {
+            return Err(error);
+        }
+        Activation::new(self.source.as_mut().ok_or_else(none)?.next(unit)?)
+    }
+
+    fn forward(
+        &mut self,
+        unit: Unit,
+        input: Activation,
+        horizon: Option<u32>,
+    ) -> Result<Activation, TorchError> {
+        let tensor = input.tensor.receive(self.device())?;
+        let mode = Mode::TrainKeepingStatistics;
+        let (output, _) = tch::no_grad(|| self.forward_with(unit, &tensor, horizon, mode))?;
+        self.stored_bytes += bytes(&tensor);
+        self.metrics.stored_input_peak_bytes =
+            self.metrics.stored_input_peak_bytes.max(self.stored_bytes);
+        let output = input.with(Message::new(output)?);
+        self.stored.insert(unit, input.with(Message::local(tensor)));
+        Ok(output)
+    }
+
+    fn forward_graph(
+        &mut self,
+        unit: Unit,
+        input: Activation,
+        horizon: Option<u32>,
+    ) -> Result<Option<Activation>, TorchError> {
+        self.build_graph(unit, &input, horizon)
+    }
+
+    fn recompute(&mut self, unit: Unit) -> Result<(), TorchError> {
+        let input = self.stored.remove(&unit).ok_or(TorchError::Missing {
+            what: "input",
+            unit,
+        })?;
+        if let Some(forecaster) = &mut self.options.forecaster {
+            forecaster.realised(unit, &self.versions.weights().flat)?;
+        }
+        self.build_graph(unit, &input, None)?;
+        self.stored_bytes -= bytes(input.tensor.tensor());
+        Ok(())
+    }
+
+    fn backward(
+        &mut self,
+        unit: Unit,
+        delta: Option<Message>,
+    ) -> Result<Option<Message>, TorchError> {
+        let graph = self.graphs.remove(&unit).ok_or(TorchError::Missing {
+            what: "graph",
+            unit,
+        })?;
+        if let Some(forecaster) = &mut self.options.forecaster {
+            forecaster.realised(unit, &self.versions.weights().flat)?;
+        }
+        self.versions.release(graph.arena);
+        let mut delta = delta.map(|d| d.receive(self.device())).transpose()?;
+        if self.options.gradient_shrink != 1.0 {
+            let beta = self.options.gradient_shrink;
+            delta = delta.map(|d| d.f_mul_scalar(beta)).transpose()?;
+        }
+        let below = self.passes_down();
+        let weights = &self.versions.arena(graph.arena).leaves;
+        let inputs: Vec<&Tensor> = weights
+            .iter()
+            .chain(below.then_some(&graph.input))
+            .collect();
+        let engine = self.lane.engine();
+        let mut grads = shim::vjp(engine, &graph.output, delta.as_ref(), &inputs)?;
+        let down = if below { grads.pop().flatten() } else { None };
+        self.accumulate(grads)?;
+        self.pending.push(unit);
+        down.map(Message::new).transpose()
+    }
+
+    fn update(&mut self, _: u32) -> Result<(), TorchError> {
+        tch::no_grad(|| self.apply_gradient())
+    }
+}
