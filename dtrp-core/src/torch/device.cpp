@@ -35,6 +35,14 @@ class WorkerEngine final : public torch::autograd::Engine {
   ~WorkerEngine() override { stop(); }
 };
 
+// The host waits until the stream's work is done. By an event: libtorch takes waiting for a stream for an accident where it
+// has been told to (dtrp_on_synchronize), and this is none.
+void wait_for(const c10::Stream& stream) {
+  c10::Event end(c10::kCUDA);
+  end.record(stream);
+  end.synchronize();
+}
+
 }  // namespace
 
 extern "C" {
@@ -58,14 +66,14 @@ char* dtrp_stream_native(int index, void** native) {
   return guarded([&] { *native = guard().getStreamNativeHandle(guard().getStream(device(index))); });
 }
 
-// The host waits until the stream's work is done. Source: VirtualGuardImpl.h, synchronizeStream.
+// The host waits until the stream's work is done. Source: c10/core/Event.h.
 char* dtrp_stream_synchronize(int index, int64_t id) {
-  return guarded([&] { guard().synchronizeStream(stream(index, id)); });
+  return guarded([&] { wait_for(stream(index, id)); });
 }
 
 // The host waits for the stream that work goes to where nobody chose another. Source: VirtualGuardImpl.h.
 char* dtrp_default_stream_synchronize(int index) {
-  return guarded([&] { guard().synchronizeStream(guard().getDefaultStream(device(index))); });
+  return guarded([&] { wait_for(guard().getDefaultStream(device(index))); });
 }
 
 // An event after all work that the calling thread has given to its stream so far. Source: c10/core/Event.h.

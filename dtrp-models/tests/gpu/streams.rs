@@ -104,8 +104,9 @@ fn the_host_waits_for_nothing_while_training() {
         run.train(&mut stages);
         let waits = dtrp_simulated_gpu::waits();
         assert_eq!(waits.hidden, 0, "{method}: {waits:?}");
-        // Each worker waits when it enters and when it leaves.
-        assert_eq!(waits.streams, 6, "{method}: {waits:?}");
+        assert_eq!(waits.streams, 0, "{method}: {waits:?}");
+        // Each worker waits when it enters and when it leaves, and then for what has not arrived yet.
+        assert!((6..40).contains(&waits.events), "{method}: {waits:?}");
         let reads = stages.iter().map(|stage| stage.metrics().reads);
         let (blocking, deferred) = reads.fold((0, 0), |(b, d), r| (b + r.blocking, d + r.deferred));
         assert_eq!(blocking, 0, "{method}");
