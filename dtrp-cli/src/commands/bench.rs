@@ -213,6 +213,8 @@ struct Outcome {
     images_per_second: Spread,
     /// Means over the pairs.
     busy_shares: Vec<f64>,
+    /// Most bytes of tensors on the GPUs that were used, all together and with the baseline; null without a GPU.
+    device_peak_bytes: Option<u64>,
 }
 
 /// Least, middle and greatest of some numbers.
@@ -273,6 +275,7 @@ impl Outcome {
             baseline_images_per_second: optional(|pair| pair.baseline_images_per_second),
             images_per_second: Spread::of(pairs.iter().map(|pair| pair.images_per_second)),
             busy_shares: (0..config.method.modules).map(busy).collect(),
+            device_peak_bytes: b.trainer.device_peak_bytes(),
             pairs,
         }
     }

@@ -111,12 +111,12 @@ pub(crate) fn describe(config: &Config, data: &Data, trainer: &Trainer) -> Resul
     Ok(text)
 }
 
-/// Bytes of one unit's input of every module, by a forward pass of a batch of zeros.
+/// Bytes of one unit's input of every module, by a forward pass of one black image.
 fn input_bytes(config: &Config, data: &Data, trainer: &Trainer) -> Result<Vec<u64>, Error> {
     let shape = data.train.dataset().shape();
     let size = config.data.batch_size.min(data.train.samples());
     let unit = size.div_ceil(usize::from(config.method.micro_batches));
-    let shape = [unit, shape.channels, shape.height, shape.width].map(|n| n as i64);
+    let shape = [1, shape.channels, shape.height, shape.width].map(|n| n as i64);
     let forward = |input: &Tensor, stage: &TorchStage| {
         let pass = Pass {
             mode: Mode::Evaluate,
@@ -132,7 +132,7 @@ fn input_bytes(config: &Config, data: &Data, trainer: &Trainer) -> Result<Vec<u6
         let (kind, device) = trainer.stages()[0].module().options();
         let mut activation = Tensor::f_zeros(shape, (kind, device))?;
         for stage in trainer.stages() {
-            sizes.push((activation.numel() * element(activation.f_kind()?)) as u64);
+            sizes.push((unit * activation.numel() * element(activation.f_kind()?)) as u64);
             activation = forward(&activation, stage)?;
         }
         Ok(sizes)

@@ -7,6 +7,7 @@ use super::programs::Programs;
 use super::rate;
 use super::source::{Batches, Feed, Layout};
 use super::stop::Stop;
+use super::tally::gpus;
 use crate::config::{Config, Executor, TraceKind};
 use crate::error::Error;
 use dtrp_core::engine::{self, EngineError, Options, Outcome};
@@ -114,6 +115,12 @@ impl Trainer {
     /// Number of parameters of each module.
     pub(crate) fn parameters(&self) -> &[usize] {
         &self.parameters
+    }
+
+    /// Most bytes of tensors on the GPUs under the modules so far; `None` if there are none.
+    pub(crate) fn device_peak_bytes(&self) -> Option<u64> {
+        let gpus = gpus(&self.stages)?;
+        Some(gpus.iter().map(|gpu| gpu.peak_allocated_bytes).sum())
     }
 
     /// Whether each module predicts its weights.
