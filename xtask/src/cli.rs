@@ -55,7 +55,10 @@ pub(crate) enum Command {
         path: PathBuf,
     },
     /// Run every check.
-    Ci,
+    Ci {
+        /// Make and try the bundle for GPUs too.
+        gpu_bundle: bool,
+    },
 }
 
 /// What `cargo xtask --help` prints.
@@ -80,6 +83,7 @@ Work on it:
   test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
   ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run
+                    [--gpu-bundle: make the bundle and run its script too; 2.5 GB, and minutes]
 
 Set it up (every command above does it first; done once, it takes no time):
   setup             Find libtorch 2.11.0, or fetch it with pip, and link it as `.libtorch` [--cpu | --cuda] [--force]
@@ -146,7 +150,9 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
             cuda: flags.take("--cuda"),
             release: flags.take("--release"),
         },
-        "ci" => Command::Ci,
+        "ci" => Command::Ci {
+            gpu_bundle: flags.take("--gpu-bundle"),
+        },
         _ => return Err(Error::Usage(format!("there is no command `{name}`"))),
     };
     if flags.take("--help") || flags.take("-h") {
@@ -310,7 +316,8 @@ mod tests {
             Command::Test(words("-p dtrp-core -- x")),
         );
         check("doc --open", Command::Doc(words("--open")));
-        check("ci", Command::Ci);
+        check("ci", Command::Ci { gpu_bundle: false });
+        check("ci --gpu-bundle", Command::Ci { gpu_bundle: true });
         check("gpu-bundle", Command::GpuBundle { path: None });
         let path = Some(PathBuf::from("b"));
         check("gpu-bundle b", Command::GpuBundle { path });

@@ -29,15 +29,22 @@ const STEPS: [Step; 9] = [
     ("short training run", short_training_run),
 ];
 
-/// Runs the steps. The last line says how many tests passed and failed.
-pub(crate) fn run(context: &Context) -> Result<()> {
+/// Only where it is asked for: it fetches 2.5 GB once, and builds all that is built for release a second time.
+const GPU_BUNDLE: Step = ("GPU bundle", gpu_bundle);
+
+/// Runs the steps, and makes and tries the bundle for GPUs if asked to. The last line says how many tests passed and failed.
+pub(crate) fn run(context: &Context, with_gpu_bundle: bool) -> Result<()> {
+    let mut steps = STEPS.to_vec();
+    if with_gpu_bundle {
+        steps.push(GPU_BUNDLE);
+    }
     // Incremental files only help the next build, and slow this one down.
     let context = context.with_var("CARGO_INCREMENTAL", "0");
     let mut tally = Tally::default();
     let mut report = Vec::new();
     let mut result = Ok(());
-    for (number, (name, step)) in STEPS.iter().enumerate() {
-        eprintln!("==> [{}/{}] {name}", number + 1, STEPS.len());
+    for (number, (name, step)) in steps.iter().enumerate() {
+        eprintln!("==> [{}/{}] {name}", number + 1, steps.len());
         let start = Instant::now();
         result = step(&context, &mut tally);
         let verdict = if result.is_ok() { "ok" } else { "FAILED" };
@@ -59,6 +66,14 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     }
     println!("{tally}");
     result.map_err(|error| Error::Told(Box::new(error)))
+}
+
+/// Where there is no GPU the script skips every check, and that is well.
+fn gpu_bundle(context: &Context, _: &mut Tally) -> Result<()> {
+    super::gpu_bundle::run(context, None)?;
+    let mut script = context.command("python3");
+    script.arg(super::gpu_bundle::folder(context).join("run.py"));
+    cargo::run(&mut script)
 }
 
 fn formatting(context: &Context, _: &mut Tally) -> Result<()> {

@@ -19,12 +19,14 @@ const LIMIT: u64 = 60_000_000;
 /// The scripts, as they lie in the repository.
 const SCRIPTS: [&str; 3] = ["run.py", "networks.py", "pytorch.py"];
 
+/// Where the folder is made unless another is named.
+pub(crate) fn folder(context: &Context) -> PathBuf {
+    context.workspace.join("target/gpu-bundle")
+}
+
 /// Makes the folder `output`, or makes it anew.
 pub(crate) fn run(context: &Context, output: Option<&Path>) -> Result<()> {
-    let output = output.map_or_else(
-        || context.workspace.join("target/gpu-bundle"),
-        Path::to_path_buf,
-    );
+    let output = output.map_or_else(|| folder(context), Path::to_path_buf);
     let libtorch = libtorch::provide(context, Flavor::Cuda)?;
     let context = &context.with_var("LIBTORCH", &libtorch);
     let program = build(context)?;

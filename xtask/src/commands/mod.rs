@@ -57,6 +57,6 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
         Command::PluginCheck { path } => {
             plugin::check(&setup::ensure(context, Request::default())?, &path)
         }
-        Command::Ci => ci::run(context),
+        Command::Ci { gpu_bundle } => ci::run(context, gpu_bundle),
     }
 }
