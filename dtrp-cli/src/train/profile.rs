@@ -99,6 +99,7 @@ fn trace(
     config.run.device.0.truncate(1);
     let mut trainer = Trainer::new(&config, data)?;
     trainer.record(Recording::Timed);
+    trainer.wait_for_devices();
     let steps = WARM_UP
         .saturating_add(steps)
         .min(trainer.length().batches_per_epoch);

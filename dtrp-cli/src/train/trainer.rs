@@ -128,6 +128,13 @@ impl Trainer {
         &self.predicts
     }
 
+    /// Makes every action last until its device has done it, for measuring.
+    pub(crate) fn wait_for_devices(&mut self) {
+        for stage in &mut self.stages {
+            stage.wait_for_device(true);
+        }
+    }
+
     /// What traces hold from now on.
     pub(crate) fn record(&mut self, recording: Recording) {
         self.options.recording = recording;

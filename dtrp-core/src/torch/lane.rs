@@ -44,6 +44,14 @@ impl Lane {
         Ok(())
     }
 
+    /// The host waits until the worker's work so far is done.
+    pub(super) fn wait(&self) -> Result<(), TorchError> {
+        match &self.own {
+            Some((stream, _)) => stream.synchronize(),
+            None => Ok(()),
+        }
+    }
+
     /// What executes backward work; `None` stands for libtorch's own engine.
     pub(super) fn engine(&self) -> Option<&Engine> {
         self.own.as_ref().map(|(_, engine)| engine)

@@ -115,6 +115,32 @@ fn the_host_waits_for_nothing_while_training() {
 }
 
 #[test]
+fn measured_actions_last_until_the_device_has_done_them() {
+    let _turn = alone();
+    if !simulated() {
+        return;
+    }
+    let run = Run {
+        batches: 10,
+        ..Run::new("dtrp", 2)
+    };
+    let run = on(&GPU, run);
+    let events = |wait: bool| {
+        let mut stages = run.stages();
+        for stage in &mut stages {
+            stage.wait_for_device(wait);
+        }
+        stages[0].begin(0, Some(run.source()));
+        dtrp_simulated_gpu::reset();
+        run.train(&mut stages);
+        dtrp_simulated_gpu::waits().events
+    };
+    // Module 1: F, R, B and U; module 2: G, B and U. Losses wait less, since they have arrived by then.
+    let (without, with) = (events(false), events(true));
+    assert!(with >= 70 && without < 30, "{without}, {with}");
+}
+
+#[test]
 fn every_loss_arrives_in_order_and_as_on_the_cpu() {
     let _turn = alone();
     if !gpu() {

@@ -92,6 +92,8 @@ pub struct TorchStage {
     first_batch: u64,
     stored_bytes: u64,
     metrics: Metrics,
+    /// Whether an action lasts until the device has done it.
+    waits: bool,
     /// Why the thread could not be prepared; the first action tells it.
     not_entered: Option<TorchError>,
 }
@@ -123,6 +125,7 @@ impl TorchStage {
             first_batch: 0,
             stored_bytes: 0,
             metrics: Metrics::default(),
+            waits: false,
             not_entered: None,
         })
     }
@@ -138,6 +141,20 @@ impl TorchStage {
         self.versions.release_all();
         self.losses.clear();
         self.stored_bytes = 0;
+    }
+
+    /// With `true`, an action lasts until the device has done it, so that the times of a trace are those of the work; a GPU is
+    /// slower so. On a CPU it always does.
+    pub fn wait_for_device(&mut self, wait: bool) {
+        self.waits = wait;
+    }
+
+    /// The result of an action that has been given to the device.
+    fn done<T>(&self, result: T) -> Result<T, TorchError> {
+        if self.waits {
+            self.lane.wait()?;
+        }
+        Ok(result)
     }
 
     /// Calls `observer` with the loss of every batch, in their order; at the last module only. On a GPU a loss is told when it

@@ -133,7 +133,7 @@ impl Stage for TorchStage {
             self.metrics.stored_input_peak_bytes.max(self.stored_bytes);
         let output = input.with(Message::new(output)?);
         self.stored.insert(unit, input.with(Message::local(tensor)));
-        Ok(output)
+        self.done(output)
     }
 
     fn forward_graph(
@@ -142,7 +142,8 @@ impl Stage for TorchStage {
         input: Activation,
         horizon: Option<u32>,
     ) -> Result<Option<Activation>, TorchError> {
-        self.build_graph(unit, &input, horizon)
+        let output = self.build_graph(unit, &input, horizon)?;
+        self.done(output)
     }
 
     fn recompute(&mut self, unit: Unit) -> Result<(), TorchError> {
@@ -155,7 +156,7 @@ impl Stage for TorchStage {
         }
         self.build_graph(unit, &input, None)?;
         self.stored_bytes -= bytes(input.tensor.tensor());
-        Ok(())
+        self.done(())
     }
 
     fn backward(
@@ -187,10 +188,12 @@ impl Stage for TorchStage {
         let down = if below { grads.pop().flatten() } else { None };
         self.accumulate(grads)?;
         self.pending.push(unit);
-        down.map(Message::new).transpose()
+        let down = down.map(Message::new).transpose()?;
+        self.done(down)
     }
 
     fn update(&mut self, _: u32) -> Result<(), TorchError> {
-        tch::no_grad(|| self.apply_gradient())
+        tch::no_grad(|| self.apply_gradient())?;
+        self.done(())
     }
 }
