@@ -63,12 +63,12 @@ pub(crate) fn describe(config: &Config, data: &Data, trainer: &Trainer) -> Resul
         data.train.dataset().classes(),
         data.train.options().augment,
     );
-    let parameters: usize = trainer.parameters().iter().sum();
+    let parameters = trainer.parameters();
     let _ = writeln!(
         text,
         "model     {}: {} parameters",
         config.model.name,
-        thousands(parameters as u64)
+        thousands(parameters.iter().sum::<usize>() as u64)
     );
     let _ = writeln!(
         text,
@@ -96,17 +96,21 @@ pub(crate) fn describe(config: &Config, data: &Data, trainer: &Trainer) -> Resul
         rows.push(vec![
             (index + 1).to_string(),
             report::blocks(&names),
-            thousands(trainer.parameters()[index] as u64),
+            thousands(parameters[index] as u64),
             worker.max_staleness().to_string(),
             worker.stored_inputs.to_string(),
             worker.live_graphs.to_string(),
             worker.weight_versions.to_string(),
             bytes(stored),
-            bytes(weight_bytes(config, trainer, index, worker.weight_versions)),
+            bytes(weight_bytes(
+                stage,
+                parameters[index],
+                worker.weight_versions,
+            )),
         ]);
     }
     text.push_str(&report::table(&rows, 2));
-    text.push_str("\nstored: bytes of stored inputs at most; weights: all versions, gradients, momentum, predictions and probes\n\n");
+    text.push_str("\nstored: bytes of stored inputs at most; weights: all versions, gradients, optimizer, predictions and probes\n\n");
     text.push_str(&first_slots(&program));
     Ok(text)
 }
@@ -145,13 +149,8 @@ fn element(kind: Kind) -> usize {
 }
 
 /// Bytes of everything that is as large as the module's weights.
-fn weight_bytes(config: &Config, trainer: &Trainer, index: usize, versions: usize) -> u64 {
-    let (kind, _) = trainer.stages()[index].module().options();
-    let momentum = usize::from(config.optimizer.momentum > 0.0);
-    let predictions = match trainer.predicts()[index] {
-        true => 1 + if config.method.probe_every > 0 { 2 } else { 0 },
-        false => 0,
-    };
-    let copies = versions + 1 + momentum + predictions;
-    (copies * trainer.parameters()[index] * element(kind)) as u64
+fn weight_bytes(stage: &TorchStage, parameters: usize, versions: usize) -> u64 {
+    let (kind, _) = stage.module().options();
+    let copies = versions + stage.optimizer_copies() + stage.prediction_copies();
+    (copies * parameters * element(kind)) as u64
 }

@@ -123,11 +123,6 @@ impl Trainer {
         Some(gpus.iter().map(|gpu| gpu.peak_allocated_bytes).sum())
     }
 
-    /// Whether each module predicts its weights.
-    pub(crate) fn predicts(&self) -> &[bool] {
-        &self.predicts
-    }
-
     /// Makes every action last until its device has done it, for measuring.
     pub(crate) fn wait_for_devices(&mut self) {
         for stage in &mut self.stages {

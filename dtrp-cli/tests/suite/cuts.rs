@@ -63,15 +63,42 @@ fn measured_cuts_are_a_list_in_the_runs_configuration() {
     assert_eq!(cuts("from-file"), cuts("auto"));
 }
 
+/// One number of every block of the costs that a run has measured.
+fn measured(place: &Place, run: &str, key: &str) -> Vec<u64> {
+    let costs = place.read(&format!("{run}/costs.yaml"));
+    let key = format!("{key}: ");
+    let values = costs
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(&key));
+    values.map(|value| value.parse().unwrap()).collect()
+}
+
+#[test]
+fn what_optimizers_keep_and_predictions_take_is_measured() {
+    let place = Place::new();
+    // The gradient; momentum, or two moments and the direction.
+    for (name, copies, sets) in [
+        ("plain", 1, &["optimizer.momentum=0"][..]),
+        ("sgd", 2, &[]),
+        ("adam", 4, &["optimizer.name=adam", "optimizer.lr=0.001"]),
+    ] {
+        place.tiny(name, &[sets, &["method.cuts=auto"]].concat());
+        let parameters = measured(&place, name, "parameter_bytes");
+        assert_eq!(parameters.len(), BLOCKS.len());
+        let kept: Vec<u64> = parameters.iter().map(|bytes| copies * bytes).collect();
+        assert_eq!(measured(&place, name, "optimizer_bytes"), kept, "{name}");
+    }
+    // The last block is the last module's, which is never late.
+    let times = measured(&place, "sgd", "predict_ns");
+    assert!(times[..4].iter().all(|ns| *ns > 0), "{times:?}");
+    assert_eq!(times[4], 0);
+}
+
 #[test]
 fn local_learning_is_measured_with_its_heads() {
     let place = Place::new();
     place.tiny("local", &["method.name=local", "method.cuts=auto"]);
-    let costs = place.read("local/costs.yaml");
-    let heads = costs
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("auxiliary_ns: "));
-    let heads: Vec<u64> = heads.map(|ns| ns.parse().unwrap()).collect();
+    let heads = measured(&place, "local", "auxiliary_ns");
     // Noise may hide one of them; the last block has none.
     assert!(
         heads[..4].iter().filter(|ns| **ns > 0).count() >= 2,

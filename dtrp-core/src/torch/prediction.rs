@@ -66,6 +66,16 @@ impl Forecaster {
         self.inputs
     }
 
+    /// How many tensors as large as the weights it keeps at most, beside Ŵ: what the predictor reads of the last update, and
+    /// an open probe.
+    pub(super) fn copies(&self) -> usize {
+        let read = usize::from(self.inputs.gradient) + usize::from(self.inputs.displacement);
+        match self.probe_every {
+            0 => read,
+            _ => read + 2 + usize::from(self.predictor.wants_feedback()),
+        }
+    }
+
     /// The results so far; `None` before the first probe has closed.
     pub fn gain(&self) -> Option<Gain> {
         (self.probes > 0).then(|| Gain {

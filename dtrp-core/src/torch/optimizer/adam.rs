@@ -81,6 +81,11 @@ impl Optimizer for Adam {
         self.direction.as_ref()
     }
 
+    fn copies(&self) -> usize {
+        // Two moments and the direction.
+        3
+    }
+
     fn state(&self) -> OptimizerState {
         OptimizerState::Adam {
             beta1: self.betas.0,

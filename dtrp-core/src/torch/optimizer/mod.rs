@@ -30,6 +30,9 @@ pub trait Optimizer: Send {
     /// The direction d of the last update, which predictors read; `None` before the first, or without momentum.
     fn direction(&self) -> Option<&Tensor>;
 
+    /// How many tensors as large as the weights it keeps between updates, from the first on.
+    fn copies(&self) -> usize;
+
     /// What it is, with the scalars that its coming updates depend on.
     fn state(&self) -> OptimizerState;
 }

@@ -85,6 +85,10 @@ impl Optimizer for Sgd {
         self.velocity.as_ref()
     }
 
+    fn copies(&self) -> usize {
+        usize::from(self.momentum != 0.0)
+    }
+
     fn state(&self) -> OptimizerState {
         OptimizerState::Sgd {
             momentum: self.momentum,

@@ -173,6 +173,18 @@ impl TorchStage {
         self.versions.weights()
     }
 
+    /// How many tensors as large as the weights it keeps all the time, for updates: the gradient and the optimizer's state.
+    pub fn optimizer_copies(&self) -> usize {
+        1 + self.options.optimizer.copies()
+    }
+
+    /// How many tensors as large as the weights predicting takes at most: Ŵ, what the predictor reads of the last update, and
+    /// an open probe. What a custom predictor keeps for itself is not known.
+    pub fn prediction_copies(&self) -> usize {
+        let forecaster = self.options.forecaster.as_ref();
+        forecaster.map_or(0, |forecaster| 1 + forecaster.copies())
+    }
+
     /// The counters.
     pub fn metrics(&self) -> Metrics {
         let forecaster = self.options.forecaster.as_ref();
