@@ -165,11 +165,20 @@ fn nanoseconds(time: Duration) -> u64 {
 }
 
 impl Measured {
-    /// The median time of these kinds of action of worker `k`, without those that also predict weights; 0 if there are none.
+    /// The median time of these kinds of action of worker `k`, less that of a prediction where there was one; 0 if there are
+    /// none.
     fn median_ns(&self, k: usize, ops: &[Op]) -> u64 {
         let events = self.traces.iter().flat_map(|trace| trace.events(k));
-        let events = events.filter(|e| ops.contains(&e.action.op) && !is_ahead(&e.action));
-        let mut times: Vec<u64> = events.map(|e| nanoseconds(e.end - e.begin)).collect();
+        let events = events.filter(|event| ops.contains(&event.action.op));
+        let mut times: Vec<u64> = events
+            .map(|event| {
+                let time = nanoseconds(event.end - event.begin);
+                match is_ahead(&event.action) {
+                    true => time.saturating_sub(self.predict_ns[k - 1]),
+                    false => time,
+                }
+            })
+            .collect();
         times.sort_unstable();
         times.get(times.len() / 2).copied().unwrap_or(0)
     }
