@@ -9,9 +9,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     println!("cargo::rustc-check-cfg=cfg(libtorch_cuda)");
     let Some(root) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
-        println!(
-            "cargo::error=LIBTORCH is not set: run `cargo xtask setup` once, or set it to a libtorch 2.11 folder"
-        );
+        println!("cargo::error=LIBTORCH is not set: run `cargo xtask setup` once, or set it to a libtorch 2.11 folder");
         return;
     };
     let lib = root.join("lib");

@@ -14,16 +14,12 @@ fn torch() {
         println!("cargo::rerun-if-changed=src/torch/{file}");
     }
     let Some(root) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
-        println!(
-            "cargo::error=LIBTORCH is not set: run `cargo xtask setup` once, or set it to a libtorch 2.11 folder"
-        );
+        println!("cargo::error=LIBTORCH is not set: run `cargo xtask setup` once, or set it to a libtorch 2.11 folder");
         return;
     };
     if !root.join("include").is_dir() {
         let root = root.display();
-        println!(
-            "cargo::error=no libtorch in {root} (no include/ there): run `cargo xtask setup` once"
-        );
+        println!("cargo::error=no libtorch in {root} (no include/ there): run `cargo xtask setup` once");
         return;
     }
     cc::Build::new()
@@ -36,8 +32,5 @@ fn torch() {
         .warnings(false)
         .files(["src/torch/shim.cpp", "src/torch/device.cpp"])
         .compile("dtrp_shim");
-    println!(
-        "cargo::rustc-link-arg=-Wl,-rpath,{}",
-        root.join("lib").display()
-    );
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", root.join("lib").display());
 }

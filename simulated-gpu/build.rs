@@ -7,9 +7,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     println!("cargo::rerun-if-changed=src/simulation.cpp");
     let Some(root) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
-        println!(
-            "cargo::error=LIBTORCH is not set: run `cargo xtask setup` once, or set it to a libtorch 2.11 folder"
-        );
+        println!("cargo::error=LIBTORCH is not set: run `cargo xtask setup` once, or set it to a libtorch 2.11 folder");
         return;
     };
     if root.join("lib/libtorch_cuda.so").exists() {
@@ -29,10 +27,7 @@ fn main() {
         .compile("dtrp_simulated_gpu");
     let out = std::env::var("OUT_DIR").unwrap_or_default();
     println!("cargo::rustc-link-search=native={out}");
-    println!(
-        "cargo::rustc-link-search=native={}",
-        root.join("lib").display()
-    );
+    println!("cargo::rustc-link-search=native={}", root.join("lib").display());
     // What it registers with libtorch has no name that anybody refers to.
     println!("cargo::rustc-link-lib=static:+whole-archive=dtrp_simulated_gpu");
     println!("cargo::rustc-link-lib=torch_cpu");

@@ -1,8 +1,7 @@
 //! What can be typed.
 
 use crate::commands::{
-    Compare, DataCommand, GpuCheck, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand,
-    Simulate,
+    Compare, DataCommand, GpuCheck, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
 };
 use crate::config::{BuiltIn, Config, ConfigError, Set, load};
 use crate::error::EXIT_CODES;

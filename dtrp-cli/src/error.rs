@@ -135,11 +135,7 @@ impl Error {
             Error::Nonconforming(_) => 8,
             Error::Config(_) => 3,
             Error::Data(_) | Error::Batch(_) | Error::BadData(_) => 4,
-            Error::Model(_)
-            | Error::InitFrom { .. }
-            | Error::Schedule(_)
-            | Error::Fit(_)
-            | Error::Predictor(_) => 5,
+            Error::Model(_) | Error::InitFrom { .. } | Error::Schedule(_) | Error::Fit(_) | Error::Predictor(_) => 5,
             Error::Device { .. } | Error::Libtorch(_) | Error::Unhealthy(_) => 6,
             Error::Diverged(_) => Self::DIVERGED,
             Error::Plugin(_) => 8,
@@ -152,11 +148,7 @@ impl Error {
     /// For `map_err` around file operations.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Error::File {
-            path,
-            action,
-            source,
-        }
+        move |source| Error::File { path, action, source }
     }
 
     /// A failed run of a program.
@@ -179,11 +171,7 @@ impl Error {
     }
 
     /// An error of the libtorch stage; `told` says where it happened.
-    pub(crate) fn of_torch(
-        error: TorchError,
-        plugin: bool,
-        told: impl FnOnce(&str) -> String,
-    ) -> Self {
+    pub(crate) fn of_torch(error: TorchError, plugin: bool, told: impl FnOnce(&str) -> String) -> Self {
         match error {
             TorchError::Data(message) => Error::Batch(message),
             TorchError::Tch(_) | TorchError::Libtorch { .. } => {
@@ -245,9 +233,7 @@ mod tests {
             what: "conv2d",
             message: message.to_owned(),
         };
-        let error = Error::of_torch(error, false, |what| {
-            format!("worker 2 failed at F(3): {what}")
-        });
+        let error = Error::of_torch(error, false, |what| format!("worker 2 failed at F(3): {what}"));
         assert_eq!(error.exit_code(), 6);
         let text = error.to_string();
         for part in [

@@ -118,10 +118,7 @@ impl Progress {
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.elapsed() >= PLAIN_EVERY {
                     *last = Instant::now();
-                    line(&format!(
-                        "epoch {epoch}, step {step}/{}: loss {loss:.4}",
-                        self.total
-                    ));
+                    line(&format!("epoch {epoch}, step {step}/{}: loss {loss:.4}", self.total));
                 }
             }
             Shown::Nothing => {}

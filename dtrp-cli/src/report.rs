@@ -46,18 +46,12 @@ pub(crate) fn bytes(number: u64) -> String {
 
 /// `97.50 %`, or a dash.
 pub(crate) fn percent(share: Option<f64>, decimals: usize) -> String {
-    share.map_or("-".to_owned(), |share| {
-        format!("{:.decimals$} %", 100.0 * share)
-    })
+    share.map_or("-".to_owned(), |share| format!("{:.decimals$} %", 100.0 * share))
 }
 
 /// `1 epoch`, `2 epochs`
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        thousands(number),
-        if number == 1 { one } else { many }
-    )
+    format!("{} {}", thousands(number), if number == 1 { one } else { many })
 }
 
 /// The names of a module's blocks in a short form: `stem .. layer2.1 (5)`.
@@ -158,11 +152,7 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
         ),
     ];
     for (what, value, more) in rows {
-        let more = if more.is_empty() {
-            more
-        } else {
-            format!("  ({more})")
-        };
+        let more = if more.is_empty() { more } else { format!("  ({more})") };
         let _ = writeln!(text, "{what:<18} {value:>10}{more}");
     }
     if let Some(done) = &summary.batch_compensation {
@@ -204,12 +194,7 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
     if summary.predictor.is_some() {
         text.push_str("(prediction gain: 1 is no better than no prediction, 0 is perfect)\n");
     }
-    let _ = writeln!(
-        text,
-        "\nresults in {}: {}",
-        folder.display(),
-        files(folder).join(", ")
-    );
+    let _ = writeln!(text, "\nresults in {}: {}", folder.display(), files(folder).join(", "));
     text
 }
 

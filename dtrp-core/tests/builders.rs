@@ -1,8 +1,8 @@
 //! The builders make what the registry makes, in one line.
 
 use dtrp_core::schedule::{
-    Bp, Ddg, Dsp, Dtrp, Fdg, FeaturesReplay, Gpipe, Local, Method, OneForwardOneBackward, Order,
-    Pipedream, Plan, Program, ScheduleError, Spectrain,
+    Bp, Ddg, Dsp, Dtrp, Fdg, FeaturesReplay, Gpipe, Local, Method, OneForwardOneBackward, Order, Pipedream, Plan,
+    Program, ScheduleError, Spectrain,
 };
 
 fn check(built: Result<Program, ScheduleError>, method: &str, plan: Plan) {
@@ -15,11 +15,7 @@ fn builders_make_the_programs_of_the_registry() {
     let plan = Plan::new;
     check(Bp::new(3).program(), "bp", plan(3, 6));
     check(Ddg::new(3).batches(7).program(), "ddg", plan(3, 7));
-    check(
-        FeaturesReplay::new(2).program(),
-        "features-replay",
-        plan(2, 4),
-    );
+    check(FeaturesReplay::new(2).program(), "features-replay", plan(2, 4));
     check(Local::new(4).program(), "local", plan(4, 8));
     check(
         Gpipe::new(4).batches(2).micro_batches(4).program(),

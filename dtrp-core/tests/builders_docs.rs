@@ -62,9 +62,7 @@ fn fault_after(edit: &str, program: &Program) -> String {
         }
         _ => panic!("unknown edit {edit}"),
     }
-    let fault = analyse(&program, NonZeroUsize::MIN)
-        .unwrap_err()
-        .to_string();
+    let fault = analyse(&program, NonZeroUsize::MIN).unwrap_err().to_string();
     fault.lines().next().unwrap_or_default().to_owned()
 }
 
@@ -96,10 +94,7 @@ fn expected(example: &str, block: &str, before: &str) -> String {
             let text = std::fs::read_to_string(&path);
             let text = text.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             // A snapshot begins with a header between two lines of dashes.
-            match text
-                .strip_prefix("---\n")
-                .and_then(|t| t.split_once("---\n"))
-            {
+            match text.strip_prefix("---\n").and_then(|t| t.split_once("---\n")) {
                 Some((_, body)) => body.to_owned(),
                 None => text,
             }
@@ -115,15 +110,10 @@ fn check(document: &str, examples: usize) {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         out.push_str(&format!("{line}\n"));
-        let marker = line
-            .strip_prefix("<!-- example: ")
-            .and_then(|l| l.strip_suffix(" -->"));
+        let marker = line.strip_prefix("<!-- example: ").and_then(|l| l.strip_suffix(" -->"));
         let Some(example) = marker else { continue };
         let fence = lines.find(|line| !line.is_empty()).unwrap_or_default();
-        assert!(
-            fence.starts_with("```"),
-            "{document}: no block after {line}"
-        );
+        assert!(fence.starts_with("```"), "{document}: no block after {line}");
         let block = lines.by_ref().take_while(|line| *line != "```");
         let block: String = block.map(|line| format!("{line}\n")).collect();
         let mut expected = expected(example, &block, &before);

@@ -52,12 +52,7 @@ impl Stage for Scalar {
         Ok(self.weight * x)
     }
 
-    fn forward_graph(
-        &mut self,
-        unit: Unit,
-        x: f64,
-        _: Option<u32>,
-    ) -> Result<Option<f64>, Infallible> {
+    fn forward_graph(&mut self, unit: Unit, x: f64, _: Option<u32>) -> Result<Option<f64>, Infallible> {
         let y = self.forward(unit, x, None)?;
         Ok((!self.last).then_some(y))
     }

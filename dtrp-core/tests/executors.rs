@@ -50,9 +50,7 @@ impl Exact {
 
     fn compute(&mut self, input: u64, weight: u64) -> u64 {
         if let Some(seed) = &mut self.delays {
-            *seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(self.k);
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(self.k);
             std::thread::sleep(Duration::from_micros((*seed >> 33) % 200));
         }
         let output = (weight * input + self.k) % PRIME;
@@ -78,12 +76,7 @@ impl Stage for Exact {
         self.inputs.insert(unit, input);
         Ok(self.compute(input, self.predicted(horizon)))
     }
-    fn forward_graph(
-        &mut self,
-        unit: Unit,
-        input: u64,
-        horizon: Option<u32>,
-    ) -> Result<Option<u64>, Failure> {
+    fn forward_graph(&mut self, unit: Unit, input: u64, horizon: Option<u32>) -> Result<Option<u64>, Failure> {
         let weight = self.predicted(horizon);
         let output = self.compute(input, weight);
         self.graphs.insert(unit, (input, weight, output));
@@ -125,8 +118,7 @@ fn run(program: &Program, executor: Executor, capacity: usize, delays: Option<u6
         capacity,
         ..Options::default()
     };
-    let outcome =
-        engine::run(program, &mut stages, &options).unwrap_or_else(|e| panic!("{e}\n{program}"));
+    let outcome = engine::run(program, &mut stages, &options).unwrap_or_else(|e| panic!("{e}\n{program}"));
     for k in 1..=program.modules() {
         assert_eq!(outcome.trace.logical(k), program.workers[k - 1]);
         assert_eq!(outcome.trace.events(k).len(), program.workers[k - 1].len());
@@ -158,9 +150,7 @@ proptest! {
 fn different_schedules_give_different_results() {
     let weights = |name: &str| {
         let method = dtrp_core::schedule::Method::named(name).unwrap();
-        let program = method
-            .program(&dtrp_core::schedule::Plan::new(3, 9))
-            .unwrap();
+        let program = method.program(&dtrp_core::schedule::Plan::new(3, 9)).unwrap();
         run(&program, Executor::Sequential, 1, None)[0].weight
     };
     let all: std::collections::HashSet<_> = ["bp", "dtrp", "dsp", "fdg", "pipedream", "spectrain"]

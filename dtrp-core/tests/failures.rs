@@ -58,12 +58,7 @@ impl Stage for Faulty {
     fn forward(&mut self, unit: Unit, (): (), _: Option<u32>) -> Result<(), Deliberate> {
         self.at(Op::Forward, unit.batch)
     }
-    fn forward_graph(
-        &mut self,
-        unit: Unit,
-        (): (),
-        _: Option<u32>,
-    ) -> Result<Option<()>, Deliberate> {
+    fn forward_graph(&mut self, unit: Unit, (): (), _: Option<u32>) -> Result<Option<()>, Deliberate> {
         self.at(Op::ForwardGraph, unit.batch)?;
         Ok((!self.last).then_some(()))
     }
@@ -79,12 +74,7 @@ impl Stage for Faulty {
     }
 }
 
-fn fail(
-    worker: usize,
-    op: Op,
-    how: How,
-    executor: Executor,
-) -> Result<(), EngineError<Deliberate>> {
+fn fail(worker: usize, op: Op, how: How, executor: Executor) -> Result<(), EngineError<Deliberate>> {
     let modules = 3;
     let program = Method::named("dtrp")
         .unwrap()
@@ -104,11 +94,7 @@ fn fail(
     };
     let begin = Instant::now();
     let result = engine::run(&program, &mut stages, &options).map(|_| ());
-    assert!(
-        begin.elapsed() < 20 * WATCHDOG,
-        "took {:?}",
-        begin.elapsed()
-    );
+    assert!(begin.elapsed() < 20 * WATCHDOG, "took {:?}", begin.elapsed());
     drop(stages);
     // Every thread has ended: it is the only owner left, and nobody is inside an action.
     assert_eq!(
@@ -124,11 +110,7 @@ fn every_failure_at_every_action_ends_the_run_with_one_error() {
     let of_below = [Op::Forward, Op::Recompute, Op::Backward, Op::Update];
     let of_last = [Op::ForwardGraph, Op::Backward, Op::Update];
     for worker in 1..=3 {
-        for op in if worker == 3 {
-            &of_last[..]
-        } else {
-            &of_below[..]
-        } {
+        for op in if worker == 3 { &of_last[..] } else { &of_below[..] } {
             for how in [How::Error, How::Panic] {
                 for executor in [Executor::Threads, Executor::Sequential] {
                     let error = fail(worker, *op, how, executor).unwrap_err();
@@ -142,15 +124,8 @@ fn every_failure_at_every_action_ends_the_run_with_one_error() {
                     else {
                         panic!("{text}")
                     };
-                    assert_eq!(
-                        (at, action.op, action.unit.batch),
-                        (worker, *op, 5),
-                        "{text}"
-                    );
-                    assert!(
-                        around.contains(&action.to_string()) && around.contains('^'),
-                        "{text}"
-                    );
+                    assert_eq!((at, action.op, action.unit.batch), (worker, *op, 5), "{text}");
+                    assert!(around.contains(&action.to_string()) && around.contains('^'), "{text}");
                     match (how, *failure) {
                         (How::Error, StageFailure::Error(Deliberate)) => {}
                         (How::Panic, StageFailure::Panic(message)) => {

@@ -125,11 +125,7 @@ fn dsp_is_dtrp_without_horizons() {
 /// ADL's published levels of staleness, in updates, for K = 3 in the backward-first order (mean over the steady state).
 #[test]
 fn accumulation_divides_the_staleness() {
-    for (accumulate, expected) in [
-        (1, [3.0, 1.0, 0.0]),
-        (2, [1.5, 0.5, 0.0]),
-        (4, [0.75, 0.25, 0.0]),
-    ] {
+    for (accumulate, expected) in [(1, [3.0, 1.0, 0.0]), (2, [1.5, 0.5, 0.0]), (4, [0.75, 0.25, 0.0])] {
         let plan = Plan::new(3, 44).accumulate(accumulate);
         let report = report(&Method::named("fdg").unwrap().program(&plan).unwrap());
         for (worker, expected) in report.workers.iter().zip(expected) {

@@ -12,11 +12,7 @@ fn all(blocks: usize, modules: usize, from: usize) -> Vec<Vec<Range<usize>>> {
         return vec![std::iter::once(from..blocks).collect()];
     }
     let ends = from + 1..=blocks - (modules - 1);
-    let rest = |end| {
-        all(blocks, modules - 1, end)
-            .into_iter()
-            .map(move |r| (end, r))
-    };
+    let rest = |end| all(blocks, modules - 1, end).into_iter().map(move |r| (end, r));
     ends.flat_map(rest)
         .map(|(end, mut rest)| {
             rest.insert(0, from..end);
@@ -58,11 +54,7 @@ fn brute(costs: &Costs, loads: &[Load], budget: Option<u64>) -> Result<Vec<Range
     let mut found: Option<(_, Vec<Range<usize>>)> = None;
     for ranges in all(costs.blocks.len(), loads.len(), 0) {
         let modules = costs.modules(&ranges).unwrap();
-        let weighed: Vec<_> = loads
-            .iter()
-            .zip(&modules)
-            .map(|(l, m)| weigh(l, m))
-            .collect();
+        let weighed: Vec<_> = loads.iter().zip(&modules).map(|(l, m)| weigh(l, m)).collect();
         let memory = weighed.iter().map(|(_, memory)| *memory).max().unwrap();
         least = least.min(memory);
         if budget.is_some_and(|budget| memory > budget) {
@@ -70,10 +62,7 @@ fn brute(costs: &Costs, loads: &[Load], budget: Option<u64>) -> Result<Vec<Range
         }
         let slowest = weighed.iter().map(|(time, _)| *time).max().unwrap();
         let squares: u128 = weighed.iter().map(|(time, _)| time * time).sum();
-        if found
-            .as_ref()
-            .is_none_or(|(best, _)| (slowest, squares) < *best)
-        {
+        if found.as_ref().is_none_or(|(best, _)| (slowest, squares) < *best) {
             found = Some(((slowest, squares), ranges));
         }
     }
@@ -91,22 +80,19 @@ fn blocks() -> impl Strategy<Value = Vec<BlockCost>> {
         0u64..9,
     );
     let bytes = (0u64..9, 0u64..9, 0u64..9, 0u64..5);
-    let block =
-        (times, bytes).prop_map(|((f, b, r, u, p, a), (input, graph, weights, optimizer))| {
-            BlockCost {
-                name: String::new(),
-                forward_ns: f,
-                backward_ns: b,
-                recompute_ns: r,
-                update_ns: u,
-                predict_ns: p,
-                auxiliary_ns: a,
-                input_bytes: input,
-                activation_bytes: graph,
-                parameter_bytes: weights,
-                optimizer_bytes: optimizer,
-            }
-        });
+    let block = (times, bytes).prop_map(|((f, b, r, u, p, a), (input, graph, weights, optimizer))| BlockCost {
+        name: String::new(),
+        forward_ns: f,
+        backward_ns: b,
+        recompute_ns: r,
+        update_ns: u,
+        predict_ns: p,
+        auxiliary_ns: a,
+        input_bytes: input,
+        activation_bytes: graph,
+        parameter_bytes: weights,
+        optimizer_bytes: optimizer,
+    });
     proptest::collection::vec(block, 1..10)
 }
 
@@ -118,16 +104,10 @@ fn plans(modules: usize) -> Vec<(&'static Method, Plan)> {
     };
     let plan = |(method, order): (&'static Method, Order)| {
         let plan = Plan::new(modules, 12).order(order);
-        let split = method
-            .micro_batches
-            .then(|| (method, plan.clone().micro_batches(3)));
+        let split = method.micro_batches.then(|| (method, plan.clone().micro_batches(3)));
         std::iter::once((method, plan)).chain(split)
     };
-    Method::all()
-        .iter()
-        .flat_map(orders)
-        .flat_map(plan)
-        .collect()
+    Method::all().iter().flat_map(orders).flat_map(plan).collect()
 }
 
 proptest! {
@@ -177,10 +157,7 @@ fn the_last_module_carries_more_because_it_does_not_recompute() {
             batch_size: None,
             blocks: vec![block; 7],
         };
-        let program = Method::named(method)
-            .unwrap()
-            .program(&Plan::new(modules, 40))
-            .unwrap();
+        let program = Method::named(method).unwrap().program(&Plan::new(modules, 40)).unwrap();
         let best = partition(&costs, &Load::of(&program).unwrap(), None).unwrap();
         assert_eq!(
             (best.cuts(), best.slowest_ns()),
@@ -208,11 +185,7 @@ fn the_memory_is_never_below_the_simulators_peak() {
                 let (ours, peak) = (load.memory(&costs), worker.memory.peak);
                 assert!(ours >= peak, "{} {plan:?}: {ours} < {peak}", method.name);
                 // And it is not much above: a graph more at most.
-                assert!(
-                    ours <= peak + 31_700,
-                    "{} {plan:?}: {ours}, {peak}",
-                    method.name
-                );
+                assert!(ours <= peak + 31_700, "{} {plan:?}: {ours}, {peak}", method.name);
             }
         }
     }
@@ -231,10 +204,7 @@ fn a_budget_moves_the_cuts_and_too_small_a_one_is_refused() {
         batch_size: None,
         blocks: [100, 60, 50, 10, 10, 10, 10].map(block).to_vec(),
     };
-    let program = Method::named("dtrp")
-        .unwrap()
-        .program(&Plan::new(2, 40))
-        .unwrap();
+    let program = Method::named("dtrp").unwrap().program(&Plan::new(2, 40)).unwrap();
     let loads = Load::of(&program).unwrap();
     let cuts = |budget| partition(&costs, &loads, budget).map(|best| best.cuts());
     assert_eq!(cuts(None), Ok(vec![3]));
@@ -252,9 +222,7 @@ fn a_budget_moves_the_cuts_and_too_small_a_one_is_refused() {
         }
     );
     assert!(
-        error
-            .to_string()
-            .contains("the least that is enough is 150 bytes"),
+        error.to_string().contains("the least that is enough is 150 bytes"),
         "{error}"
     );
 }
@@ -283,10 +251,7 @@ fn very_deep_networks_are_cut_at_once() {
         batch_size: None,
         blocks: (0..602).map(block).collect(),
     };
-    let program = Method::named("dtrp")
-        .unwrap()
-        .program(&Plan::new(8, 40))
-        .unwrap();
+    let program = Method::named("dtrp").unwrap().program(&Plan::new(8, 40)).unwrap();
     let best = partition(&costs, &Load::of(&program).unwrap(), None).unwrap();
     let fastest = best.times_ns.iter().copied().fold(f64::MAX, f64::min);
     // Blocks are small beside modules, so an even partition exists to within a block or two.

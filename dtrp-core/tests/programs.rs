@@ -60,9 +60,7 @@ fn plays(program: &Program) -> bool {
         units.sort();
         units
     };
-    let all: Vec<_> = (1..=program.batches)
-        .map(dtrp_core::schedule::Unit::batch)
-        .collect();
+    let all: Vec<_> = (1..=program.batches).map(dtrp_core::schedule::Unit::batch).collect();
     (1..=modules).all(|k| {
         let mut first: Vec<_> = units(Op::Forward, k)
             .into_iter()
@@ -153,10 +151,7 @@ proptest! {
 }
 
 fn check_text(change: impl Fn(&str) -> String, expected: &str) {
-    let program = Method::named("dtrp")
-        .unwrap()
-        .program(&Plan::new(2, 2))
-        .unwrap();
+    let program = Method::named("dtrp").unwrap().program(&Plan::new(2, 2)).unwrap();
     let error = change(&program.to_string()).parse::<Program>().unwrap_err();
     assert!(error.to_string().contains(expected), "{error}");
 }
@@ -176,10 +171,7 @@ fn errors_in_texts_name_the_place() {
         |t| t.replace("G1@0", "G1junk@0"),
         "is not an action: the batch must be a whole number",
     );
-    check_text(
-        |t| t.replace("worker 2", "worker 3"),
-        "expected worker 2 here",
-    );
+    check_text(|t| t.replace("worker 2", "worker 3"), "expected worker 2 here");
     check_text(|t| format!("{t}worker 3\n"), "there are only 2 workers");
     check_text(
         |t| t.replace("modules 2", "modules 99999999999"),
@@ -192,10 +184,7 @@ fn errors_in_texts_name_the_place() {
 }
 
 fn check_fault(change: impl Fn(&mut Program), expected: &str) {
-    let mut program = Method::named("dtrp")
-        .unwrap()
-        .program(&Plan::new(2, 3))
-        .unwrap();
+    let mut program = Method::named("dtrp").unwrap().program(&Plan::new(2, 3)).unwrap();
     change(&mut program);
     let fault = analyse(&program, NonZeroUsize::MIN).unwrap_err();
     assert!(fault.to_string().contains(expected), "{fault}\n{program}");
@@ -224,15 +213,9 @@ fn faults_say_what_is_wrong() {
         "worker 1, action 18: batch 3 is never applied by an update",
     );
     check_fault(drop_one(2, ">D2"), "batch 2 is never sent down");
-    check_fault(
-        drop_one(1, "<D2"),
-        "the gradient of batch 2 has not been received",
-    );
+    check_fault(drop_one(1, "<D2"), "the gradient of batch 2 has not been received");
     check_fault(drop_one(1, "R2@1"), "there is no graph of batch 2");
-    check_fault(
-        drop_one(2, "<Y1"),
-        "the input of batch 1 has not been received",
-    );
+    check_fault(drop_one(2, "<Y1"), "the input of batch 1 has not been received");
     check_fault(
         |p| p.workers[0][..4].rotate_left(2),
         "worker 1 must forward the batches in order",

@@ -4,8 +4,8 @@ mod common;
 
 use dtrp_core::schedule::{Method, Order, Plan, Program};
 use dtrp_core::simulate::{
-    BlockCost, Costs, Jitter, Links, ModuleCosts, Options, SimulateError, Simulation, Sweep,
-    simulate, simulate_plan, sweep,
+    BlockCost, Costs, Jitter, Links, ModuleCosts, Options, SimulateError, Simulation, Sweep, simulate, simulate_plan,
+    sweep,
 };
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
@@ -55,9 +55,9 @@ fn time_per_batch_is_that_of_the_cost_model() {
                 for m in [1, 4] {
                     let plan = common::plan(method, order, k, 60, m, 1);
                     let result = run(method.name, &plan, &even(k, f, b), &roomy());
-                    let steady = result.steady.unwrap_or_else(|| {
-                        panic!("{} {order} K = {k}: no steady state", method.name)
-                    });
+                    let steady = result
+                        .steady
+                        .unwrap_or_else(|| panic!("{} {order} K = {k}: no steady state", method.name));
                     let m = u64::from(plan.micro_batches);
                     let expected = formula(method.name, k as u64, m, f, b);
                     assert_eq!(
@@ -215,9 +215,7 @@ fn jitter_has_the_given_moments() {
         let timeline = result.timeline.unwrap();
         let computed = timeline.workers()[0].iter();
         let computed = computed.filter(|e| e.action.op != dtrp_core::schedule::Op::Update);
-        computed
-            .map(|e| (e.end - e.begin).as_secs_f64() * 1e3)
-            .collect()
+        computed.map(|e| (e.end - e.begin).as_secs_f64() * 1e3).collect()
     };
     let normal = durations(Jitter {
         relative_std: 0.2,
@@ -226,11 +224,7 @@ fn jitter_has_the_given_moments() {
     let mean = normal.iter().sum::<f64>() / normal.len() as f64;
     let variance = normal.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / normal.len() as f64;
     assert!((mean - 1.0).abs() < 0.005, "mean {mean}");
-    assert!(
-        (variance.sqrt() - 0.2).abs() < 0.005,
-        "std {}",
-        variance.sqrt()
-    );
+    assert!((variance.sqrt() - 0.2).abs() < 0.005, "std {}", variance.sqrt());
     let stragglers = durations(Jitter {
         straggler_probability: 0.05,
         straggler_factor: 7.0,
@@ -287,19 +281,10 @@ fn costs_are_plain_data() {
         optimizer_bytes: 0,
     };
     let whole = 0..2;
-    assert_eq!(
-        costs.modules(std::slice::from_ref(&whole)).unwrap(),
-        [expected]
-    );
+    assert_eq!(costs.modules(std::slice::from_ref(&whole)).unwrap(), [expected]);
     let text = serde_json::to_string(&costs).unwrap();
     assert_eq!(serde_json::from_str::<Costs>(&text).unwrap(), costs);
-    let wrong: [&[(usize, usize)]; 5] = [
-        &[],
-        &[(0, 1)],
-        &[(0, 1), (0, 2)],
-        &[(0, 0), (0, 2)],
-        &[(0, 3)],
-    ];
+    let wrong: [&[(usize, usize)]; 5] = [&[], &[(0, 1)], &[(0, 1), (0, 2)], &[(0, 0), (0, 2)], &[(0, 3)]];
     for wrong in wrong {
         let ranges: Vec<_> = wrong.iter().map(|(start, end)| *start..*end).collect();
         let error = costs.modules(&ranges).unwrap_err();
@@ -324,19 +309,9 @@ fn refusals_say_what_to_do() {
         Options::default(),
         "2 modules, but there are costs of 1",
     );
-    check(
-        &Plan::new(0, 10),
-        &[],
-        Options::default(),
-        "modules must be at least 1",
-    );
+    check(&Plan::new(0, 10), &[], Options::default(), "modules must be at least 1");
     let accumulate = plan.clone().accumulate(2);
-    check(
-        &accumulate,
-        &costs,
-        Options::default(),
-        "has no accumulation",
-    );
+    check(&accumulate, &costs, Options::default(), "has no accumulation");
     let slow = Links {
         bytes_per_second: Some(0),
         ..Links::default()
@@ -360,12 +335,7 @@ fn refusals_say_what_to_do() {
         ..Jitter::default()
     };
     check(&plan, &costs, jitter(fast), "from 1 to");
-    check(
-        &plan,
-        &even(2, u64::MAX, 1),
-        Options::default(),
-        "292 years",
-    );
+    check(&plan, &even(2, u64::MAX, 1), Options::default(), "292 years");
     let many = Plan::new(2, 4_000_000_000);
     let drawn = Options {
         timeline: true,
@@ -386,10 +356,7 @@ fn impossible_slots_are_named() {
     program.order = Order::Sweep;
     let error = simulate(&program, &even(2, 10, 20), &Options::default()).unwrap_err();
     assert!(matches!(error, SimulateError::Stuck { .. }), "{error}");
-    assert!(
-        error.to_string().contains("wait for one another"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("wait for one another"), "{error}");
 }
 
 #[test]

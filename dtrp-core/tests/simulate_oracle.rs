@@ -63,10 +63,7 @@ impl Oracle<'_> {
 
     /// Number of this message, from 0, on its link.
     fn position(&self, k: usize, op: Op, i: usize) -> usize {
-        self.program.workers[k][..i]
-            .iter()
-            .filter(|a| a.op == op)
-            .count()
+        self.program.workers[k][..i].iter().filter(|a| a.op == op).count()
     }
 
     /// The worker at the other end, and where in its list the counterparts are.
@@ -85,10 +82,7 @@ impl Oracle<'_> {
         let above = if op == Op::RecvY { k } else { peer };
         let mut idle = 0;
         for send in &sends[..=message] {
-            let bytes = self.share(
-                self.costs[above].input_bytes,
-                &self.program.workers[peer][*send],
-            );
+            let bytes = self.share(self.costs[above].input_bytes, &self.program.workers[peer][*send]);
             let transfer = self
                 .links
                 .bytes_per_second
@@ -147,37 +141,18 @@ impl Oracle<'_> {
 }
 
 fn costs() -> impl Strategy<Value = ModuleCosts> {
-    (
-        0u64..40,
-        0u64..40,
-        0u64..40,
-        0u64..10,
-        0u64..10,
-        0u64..10,
-        0u64..2000,
+    (0u64..40, 0u64..40, 0u64..40, 0u64..10, 0u64..10, 0u64..10, 0u64..2000).prop_map(
+        |(forward_ns, backward_ns, recompute_ns, update_ns, predict_ns, auxiliary_ns, input_bytes)| ModuleCosts {
+            forward_ns,
+            backward_ns,
+            recompute_ns,
+            update_ns,
+            predict_ns,
+            auxiliary_ns,
+            input_bytes,
+            ..ModuleCosts::default()
+        },
     )
-        .prop_map(
-            |(
-                forward_ns,
-                backward_ns,
-                recompute_ns,
-                update_ns,
-                predict_ns,
-                auxiliary_ns,
-                input_bytes,
-            )| {
-                ModuleCosts {
-                    forward_ns,
-                    backward_ns,
-                    recompute_ns,
-                    update_ns,
-                    predict_ns,
-                    auxiliary_ns,
-                    input_bytes,
-                    ..ModuleCosts::default()
-                }
-            },
-        )
 }
 
 fn links() -> impl Strategy<Value = Links> {

@@ -53,12 +53,7 @@ impl Stage for Stirred {
         self.kept.insert(unit, input);
         Ok(self.stir(1, unit, &[input, horizon.map_or(99, u64::from)]))
     }
-    fn forward_graph(
-        &mut self,
-        unit: Unit,
-        input: u64,
-        horizon: Option<u32>,
-    ) -> Result<Option<u64>, Infallible> {
+    fn forward_graph(&mut self, unit: Unit, input: u64, horizon: Option<u32>) -> Result<Option<u64>, Infallible> {
         let output = self.stir(2, unit, &[input, horizon.map_or(99, u64::from)]);
         Ok((!self.last).then_some(output))
     }
@@ -104,8 +99,7 @@ impl Replay {
             }
             Op::RecvY | Op::RecvD => {
                 let up = action.op == Op::RecvY;
-                let Some((sent, value)) = self.queues.entry((k, up)).or_default().pop_front()
-                else {
+                let Some((sent, value)) = self.queues.entry((k, up)).or_default().pop_front() else {
                     return false;
                 };
                 assert_eq!(sent, unit);
@@ -161,11 +155,7 @@ fn replay(program: &Program, events: &[Vec<Event>], capacity: usize) -> Vec<Stir
     };
     let mut next = vec![0; events.len()];
     loop {
-        let now = events
-            .iter()
-            .zip(&next)
-            .filter_map(|(e, i)| Some(e.get(*i)?.end))
-            .min();
+        let now = events.iter().zip(&next).filter_map(|(e, i)| Some(e.get(*i)?.end)).min();
         let Some(now) = now else {
             return replay.stages;
         };
@@ -178,10 +168,7 @@ fn replay(program: &Program, events: &[Vec<Event>], capacity: usize) -> Vec<Stir
                 progress = true;
             }
         }
-        assert!(
-            progress,
-            "at {now:?} something happens that cannot happen yet"
-        );
+        assert!(progress, "at {now:?} something happens that cannot happen yet");
     }
 }
 

@@ -10,8 +10,8 @@ use std::num::NonZeroUsize;
 fn costs(most: u64) -> impl Strategy<Value = ModuleCosts> {
     let bytes = (0u64..2000, 0u64..2000, 0u64..2000);
     let small = (0u64..10, 0u64..10, 0u64..10);
-    (1..most, 1..most, 1..most, small, bytes).prop_map(
-        |(forward_ns, backward_ns, recompute_ns, small, bytes)| ModuleCosts {
+    (1..most, 1..most, 1..most, small, bytes).prop_map(|(forward_ns, backward_ns, recompute_ns, small, bytes)| {
+        ModuleCosts {
             forward_ns,
             backward_ns,
             recompute_ns,
@@ -22,8 +22,8 @@ fn costs(most: u64) -> impl Strategy<Value = ModuleCosts> {
             activation_bytes: bytes.1,
             parameter_bytes: bytes.2,
             optimizer_bytes: 7,
-        },
-    )
+        }
+    })
 }
 
 fn links() -> impl Strategy<Value = Links> {
@@ -161,10 +161,7 @@ fn a_million_batches() {
         assert_eq!(999_000 % steady.batches, 0);
         let periods = 999_000 / steady.batches;
         assert_eq!(long.makespan_ns, short.makespan_ns + periods * steady.ns);
-        assert_eq!(
-            (long.fill_ns, long.drain_ns),
-            (short.fill_ns, short.drain_ns)
-        );
+        assert_eq!((long.fill_ns, long.drain_ns), (short.fill_ns, short.drain_ns));
         assert!(long.walked_actions < 20_000, "{} {order}", method.name);
         assert_eq!(long.actions, short.actions * 1000);
     }

@@ -20,8 +20,7 @@ fn every_method_and_order() {
 
 #[test]
 fn micro_batches_and_accumulation() {
-    let table =
-        |name: &str, plan: Plan| Method::named(name).unwrap().program(&plan).unwrap().table();
+    let table = |name: &str, plan: Plan| Method::named(name).unwrap().program(&plan).unwrap().table();
     insta::assert_snapshot!("gpipe-m3", table("gpipe", Plan::new(3, 2).micro_batches(3)));
     insta::assert_snapshot!("1f1b-m3", table("1f1b", Plan::new(3, 2).micro_batches(3)));
     insta::assert_snapshot!(
@@ -33,10 +32,7 @@ fn micro_batches_and_accumulation() {
 
 #[test]
 fn text_and_json() {
-    let program = Method::named("dtrp")
-        .unwrap()
-        .program(&Plan::new(2, 3))
-        .unwrap();
+    let program = Method::named("dtrp").unwrap().program(&Plan::new(2, 3)).unwrap();
     insta::assert_snapshot!("dtrp-text", program.to_string());
     insta::assert_snapshot!("dtrp-json", program.to_json());
     let program = Method::named("gpipe")

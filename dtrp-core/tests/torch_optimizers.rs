@@ -59,11 +59,7 @@ proptest! {
 }
 
 /// Runs `steps` updates on one weight and one bias with the given gradients, and the same in a plain loop.
-fn check(
-    mut optimizer: impl Optimizer,
-    decay_all: bool,
-    mut step: impl FnMut(usize, &mut f64, f64, f64, bool),
-) {
+fn check(mut optimizer: impl Optimizer, decay_all: bool, mut step: impl FnMut(usize, &mut f64, f64, f64, bool)) {
     let layout = layout(&[(vec![1], Role::Weight), (vec![1], Role::BiasOrNorm)]);
     let flat = Tensor::zeros([layout.len() as i64], DOUBLE);
     let arena = Arena::new(flat, &layout).unwrap();
@@ -92,11 +88,7 @@ fn check(
             );
         }
         // What lies between the parameters stays zero.
-        let total: f64 = arena
-            .leaves
-            .iter()
-            .map(|leaf| leaf.double_value(&[0]))
-            .sum();
+        let total: f64 = arena.leaves.iter().map(|leaf| leaf.double_value(&[0])).sum();
         assert!((weights.sum(Kind::Double).double_value(&[]) - total).abs() < 1e-15);
     }
 }
@@ -158,10 +150,7 @@ fn adam_and_adamw() {
                 t[i] += 1;
                 m[i] = beta1 * m[i] + (1.0 - beta1) * g;
                 v[i] = beta2 * v[i] + (1.0 - beta2) * g * g;
-                let (mean, square) = (
-                    m[i] / (1.0 - beta1.powi(t[i])),
-                    v[i] / (1.0 - beta2.powi(t[i])),
-                );
+                let (mean, square) = (m[i] / (1.0 - beta1.powi(t[i])), v[i] / (1.0 - beta2.powi(t[i])));
                 *w -= rate * mean / (square.sqrt() + epsilon);
             });
         }

@@ -49,10 +49,7 @@ fn check(timeline: &Timeline, program: &Program) -> Result<(), TestCaseError> {
 
 fn ends(timeline: &Timeline, message: Message) -> (Event, Event) {
     let event = |worker: usize, index: usize| timeline.workers()[worker - 1][index];
-    (
-        event(message.from, message.send),
-        event(message.to, message.receive),
-    )
+    (event(message.from, message.send), event(message.to, message.receive))
 }
 
 /// Reads the JSON back and compares it with the program and the events.
@@ -60,8 +57,7 @@ fn check_chrome(timeline: &Timeline, program: &Program) -> Result<(), TestCaseEr
     let text = timeline.to_chrome();
     let json: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let records = json["traceEvents"].as_array().unwrap();
-    let of_phase =
-        |phase: &str| -> Vec<&Value> { records.iter().filter(|r| r["ph"] == phase).collect() };
+    let of_phase = |phase: &str| -> Vec<&Value> { records.iter().filter(|r| r["ph"] == phase).collect() };
     let expected = program.workers.iter().flatten();
     let names = of_phase("X");
     prop_assert_eq!(names.len(), program.len());
@@ -88,10 +84,7 @@ fn check_chrome(timeline: &Timeline, program: &Program) -> Result<(), TestCaseEr
             return Err(TestCaseError::fail(format!("arrow {id} does not end")));
         };
         prop_assert_eq!(&start["name"], &finish["name"]);
-        let (from, to) = (
-            start["ts"].as_f64().unwrap(),
-            finish["ts"].as_f64().unwrap(),
-        );
+        let (from, to) = (start["ts"].as_f64().unwrap(), finish["ts"].as_f64().unwrap());
         prop_assert!(from <= to, "{start} {finish}");
     }
     Ok(())
@@ -225,10 +218,7 @@ fn titles_say_what_is_shown() {
     let simulated = Timeline::simulated(&program, vec![Vec::new()]);
     assert_eq!(
         (simulated.title(), simulated.unit()),
-        (
-            "dtrp, lockstep: 1 module, 2 batches, simulated",
-            TimeUnit::Nanoseconds
-        )
+        ("dtrp, lockstep: 1 module, 2 batches, simulated", TimeUnit::Nanoseconds)
     );
     assert_eq!(simulated.titled("another").title(), "another");
 }
@@ -240,10 +230,7 @@ fn times_in_chrome_json_are_exact() {
         begin: Duration::from_nanos(begin),
         end: Duration::from_nanos(end),
     };
-    let events = vec![
-        event("G1@0", 1, 1_002_003),
-        event("B1@0", 1_002_003, 2_000_000),
-    ];
+    let events = vec![event("G1@0", 1, 1_002_003), event("B1@0", 1_002_003, 2_000_000)];
     let timeline = Timeline::new("\"quoted\" \\ \u{1}", TimeUnit::Nanoseconds, vec![events]);
     let text = timeline.to_chrome();
     assert!(

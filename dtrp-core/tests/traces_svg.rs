@@ -19,9 +19,7 @@ fn elements(xml: &str) -> Result<Vec<&str>, String> {
     let mut elements = Vec::new();
     let mut rest = xml.trim_end();
     while !rest.is_empty() {
-        let (text, tag) = rest
-            .split_once('<')
-            .ok_or(format!("text at the end: {rest}"))?;
+        let (text, tag) = rest.split_once('<').ok_or(format!("text at the end: {rest}"))?;
         if open.is_empty() && !text.is_empty() {
             return Err(format!("text outside: {text}"));
         }
@@ -74,10 +72,7 @@ fn check_text(text: &str) -> Result<(), String> {
 
 #[test]
 fn the_checker_finds_what_is_not_well_formed() {
-    assert_eq!(
-        elements("<a b=\"1\"><c/>x &lt; y</a>\n"),
-        Ok(vec!["a", "c"])
-    );
+    assert_eq!(elements("<a b=\"1\"><c/>x &lt; y</a>\n"), Ok(vec!["a", "c"]));
     for bad in [
         "<a>",
         "<a></b>",
@@ -110,29 +105,24 @@ fn computations(program: &Program) -> usize {
 
 fn options() -> impl Strategy<Value = SvgOptions> {
     let arrows = prop::sample::select(vec![Arrows::Few, Arrows::All, Arrows::None]);
-    (arrows, 0.0..5000.0f64, 0..9usize, any::<bool>()).prop_map(
-        |(arrows, max_width, max_workers, whole)| SvgOptions {
-            arrows,
-            max_width,
-            max_workers,
-            whole,
-        },
-    )
+    (arrows, 0.0..5000.0f64, 0..9usize, any::<bool>()).prop_map(|(arrows, max_width, max_workers, whole)| SvgOptions {
+        arrows,
+        max_width,
+        max_workers,
+        whole,
+    })
 }
 
 /// Any events at all: overlapping, backwards, out of order, from the same instant to the end of the world.
 fn events() -> impl Strategy<Value = Vec<Vec<Event>>> {
     let time = prop_oneof![0..5000u64, 0..u64::MAX, Just(u64::MAX), Just(1_000_000),];
-    let event = (
-        prop::sample::select(Op::ALL.to_vec()),
-        1..4u32,
-        time.clone(),
-        time,
-    )
-        .prop_map(|(op, batch, begin, end)| Event {
-            action: Action::new(op, Unit::batch(batch)),
-            begin: Duration::from_nanos(begin),
-            end: Duration::from_nanos(end),
+    let event =
+        (prop::sample::select(Op::ALL.to_vec()), 1..4u32, time.clone(), time).prop_map(|(op, batch, begin, end)| {
+            Event {
+                action: Action::new(op, Unit::batch(batch)),
+                begin: Duration::from_nanos(begin),
+                end: Duration::from_nanos(end),
+            }
         });
     prop::collection::vec(prop::collection::vec(event, 0..8), 0..5)
 }
@@ -202,8 +192,5 @@ fn what_is_too_large_is_cut_and_says_so() {
     assert!(svg.len() < 100_000, "{} bytes", svg.len());
     assert!(svg.contains("workers 17 to 32 are not drawn"), "{svg}");
     assert!(svg.contains("are not drawn</text>\n</svg>"), "{svg}");
-    assert!(
-        svg.contains(">577</text>") && !svg.contains(">300</text>"),
-        "{svg}"
-    );
+    assert!(svg.contains(">577</text>") && !svg.contains(">300</text>"), "{svg}");
 }

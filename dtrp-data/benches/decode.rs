@@ -4,15 +4,14 @@
 //! to decode. `large` is what training on ImageNet asks for (500x375 to 3x224x224, random resized crops and flips), `small` what
 //! CIFAR as an image folder asks for (32x32, crops and flips).
 
-use std::fs;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dtrp_data::random::Stream;
 use dtrp_data::{DataSpec, Dataset, ImageShape, Loader, LoaderOptions, open};
 use image::{ImageFormat, Rgb, RgbImage};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A kind of folder, and how it is trained on.
 struct Case {

@@ -103,31 +103,16 @@ impl Augment {
     ///
     /// `image` has the bytes of `shape`, channel-major; `mean` is one byte per channel, see
     /// [`mean_color`]; `scratch` is any vector, reused between calls.
-    pub fn apply(
-        &self,
-        image: &mut [u8],
-        shape: ImageShape,
-        mean: &[u8],
-        stream: &mut Stream,
-        scratch: &mut Vec<u8>,
-    ) {
+    pub fn apply(&self, image: &mut [u8], shape: ImageShape, mean: &[u8], stream: &mut Stream, scratch: &mut Vec<u8>) {
         apply(&self.ops, image, shape, mean, stream, scratch);
     }
 }
 
-fn apply(
-    ops: &[Op],
-    image: &mut [u8],
-    shape: ImageShape,
-    mean: &[u8],
-    stream: &mut Stream,
-    scratch: &mut Vec<u8>,
-) {
+fn apply(ops: &[Op], image: &mut [u8], shape: ImageShape, mean: &[u8], stream: &mut Stream, scratch: &mut Vec<u8>) {
     for op in ops {
         match *op {
             Op::Crop { pad } => {
-                let (pad_y, pad_x) =
-                    pad.map_or((shape.height / 8, shape.width / 8), |pad| (pad, pad));
+                let (pad_y, pad_x) = pad.map_or((shape.height / 8, shape.width / 8), |pad| (pad, pad));
                 let dy = stream.below(2 * pad_y + 1) as isize - pad_y as isize;
                 let dx = stream.below(2 * pad_x + 1) as isize - pad_x as isize;
                 scratch.clear();
@@ -136,9 +121,7 @@ fn apply(
             }
             Op::Flip => {
                 if stream.coin() && shape.width > 0 {
-                    image
-                        .chunks_exact_mut(shape.width)
-                        .for_each(<[u8]>::reverse);
+                    image.chunks_exact_mut(shape.width).for_each(<[u8]>::reverse);
                 }
             }
             Op::Cutout { side } => {

@@ -6,12 +6,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::registry::find;
+use crate::{DataError, DataSpec, Split};
 pub(crate) use survey::Part;
 pub use survey::PartReport;
 use survey::survey;
-
-use crate::registry::find;
-use crate::{DataError, DataSpec, Split};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,11 +26,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            offset,
-            problem,
-        } = self;
+        let Self { path, offset, problem } = self;
         match offset {
             Some(offset) => write!(f, "{}: byte {offset}: {problem}", path.display()),
             None => write!(f, "{}: {problem}", path.display()),
@@ -42,11 +37,7 @@ impl fmt::Display for Problem {
 impl From<DataError> for Problem {
     fn from(error: DataError) -> Self {
         match error {
-            DataError::Corrupt {
-                path,
-                offset,
-                problem,
-            } => Self {
+            DataError::Corrupt { path, offset, problem } => Self {
                 path,
                 offset: Some(offset),
                 problem,
@@ -56,11 +47,7 @@ impl From<DataError> for Problem {
                 offset: None,
                 problem: format!("is not there: {help}"),
             },
-            DataError::Io {
-                path,
-                action,
-                source,
-            } => Self {
+            DataError::Io { path, action, source } => Self {
                 path,
                 offset: None,
                 problem: format!("cannot {action}: {source}"),

@@ -1,9 +1,8 @@
 //! What a data set is.
 
-use std::sync::Arc;
-
 use crate::DataError;
 use crate::resample::{Pixels, Region};
+use std::sync::Arc;
 
 /// Channels, height and width of one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,9 +1,8 @@
 //! Which set a folder holds.
 
-use std::path::Path;
-
 use crate::datasets::{cifar, idx};
 use crate::{DataError, DataSpec};
+use std::path::Path;
 
 /// The set that a folder looks like, from the names in it.
 ///
@@ -43,8 +42,7 @@ pub fn detect(dir: &Path) -> Result<DataSpec, DataError> {
         return Err(DataError::Missing {
             dataset: "any".to_string(),
             path: dir.to_path_buf(),
-            help: "no folder with the files of a known set; name one, and the set if need be"
-                .to_string(),
+            help: "no folder with the files of a known set; name one, and the set if need be".to_string(),
         });
     };
     Ok(DataSpec::in_dir(name, dir))

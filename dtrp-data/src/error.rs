@@ -116,9 +116,7 @@ pub enum DataError {
         got: String,
     },
     /// A sample was asked for that the set does not have.
-    #[error(
-        "data set `{dataset}` has {len} samples; there is no sample {index} (they count from 0)"
-    )]
+    #[error("data set `{dataset}` has {len} samples; there is no sample {index} (they count from 0)")]
     Index {
         /// The data set.
         dataset: String,
@@ -138,9 +136,7 @@ pub enum DataError {
         got: usize,
     },
     /// A data set's code panicked while the loader asked it for a sample.
-    #[error(
-        "data set `{dataset}` panicked at sample {index}: {message}; this is a bug in the data set's code"
-    )]
+    #[error("data set `{dataset}` panicked at sample {index}: {message}; this is a bug in the data set's code")]
     Panicked {
         /// The data set.
         dataset: String,
@@ -160,8 +156,6 @@ fn did_you_mean(nearest: &Option<String>) -> String {
 /// The name in `valid` most like `text`, if it is like it at all.
 pub(crate) fn nearest<'a>(text: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let likeness = |name: &str| strsim::jaro_winkler(&text.to_lowercase(), name);
-    let best = valid
-        .into_iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    let best = valid.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(best) >= 0.75).then(|| best.to_string())
 }

@@ -68,11 +68,7 @@ pub struct Progress<'a> {
 /// [`DataError::NotFetchable`] for a name without a source; [`DataError::Fetch`] if the network or
 /// the server refuses or another process is fetching the same set; [`DataError::Checksum`];
 /// [`DataError::Io`] for the disk.
-pub fn fetch(
-    name: &str,
-    options: &FetchOptions,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<PathBuf, DataError> {
+pub fn fetch(name: &str, options: &FetchOptions, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, DataError> {
     let names = || sources().iter().map(|source| source.dataset);
     match sources().iter().find(|source| source.dataset == name) {
         Some(source) => fetch_source(source, options, progress),

@@ -1,9 +1,8 @@
 //! What the readers of files share: finding folders, sizes, faults with their offset.
 
+use crate::DataError;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-use crate::DataError;
 
 /// Something wrong in a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +33,7 @@ impl Fault {
 /// For `map_err`: an error of the system at `path`.
 pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> DataError {
     let path = path.to_path_buf();
-    move |source| DataError::Io {
-        path,
-        action,
-        source,
-    }
+    move |source| DataError::Io { path, action, source }
 }
 
 /// The first of `dir` and its sub-folders `inner` that `has` the set.
@@ -66,14 +61,11 @@ pub(crate) fn locate(
     if !dir.exists() {
         return Err(missing(dir, help));
     }
-    let mut places =
-        std::iter::once(dir.to_path_buf()).chain(inner.iter().map(|inner| dir.join(inner)));
+    let mut places = std::iter::once(dir.to_path_buf()).chain(inner.iter().map(|inner| dir.join(inner)));
     if let Some(place) = places.find(|place| has(place)) {
         return Ok(place);
     }
-    let inside = inner
-        .first()
-        .map_or_else(|| dir.to_path_buf(), |inner| dir.join(inner));
+    let inside = inner.first().map_or_else(|| dir.to_path_buf(), |inner| dir.join(inner));
     Err(missing(&inside, help))
 }
 
@@ -97,41 +89,28 @@ pub(crate) fn size(dataset: &str, path: &Path) -> Result<u64, DataError> {
 ///
 /// `size` tells from the first bytes how many there should be, if it can. No more than one byte
 /// beyond is unpacked, so that a small file cannot fill the memory.
-pub(crate) fn read_unpacked(
-    path: &Path,
-    size: impl Fn(&[u8]) -> Option<u64>,
-) -> Result<Vec<u8>, DataError> {
+pub(crate) fn read_unpacked(path: &Path, size: impl Fn(&[u8]) -> Option<u64>) -> Result<Vec<u8>, DataError> {
     let mut file = std::fs::File::open(path).map_err(io(path, "open the file"))?;
     let mut bytes = Vec::new();
     if path.extension().is_none_or(|extension| extension != "gz") {
-        file.read_to_end(&mut bytes)
-            .map_err(io(path, "read the file"))?;
+        file.read_to_end(&mut bytes).map_err(io(path, "read the file"))?;
         return Ok(bytes);
     }
-    if file
-        .metadata()
-        .is_ok_and(|file| file.is_file() && file.len() == 0)
-    {
+    if file.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) {
         return Err(Fault::new(0, "the file is empty; get it again").at(path));
     }
     let mut unpacked = flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file));
-    let mut read = |most, bytes: &mut Vec<u8>| match unpacked.by_ref().take(most).read_to_end(bytes)
-    {
+    let mut read = |most, bytes: &mut Vec<u8>| match unpacked.by_ref().take(most).read_to_end(bytes) {
         Ok(_) => Ok(()),
         Err(error) if error.raw_os_error().is_some() => Err(io(path, "read the file")(error)),
         Err(error) => {
-            let problem = format!(
-                "the compressed data is damaged or truncated after this unpacked byte ({error})"
-            );
+            let problem = format!("the compressed data is damaged or truncated after this unpacked byte ({error})");
             Err(Fault::new(bytes.len(), problem + "; get the file again").at(path))
         }
     };
     read(HEADER, &mut bytes)?;
     if let Some(size) = size(&bytes) {
-        read(
-            size.saturating_add(1).saturating_sub(bytes.len() as u64),
-            &mut bytes,
-        )?;
+        read(size.saturating_add(1).saturating_sub(bytes.len() as u64), &mut bytes)?;
     }
     Ok(bytes)
 }

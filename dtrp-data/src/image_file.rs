@@ -2,9 +2,8 @@
 
 mod container;
 
-use image::{ImageReader, Limits};
-
 use crate::files::Fault;
+use image::{ImageReader, Limits};
 
 /// A decoded image, pixel-major.
 pub(crate) struct Decoded {
@@ -25,9 +24,7 @@ pub(crate) fn decode(file: &[u8], channels: usize) -> Result<Decoded, Fault> {
     let fault = |error: &dyn std::fmt::Display| {
         Fault::new(
             data,
-            format!(
-                "the image data that starts here cannot be decoded ({error}): replace the file"
-            ),
+            format!("the image data that starts here cannot be decoded ({error}): replace the file"),
         )
     };
     let mut reader = ImageReader::new(std::io::Cursor::new(file))
@@ -48,9 +45,5 @@ pub(crate) fn decode(file: &[u8], channels: usize) -> Result<Decoded, Fault> {
     } else {
         image.into_rgb8().into_raw()
     };
-    Ok(Decoded {
-        bytes,
-        height,
-        width,
-    })
+    Ok(Decoded { bytes, height, width })
 }

@@ -9,12 +9,11 @@ mod work;
 
 use std::sync::Arc;
 
-pub use epoch::Epoch;
-use work::{Pool, Work};
-
 use crate::augment::Augment;
 use crate::dataset::{Dataset, ImageShape};
 use crate::{DataError, random};
+pub use epoch::Epoch;
+use work::{Pool, Work};
 
 /// How to load.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,10 +109,7 @@ impl Loader {
             return wrong("dataset", format!("`{}` has no samples", dataset.name()));
         }
         let Ok(samples) = u32::try_from(samples) else {
-            return wrong(
-                "limit",
-                format!("must be below 2^32; the set has {samples} samples"),
-            );
+            return wrong("limit", format!("must be below 2^32; the set has {samples} samples"));
         };
         if options.drop_last && (samples as usize) < options.batch_size {
             let size = options.batch_size;

@@ -1,11 +1,10 @@
 //! Data sets by name.
 
-use std::path::PathBuf;
-
 use crate::check::Checked;
 use crate::datasets::{cifar, digits, folder, idx, synthetic};
 use crate::error::nearest;
 use crate::{DataError, ImageShape, Split};
+use std::path::PathBuf;
 
 /// What to open: the part of a run's `data` section that is about the set itself.
 ///
@@ -236,10 +235,7 @@ impl DatasetInfo {
                     option,
                     problem: match self.options {
                         [] => "is not for this set; remove it".to_string(),
-                        some => format!(
-                            "is not for this set; remove it (the set takes {})",
-                            some.join(", ")
-                        ),
+                        some => format!("is not for this set; remove it (the set takes {})", some.join(", ")),
                     },
                 });
             }

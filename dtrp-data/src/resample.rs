@@ -89,12 +89,7 @@ impl<'a> Pixels<'a> {
     }
 
     /// Pixel-major, as decoders give it.
-    pub(crate) fn interleaved(
-        bytes: &'a [u8],
-        height: usize,
-        width: usize,
-        channels: usize,
-    ) -> Self {
+    pub(crate) fn interleaved(bytes: &'a [u8], height: usize, width: usize, channels: usize) -> Self {
         Self {
             bytes,
             height,
@@ -114,14 +109,10 @@ impl<'a> Pixels<'a> {
         let rows = Taps::new(region.height, shape.height);
         let mut narrow = vec![0; region.height * shape.width];
         let mut sums = vec![0; shape.width];
-        for (channel, plane) in image
-            .chunks_exact_mut(shape.height * shape.width)
-            .enumerate()
-        {
+        for (channel, plane) in image.chunks_exact_mut(shape.height * shape.width).enumerate() {
             let [channel_stride, row_stride, stride] = self.strides;
             for (y, out) in narrow.chunks_exact_mut(shape.width).enumerate() {
-                let start =
-                    channel * channel_stride + (region.top + y) * row_stride + region.left * stride;
+                let start = channel * channel_stride + (region.top + y) * row_stride + region.left * stride;
                 let line = &self.bytes[start..];
                 for (pixel, (first, weights)) in out.iter_mut().zip(columns.iter()) {
                     let terms = weights.iter().enumerate();
@@ -135,10 +126,7 @@ impl<'a> Pixels<'a> {
             for (out, (first, weights)) in plane.chunks_exact_mut(shape.width).zip(rows.iter()) {
                 // Whole rows at a time, which the compiler turns into vector instructions.
                 sums.fill(0);
-                for (line, weight) in narrow[first * shape.width..]
-                    .chunks_exact(shape.width)
-                    .zip(weights)
-                {
+                for (line, weight) in narrow[first * shape.width..].chunks_exact(shape.width).zip(weights) {
                     sums.iter_mut()
                         .zip(line)
                         .for_each(|(sum, &pixel)| *sum += weight * i32::from(pixel));

@@ -58,25 +58,18 @@ impl HeadKind {
     pub fn named(name: &str) -> Result<Self, ModelError> {
         let found = KINDS.iter().find(|(known, _)| *known == name);
         let names = || KINDS.iter().map(|(known, _)| *known);
-        found
-            .map(|(_, kind)| *kind)
-            .ok_or_else(|| ModelError::UnknownHead {
-                name: name.to_owned(),
-                nearest: nearest(name, names()),
-                known: names().collect::<Vec<_>>().join(", "),
-            })
+        found.map(|(_, kind)| *kind).ok_or_else(|| ModelError::UnknownHead {
+            name: name.to_owned(),
+            nearest: nearest(name, names()),
+            known: names().collect::<Vec<_>>().join(", "),
+        })
     }
 }
 
 /// The heads of all modules but the last, for a network with these `blocks` cut into `modules`. Each is a block from the
 /// module's output to logits, samples × `classes`; its parameters' names start with `auxiliary1.`, `auxiliary2.`, …, so
 /// they cannot be taken for the network's.
-pub fn heads(
-    kind: HeadKind,
-    blocks: &[BlockInfo],
-    modules: &[Range<usize>],
-    classes: usize,
-) -> Vec<BlockSpec> {
+pub fn heads(kind: HeadKind, blocks: &[BlockInfo], modules: &[Range<usize>], classes: usize) -> Vec<BlockSpec> {
     let count = modules.len();
     let below_last = modules.iter().zip(1..count);
     let of_module = |(range, k): (&Range<usize>, usize)| {
@@ -93,13 +86,7 @@ pub fn heads(
 /// One head, on activations of `shape` (channels, height, width) for each sample, which may also come flat where height and
 /// width are 1. `later` are the shapes that [`HeadKind::Sampled`] goes through; the other kinds leave them aside. Parameters'
 /// names start with `name` and a dot.
-pub fn head(
-    kind: HeadKind,
-    name: &str,
-    shape: [usize; 3],
-    later: &[[usize; 3]],
-    classes: usize,
-) -> BlockSpec {
+pub fn head(kind: HeadKind, name: &str, shape: [usize; 3], later: &[[usize; 3]], classes: usize) -> BlockSpec {
     BlockSpec::build(name, |scope| {
         Head::new(&mut scope.sub(name), kind, shape, later, classes as i64)
     })
@@ -115,10 +102,7 @@ fn image(block: &BlockInfo) -> [usize; 3] {
 
 /// The shapes of `count` of the blocks that give images, evenly spread and ending with the last of them.
 fn evenly(blocks: &[BlockInfo], count: usize) -> Vec<[usize; 3]> {
-    let images: Vec<_> = blocks
-        .iter()
-        .filter(|block| block.output_shape.len() == 3)
-        .collect();
+    let images: Vec<_> = blocks.iter().filter(|block| block.output_shape.len() == 3).collect();
     let count = count.min(images.len());
     (1..=count)
         .map(|i| image(images[i * images.len() / count - 1]))
@@ -142,13 +126,7 @@ struct Unit {
 }
 
 impl Head {
-    fn new(
-        scope: &mut Scope<'_>,
-        kind: HeadKind,
-        shape: [usize; 3],
-        later: &[[usize; 3]],
-        classes: i64,
-    ) -> Self {
+    fn new(scope: &mut Scope<'_>, kind: HeadKind, shape: [usize; 3], later: &[[usize; 3]], classes: i64) -> Self {
         let [channels, height, width] = shape.map(|n| n as i64);
         // Channels and size after each convolution, and its kernel.
         let steps: Vec<([i64; 3], i64)> = match kind {

@@ -35,10 +35,7 @@ pub fn split(blocks: usize, modules: usize, cuts: &Cuts) -> Result<Vec<Range<usi
             blocks,
         });
     }
-    Ok(starts()
-        .zip(ends.iter())
-        .map(|(start, end)| start..*end)
-        .collect())
+    Ok(starts().zip(ends.iter()).map(|(start, end)| start..*end).collect())
 }
 
 #[cfg(test)]
@@ -67,22 +64,9 @@ mod tests {
 
     #[test]
     fn cuts_by_hand() {
-        assert_eq!(
-            split(11, 3, &Cuts::At(vec![2, 7])).unwrap(),
-            [0..2, 2..7, 7..11]
-        );
-        for wrong in [
-            vec![],
-            vec![0, 3],
-            vec![3, 3],
-            vec![7, 2],
-            vec![2, 11],
-            vec![1, 2, 3],
-        ] {
-            assert!(matches!(
-                split(11, 3, &Cuts::At(wrong)),
-                Err(ModelError::Cuts { .. })
-            ));
+        assert_eq!(split(11, 3, &Cuts::At(vec![2, 7])).unwrap(), [0..2, 2..7, 7..11]);
+        for wrong in [vec![], vec![0, 3], vec![3, 3], vec![7, 2], vec![2, 11], vec![1, 2, 3]] {
+            assert!(matches!(split(11, 3, &Cuts::At(wrong)), Err(ModelError::Cuts { .. })));
         }
     }
 }

@@ -72,9 +72,7 @@ pub enum ModelError {
         message: String,
     },
     /// There are more modules than blocks.
-    #[error(
-        "the network has {blocks} blocks and cannot be cut into {modules} modules; take at most {blocks}"
-    )]
+    #[error("the network has {blocks} blocks and cannot be cut into {modules} modules; take at most {blocks}")]
     TooManyModules {
         /// Blocks of the network.
         blocks: usize,

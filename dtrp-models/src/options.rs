@@ -35,11 +35,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Checks that every option given is one of those declared.
-    pub(crate) fn new(
-        model: &'static str,
-        declared: &[OptionSpec],
-        options: &'a Options,
-    ) -> Result<Self, ModelError> {
+    pub(crate) fn new(model: &'static str, declared: &[OptionSpec], options: &'a Options) -> Result<Self, ModelError> {
         let known = || declared.iter().map(|o| o.name);
         match options.keys().find(|key| !known().any(|name| name == *key)) {
             None => Ok(Self { model, options }),
@@ -57,10 +53,7 @@ impl<'a> Reader<'a> {
         ModelError::Option {
             model: self.model,
             option,
-            value: self
-                .options
-                .get(option)
-                .map_or("missing".to_owned(), Value::to_string),
+            value: self.options.get(option).map_or("missing".to_owned(), Value::to_string),
             expected: expected.to_owned(),
         }
     }
@@ -99,9 +92,7 @@ impl<'a> Reader<'a> {
     pub fn flag(&self, option: &'static str, default: bool) -> Result<bool, ModelError> {
         match self.options.get(option) {
             None => Ok(default),
-            Some(value) => value
-                .as_bool()
-                .ok_or_else(|| self.invalid(option, "true or false")),
+            Some(value) => value.as_bool().ok_or_else(|| self.invalid(option, "true or false")),
         }
     }
 
@@ -134,9 +125,7 @@ impl<'a> Reader<'a> {
         let Some(value) = self.options.get(option) else {
             return Ok(default);
         };
-        let found = choices
-            .iter()
-            .find(|(name, _)| value.as_str() == Some(name));
+        let found = choices.iter().find(|(name, _)| value.as_str() == Some(name));
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         found
             .map(|(_, choice)| *choice)

@@ -61,12 +61,7 @@ pub struct Family {
 
 impl Family {
     /// A family. The last block that `build` makes gives the logits, samples × classes.
-    pub const fn new(
-        name: &'static str,
-        summary: &'static str,
-        options: &'static [OptionSpec],
-        build: Build,
-    ) -> Self {
+    pub const fn new(name: &'static str, summary: &'static str, options: &'static [OptionSpec], build: Build) -> Self {
         Self {
             name,
             summary,

@@ -26,17 +26,10 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)], batches: u64) -> Result<(
         path: path.to_owned(),
         message,
     };
-    let tracked = tensors
-        .iter()
-        .filter_map(|(name, _)| name.strip_suffix("running_mean"));
+    let tracked = tensors.iter().filter_map(|(name, _)| name.strip_suffix("running_mean"));
     let count = Tensor::from(i64::try_from(batches).unwrap_or(i64::MAX));
     let tracked: Vec<(String, Tensor)> = tracked
-        .map(|prefix| {
-            (
-                format!("{prefix}num_batches_tracked"),
-                count.shallow_clone(),
-            )
-        })
+        .map(|prefix| (format!("{prefix}num_batches_tracked"), count.shallow_clone()))
         .collect();
     let mut parts = Vec::with_capacity(tensors.len() + tracked.len());
     for (name, tensor) in tensors.iter().chain(&tracked) {
@@ -46,9 +39,7 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)], batches: u64) -> Result<(
     }
     let views = parts
         .iter()
-        .map(|(name, dtype, shape, bytes)| {
-            Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?))
-        })
+        .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
     let views = views.map_err(|e| fail(e.to_string()))?;
     let data = safetensors::serialize(views, None).map_err(|e| fail(e.to_string()))?;
@@ -69,20 +60,14 @@ pub fn load(path: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
         message,
     };
     let data = std::fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-    let file = SafeTensors::deserialize(&data)
-        .map_err(|e| fail(format!("not a safetensors file: {e}")))?;
+    let file = SafeTensors::deserialize(&data).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
     let mut tensors = HashMap::new();
     for (name, view) in file.iter() {
         let kind = TYPES.iter().find(|(_, dtype)| *dtype == view.dtype());
-        let (kind, _) = kind.ok_or_else(|| {
-            fail(format!(
-                "`{name}` has type {:?}, which is not supported",
-                view.dtype()
-            ))
-        })?;
+        let (kind, _) =
+            kind.ok_or_else(|| fail(format!("`{name}` has type {:?}, which is not supported", view.dtype())))?;
         let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
-        let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind)
-            .map_err(|e| fail(e.to_string()))?;
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind).map_err(|e| fail(e.to_string()))?;
         tensors.insert(name.to_owned(), tensor);
     }
     Ok(tensors)
@@ -101,8 +86,6 @@ fn encode(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), String> {
         .map_err(|e| e.to_string())?;
     let count = tensor.numel();
     let mut bytes = vec![0; count * kind.elt_size_in_bytes()];
-    tensor
-        .f_copy_data_u8(&mut bytes, count)
-        .map_err(|e| e.to_string())?;
+    tensor.f_copy_data_u8(&mut bytes, count).map_err(|e| e.to_string())?;
     Ok((*dtype, bytes))
 }

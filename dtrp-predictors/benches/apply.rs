@@ -1,9 +1,8 @@
 //! How near [`Coefficients::apply`] comes to memory speed: its time against that of a memcpy which moves the same
 //! number of bytes, read and written together, on arrays larger than the cache. `cargo bench -p dtrp-predictors`.
 
-use std::{hint::black_box, time::Instant};
-
 use dtrp_predictors::{Coefficients, Views};
+use std::{hint::black_box, time::Instant};
 
 /// Parameters: 256 MiB an array in f32.
 const N: usize = 64 << 20;
@@ -33,10 +32,7 @@ fn main() {
         gradient: Some(&g),
         displacement: Some(&x),
     };
-    println!(
-        "{:<28}{:>10}{:>10}{:>10}",
-        "arrays read", "ms", "GB/s", "x memcpy"
-    );
+    println!("{:<28}{:>10}{:>10}{:>10}", "arrays read", "ms", "GB/s", "x memcpy");
     for (name, rule) in [
         ("w (identity)", Coefficients::IDENTITY),
         (

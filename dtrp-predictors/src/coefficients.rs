@@ -68,14 +68,9 @@ impl Coefficients {
 
     /// Whether every coefficient is finite.
     pub fn is_finite(&self) -> bool {
-        [
-            self.weights,
-            self.direction,
-            self.gradient,
-            self.displacement,
-        ]
-        .into_iter()
-        .all(f64::is_finite)
+        [self.weights, self.direction, self.gradient, self.displacement]
+            .into_iter()
+            .all(f64::is_finite)
     }
 
     /// Moves only the share `rho` of the predicted way: w + ρ·(Ŵ − w). Exact at both ends: ρ = 0 is the
@@ -141,8 +136,7 @@ impl Coefficients {
                 }
             }
             _ => {
-                for ((((o, &x), &y), &z), &u) in out.iter_mut().zip(a.1).zip(b.1).zip(c.1).zip(d.1)
-                {
+                for ((((o, &x), &y), &z), &u) in out.iter_mut().zip(a.1).zip(b.1).zip(c.1).zip(d.1) {
                     *o = a.0 * x + b.0 * y + c.0 * z + d.0 * u;
                 }
             }
@@ -223,10 +217,6 @@ mod tests {
         assert_eq!(c.scaled(1.0), c);
         assert!(c.scaled(0.0).is_identity());
         let half = c.scaled(0.5);
-        assert!(
-            (half.weights - 0.95).abs() < 1e-15
-                && half.direction == -0.15
-                && half.displacement == 1.0
-        );
+        assert!((half.weights - 0.95).abs() < 1e-15 && half.direction == -0.15 && half.displacement == 1.0);
     }
 }

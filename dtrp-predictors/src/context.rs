@@ -64,12 +64,8 @@ impl fmt::Display for OptimizerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sgd { .. } => "sgd",
-            Self::Adam {
-                decoupled: false, ..
-            } => "adam",
-            Self::Adam {
-                decoupled: true, ..
-            } => "adamw",
+            Self::Adam { decoupled: false, .. } => "adam",
+            Self::Adam { decoupled: true, .. } => "adamw",
         })
     }
 }

@@ -1,10 +1,8 @@
 //! A predictor's options: what it declares, and how it reads what it was given.
 
-use std::ops::RangeInclusive;
-
-use serde_json::{Map, Value, json};
-
 use crate::{PredictorError, error::nearest};
+use serde_json::{Map, Value, json};
+use std::ops::RangeInclusive;
 
 /// One option that a predictor declares.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,22 +36,13 @@ pub enum OptionKind {
 
 impl OptionDescription {
     /// A number from `range`, which is `default` where it is not given.
-    pub const fn number(
-        name: &'static str,
-        default: f64,
-        range: RangeInclusive<f64>,
-        summary: &'static str,
-    ) -> Self {
+    pub const fn number(name: &'static str, default: f64, range: RangeInclusive<f64>, summary: &'static str) -> Self {
         let kind = OptionKind::Number {
             default,
             min: *range.start(),
             max: *range.end(),
         };
-        Self {
-            name,
-            kind,
-            summary,
-        }
+        Self { name, kind, summary }
     }
 
     /// A flag, which is `default` where it is not given.
@@ -99,11 +88,7 @@ impl<'a> Options<'a> {
     ///
     /// [`PredictorError::UnknownOption`] for a key that is not declared; [`PredictorError::OptionValue`] for a value
     /// that its declaration rules out, or if `given` is no object.
-    pub fn new(
-        predictor: &'a str,
-        declared: &'a [OptionDescription],
-        given: &Value,
-    ) -> Result<Self, PredictorError> {
+    pub fn new(predictor: &'a str, declared: &'a [OptionDescription], given: &Value) -> Result<Self, PredictorError> {
         let given = match given {
             Value::Null => Map::new(),
             Value::Object(given) => given.clone(),
@@ -130,18 +115,17 @@ impl<'a> Options<'a> {
                     },
                 });
             };
-            let expected = match option.kind {
-                OptionKind::Number { min, max, .. } => (!value
-                    .as_f64()
-                    .is_some_and(|v| min <= v && v <= max))
-                .then(|| match (min.is_finite(), max.is_finite()) {
-                    (true, true) => format!("a number from {min} to {max}"),
-                    (true, false) => format!("a number of at least {min}"),
-                    (false, true) => format!("a number of at most {max}"),
-                    (false, false) => "a number".into(),
-                }),
-                OptionKind::Flag { .. } => (!value.is_boolean()).then(|| "true or false".into()),
-            };
+            let expected =
+                match option.kind {
+                    OptionKind::Number { min, max, .. } => (!value.as_f64().is_some_and(|v| min <= v && v <= max))
+                        .then(|| match (min.is_finite(), max.is_finite()) {
+                            (true, true) => format!("a number from {min} to {max}"),
+                            (true, false) => format!("a number of at least {min}"),
+                            (false, true) => format!("a number of at most {max}"),
+                            (false, false) => "a number".into(),
+                        }),
+                    OptionKind::Flag { .. } => (!value.is_boolean()).then(|| "true or false".into()),
+                };
             if let Some(expected) = expected {
                 return Err(PredictorError::OptionValue {
                     predictor: predictor.into(),
@@ -165,15 +149,8 @@ impl<'a> Options<'a> {
     /// If the predictor declares no number of this name, which is a bug in the predictor.
     pub fn number(&self, name: &str) -> f64 {
         match self.declared(name) {
-            OptionKind::Number { default, .. } => self
-                .given
-                .get(name)
-                .and_then(Value::as_f64)
-                .unwrap_or(default),
-            OptionKind::Flag { .. } => panic!(
-                "option `{name}` of predictor `{}` is declared a flag",
-                self.predictor
-            ),
+            OptionKind::Number { default, .. } => self.given.get(name).and_then(Value::as_f64).unwrap_or(default),
+            OptionKind::Flag { .. } => panic!("option `{name}` of predictor `{}` is declared a flag", self.predictor),
         }
     }
 
@@ -184,15 +161,10 @@ impl<'a> Options<'a> {
     /// If the predictor declares no flag of this name, which is a bug in the predictor.
     pub fn flag(&self, name: &str) -> bool {
         match self.declared(name) {
-            OptionKind::Flag { default } => self
-                .given
-                .get(name)
-                .and_then(Value::as_bool)
-                .unwrap_or(default),
-            OptionKind::Number { .. } => panic!(
-                "option `{name}` of predictor `{}` is declared a number",
-                self.predictor
-            ),
+            OptionKind::Flag { default } => self.given.get(name).and_then(Value::as_bool).unwrap_or(default),
+            OptionKind::Number { .. } => {
+                panic!("option `{name}` of predictor `{}` is declared a number", self.predictor)
+            }
         }
     }
 

@@ -1,8 +1,7 @@
 //! Everything that can go wrong with a plug-in.
 
-use std::{io, path::PathBuf, time::Duration};
-
 use crate::error::did_you_mean;
+use std::{io, path::PathBuf, time::Duration};
 
 /// What went wrong with a plug-in, where, and what to do. `plugin` names it as `ID of FILE`.
 #[derive(Debug, thiserror::Error)]
@@ -141,9 +140,7 @@ pub enum PluginError {
         message: String,
     },
     /// A call has not come back in time. Its thread and what it holds are left behind.
-    #[error(
-        "{plugin} did not come back from `{call}` within {limit:?}; it may hang, or be far too slow"
-    )]
+    #[error("{plugin} did not come back from `{call}` within {limit:?}; it may hang, or be far too slow")]
     Timeout {
         /// Which.
         plugin: String,
@@ -153,9 +150,7 @@ pub enum PluginError {
         limit: Duration,
     },
     /// It wrote before or after the output it was given.
-    #[error(
-        "{plugin} wrote outside the output it was given ({length} elements of {dtype}): {place}"
-    )]
+    #[error("{plugin} wrote outside the output it was given ({length} elements of {dtype}): {place}")]
     WroteOutside {
         /// Which.
         plugin: String,

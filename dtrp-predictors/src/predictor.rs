@@ -139,11 +139,7 @@ pub trait Predictor: Send {
     /// # Errors
     ///
     /// Whatever the predictor cannot work with; it ends the run.
-    unsafe fn observe_gpu(
-        &mut self,
-        context: &Context<'_>,
-        arrays: &GpuArrays,
-    ) -> Result<(), PredictorError> {
+    unsafe fn observe_gpu(&mut self, context: &Context<'_>, arrays: &GpuArrays) -> Result<(), PredictorError> {
         let _ = (context, arrays);
         Ok(())
     }
@@ -159,11 +155,7 @@ pub trait Predictor: Send {
     /// # Errors
     ///
     /// Whatever the predictor cannot work with; it ends the run.
-    fn observe_f32(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f32>,
-    ) -> Result<(), PredictorError> {
+    fn observe_f32(&mut self, context: &Context<'_>, views: Views<'_, f32>) -> Result<(), PredictorError> {
         let _ = (context, views);
         Ok(())
     }
@@ -173,11 +165,7 @@ pub trait Predictor: Send {
     /// # Errors
     ///
     /// Whatever the predictor cannot work with; it ends the run.
-    fn observe_f64(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f64>,
-    ) -> Result<(), PredictorError> {
+    fn observe_f64(&mut self, context: &Context<'_>, views: Views<'_, f64>) -> Result<(), PredictorError> {
         let _ = (context, views);
         Ok(())
     }
@@ -247,11 +235,7 @@ impl dyn Predictor + '_ {
     }
 }
 
-pub(crate) fn check_lengths<T>(
-    name: &str,
-    views: &Views<'_, T>,
-    n: usize,
-) -> Result<(), PredictorError> {
+pub(crate) fn check_lengths<T>(name: &str, views: &Views<'_, T>, n: usize) -> Result<(), PredictorError> {
     let lengths = [
         ("weights", Some(views.weights)),
         ("direction", views.direction),

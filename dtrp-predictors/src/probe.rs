@@ -84,13 +84,7 @@ mod tests {
         // r = (2, 0), p = (1, 0), e = (0, 3).
         let probe = Probe::measure(3, &[1.0f32, 1.0], &[2.0, 1.0], &[3.0, 1.0], &[0.0, 3.0]);
         assert_eq!((probe.gain(), probe.cosine()), (Some(0.5), Some(1.0)));
-        assert_eq!(
-            (probe.realised_dot_direction, probe.direction_norm2),
-            (0.0, 9.0)
-        );
-        assert_eq!(
-            (Probe::default().gain(), Probe::default().cosine()),
-            (None, None)
-        );
+        assert_eq!((probe.realised_dot_direction, probe.direction_norm2), (0.0, 9.0));
+        assert_eq!((Probe::default().gain(), Probe::default().cosine()), (None, None));
     }
 }

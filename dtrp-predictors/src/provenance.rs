@@ -1,8 +1,7 @@
 //! Where a predictor comes from: what a log and a result must say for anyone to find it again.
 
-use std::{fmt, path::PathBuf};
-
 use crate::{PredictorError, Spec, describe};
+use std::{fmt, path::PathBuf};
 
 /// Which predictor it is, exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]

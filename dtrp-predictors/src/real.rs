@@ -1,8 +1,7 @@
 //! The two number types that weights come in.
 
-use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
-
 use crate::{Context, Predictor, PredictorError, Views};
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 mod sealed {
     pub trait Sealed {}

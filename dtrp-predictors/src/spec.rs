@@ -1,10 +1,8 @@
 //! Which predictor a run uses, as configurations say it.
 
-use std::path::PathBuf;
-
-use serde_json::{Map, Value};
-
 use crate::{PredictorError, error::nearest};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
 
 /// Which predictor, with which options.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,14 +143,8 @@ mod tests {
     fn wrong_forms_say_what_is_wrong() {
         for (value, says) in [
             (json!(3), "this is 3"),
-            (
-                json!({ "nme": "decayed" }),
-                "unknown key `nme` (did you mean `name`?)",
-            ),
-            (
-                json!({ "plugin": "x.so", "name": "y" }),
-                "unknown key `name`",
-            ),
+            (json!({ "nme": "decayed" }), "unknown key `nme` (did you mean `name`?)"),
+            (json!({ "plugin": "x.so", "name": "y" }), "unknown key `name`"),
             (json!({ "options": {} }), "neither `name` nor `plugin`"),
             (json!({ "name": 1 }), "`name` is 1, but must be a string"),
         ] {

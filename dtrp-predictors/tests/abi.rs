@@ -11,9 +11,7 @@ use dtrp_predictors::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-static ALL: Entry = dtrp_predictors::entry!(
-    Adam, AdamW, Adaptive, Damped, Decayed, Difference, Momentum, None
-);
+static ALL: Entry = dtrp_predictors::entry!(Adam, AdamW, Adaptive, Damped, Decayed, Difference, Momentum, None);
 
 fn options(name: &str, rho: f64) -> Value {
     match name {
@@ -148,10 +146,7 @@ fn errors_cross_with_their_words() {
         assert!(error.contains(says), "{error}");
     }
     assert_eq!(
-        library
-            .create("none", &Value::Null)
-            .expect("a built-in")
-            .inputs(),
+        library.create("none", &Value::Null).expect("a built-in").inputs(),
         Inputs::default()
     );
 }
@@ -178,10 +173,7 @@ fn the_handshake() {
             entry_with(|e| e.struct_size = 24),
             "has a dtrp_entry of 24 bytes, but the least is 48",
         ),
-        (
-            entry_with(|e| e.create = Option::None),
-            "lacks the function `create`",
-        ),
+        (entry_with(|e| e.create = Option::None), "lacks the function `create`"),
     ] {
         let error = Library::linked(entry).expect_err(says).to_string();
         assert!(error.contains(says), "{error}");
@@ -234,11 +226,7 @@ mod first_version {
 
     unsafe extern "C" fn destroy(_: *mut c_void) {}
 
-    unsafe extern "C" fn rule(
-        _: *mut c_void,
-        context: *const abi::Context,
-        out: *mut abi::Rule,
-    ) -> i32 {
+    unsafe extern "C" fn rule(_: *mut c_void, context: *const abi::Context, out: *mut abi::Rule) -> i32 {
         // SAFETY: the host passes both.
         unsafe {
             if (*context).horizon > 0 {
@@ -277,11 +265,7 @@ mod first_version {
         // SAFETY: `short` is as large as a `Short`, and the table at least as large as what is copied of it.
         unsafe {
             (&raw mut (*short).garbage).write([0xAB; 64]);
-            std::ptr::copy_nonoverlapping(
-                (&raw const table).cast::<u8>(),
-                short.cast::<u8>(),
-                SIZE,
-            );
+            std::ptr::copy_nonoverlapping((&raw const table).cast::<u8>(), short.cast::<u8>(), SIZE);
             *out = short.cast();
         }
         abi::status::OK
@@ -323,9 +307,7 @@ mod first_version {
 fn a_shorter_table_is_read_within_its_size() {
     let library = Library::linked(&first_version::ENTRY).expect("a plug-in");
     let mut predictor = library.create("short", &Value::Null).expect("a predictor");
-    assert!(
-        !predictor.wants_observe() && !predictor.wants_feedback() && predictor.save().is_empty()
-    );
+    assert!(!predictor.wants_observe() && !predictor.wants_feedback() && predictor.save().is_empty());
     predictor.feedback(&Probe::default());
     let optimizer = OptimizerState::Sgd {
         momentum: 0.9,

@@ -58,25 +58,20 @@ fn nothing_before_the_first_probe_and_clamped_after() {
         let mut predictor = adaptive();
         probes.iter().for_each(|probe| predictor.feedback(probe));
         let c = share(&mut *predictor);
-        assert!(
-            (c - expected).abs() < 1e-12,
-            "{c} for {expected} after {probes:?}"
-        );
+        assert!((c - expected).abs() < 1e-12, "{c} for {expected} after {probes:?}");
     }
 }
 
 #[test]
 fn wants_what_it_needs() {
     let predictor = adaptive();
-    assert!(
-        predictor.wants_feedback() && predictor.inputs().direction && !predictor.wants_observe()
-    );
+    assert!(predictor.wants_feedback() && predictor.inputs().direction && !predictor.wants_observe());
 }
 
 #[test]
 fn rho_multiplies_the_clamped_share() {
-    let mut predictor = create(&Spec::named("adaptive").with(serde_json::json!({ "rho": 0.5 })))
-        .expect("valid options");
+    let mut predictor =
+        create(&Spec::named("adaptive").with(serde_json::json!({ "rho": 0.5 }))).expect("valid options");
     predictor.feedback(&probe(40.0, 4.0));
     assert_eq!(share(&mut *predictor), 0.75);
 }

@@ -20,10 +20,7 @@ fn states() -> impl Strategy<Value = State> {
 /// Learning rates of up to twelve updates, with a milestone (÷10) anywhere among them.
 fn rates() -> impl Strategy<Value = Vec<f64>> {
     (vec(1e-4..0.3, 0..12), 0usize..12).prop_map(|(mut rates, milestone)| {
-        rates
-            .iter_mut()
-            .skip(milestone)
-            .for_each(|rate| *rate /= 10.0);
+        rates.iter_mut().skip(milestone).for_each(|rate| *rate /= 10.0);
         rates
     })
 }
@@ -55,11 +52,7 @@ fn forecast(
         displacement,
     } = predictor.inputs();
     let view = |value: f64, read: bool| [if read { value } else { f64::NAN }];
-    let (d, g, x) = (
-        view(s.d, direction),
-        view(s.g, gradient),
-        view(s.x, displacement),
-    );
+    let (d, g, x) = (view(s.d, direction), view(s.g, gradient), view(s.x, displacement));
     let mut out = [f64::NAN];
     let views = Views {
         weights: &[s.w],
@@ -96,10 +89,7 @@ fn of((momentum, nesterov, weight_decay): (f64, bool, f64)) -> OptimizerState {
 }
 
 fn close(a: f64, b: f64) -> Result<(), TestCaseError> {
-    prop_assert!(
-        (a - b).abs() <= 1e-12 * (1.0 + a.abs().max(b.abs())),
-        "{a} against {b}"
-    );
+    prop_assert!((a - b).abs() <= 1e-12 * (1.0 + a.abs().max(b.abs())), "{a} against {b}");
     Ok(())
 }
 

@@ -1,17 +1,10 @@
 //! The header against its mirrors: as C11 and as C++17, without a warning, every size and offset equal.
 
+use dtrp_predictors::abi::{self, layout::STRUCTS};
 use std::{env, fmt::Write as _, path::Path, process::Command};
 
-use dtrp_predictors::abi::{self, layout::STRUCTS};
-
 /// Compiles `source` with all warnings as errors, without linking.
-fn compile(
-    compiler: &str,
-    fallback: &str,
-    standard: &str,
-    extension: &str,
-    source: &str,
-) -> Result<(), String> {
+fn compile(compiler: &str, fallback: &str, standard: &str, extension: &str, source: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join(format!("check.{extension}"));
     std::fs::write(&file, source).expect("a source file");
@@ -45,14 +38,8 @@ fn assertions(keyword: &str) -> String {
     for s in STRUCTS {
         claim(format!("sizeof({})", s.name), s.size);
         for field in s.fields {
-            claim(
-                format!("offsetof({}, {})", s.name, field.name),
-                field.offset,
-            );
-            claim(
-                format!("sizeof((({} *)0)->{})", s.name, field.name),
-                field.size,
-            );
+            claim(format!("offsetof({}, {})", s.name, field.name), field.offset);
+            claim(format!("sizeof((({} *)0)->{})", s.name, field.name), field.size);
         }
     }
     for (name, value) in [
@@ -61,10 +48,7 @@ fn assertions(keyword: &str) -> String {
         ("DTRP_OK", abi::status::OK as usize),
         ("DTRP_ERROR", abi::status::ERROR as usize),
         ("DTRP_INVALID_OPTION", abi::status::INVALID_OPTION as usize),
-        (
-            "DTRP_UNKNOWN_PREDICTOR",
-            abi::status::UNKNOWN_PREDICTOR as usize,
-        ),
+        ("DTRP_UNKNOWN_PREDICTOR", abi::status::UNKNOWN_PREDICTOR as usize),
         ("DTRP_UNSUPPORTED", abi::status::UNSUPPORTED as usize),
         ("DTRP_INVALID_STATE", abi::status::INVALID_STATE as usize),
         ("DTRP_PANIC", abi::status::PANIC as usize),
@@ -78,10 +62,7 @@ fn assertions(keyword: &str) -> String {
         ("DTRP_CUSTOM", abi::kind::CUSTOM as usize),
         ("DTRP_READS_DIRECTION", abi::inputs::DIRECTION as usize),
         ("DTRP_READS_GRADIENT", abi::inputs::GRADIENT as usize),
-        (
-            "DTRP_READS_DISPLACEMENT",
-            abi::inputs::DISPLACEMENT as usize,
-        ),
+        ("DTRP_READS_DISPLACEMENT", abi::inputs::DISPLACEMENT as usize),
         ("DTRP_IN_F32", abi::dtype::F32 as usize),
         ("DTRP_IN_F64", abi::dtype::F64 as usize),
     ] {
@@ -126,18 +107,15 @@ fn as_cpp17() {
 /// The two tests above can fail.
 #[test]
 fn a_wrong_claim_is_noticed() {
-    let wrong =
-        "#include \"dtrp_predictor.h\"\n_Static_assert(sizeof(dtrp_rule) == 47, \"wrong\");\n";
+    let wrong = "#include \"dtrp_predictor.h\"\n_Static_assert(sizeof(dtrp_rule) == 47, \"wrong\");\n";
     assert!(compile("CC", "cc", "-std=c11", "c", wrong).is_err());
 }
 
 /// Every field of the header is among those that were compared.
 #[test]
 fn no_field_is_forgotten() {
-    let header = std::fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("include/dtrp_predictor.h"),
-    )
-    .expect("the header");
+    let header = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("include/dtrp_predictor.h"))
+        .expect("the header");
     let structs: Vec<_> = header
         .match_indices("typedef struct ")
         .map(|(at, _)| &header[at..])
@@ -148,8 +126,7 @@ fn no_field_is_forgotten() {
             .split_whitespace()
             .next()
             .expect("a name");
-        let body = &text
-            [text.find('{').expect("a body")..text.find(&format!("}} {name};")).expect("an end")];
+        let body = &text[text.find('{').expect("a body")..text.find(&format!("}} {name};")).expect("an end")];
         let mut code = String::new();
         let mut rest = body;
         while let Some(start) = rest.find("/*") {

@@ -4,12 +4,6 @@
 
 mod build;
 
-use std::{
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
-
 use build::{build_c, build_rust, cargo, crate_folder, examples, run};
 use dtrp_predictors::{
     Context, GpuArrays, OptimizerState, PluginError, Predictor, PredictorError, Spec, Views,
@@ -20,6 +14,11 @@ use dtrp_predictors::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 use tempfile::TempDir;
 
 fn sgd<'a>(learning_rates: &'a [f64]) -> Context<'a> {
@@ -62,9 +61,7 @@ fn the_examples_lock_what_the_workspace_locks() {
         from_registry
             .map(|entry| {
                 let keys = ["name", "version", "source", "checksum"];
-                let lines = entry
-                    .lines()
-                    .filter(|l| keys.iter().any(|k| l.starts_with(k)));
+                let lines = entry.lines().filter(|l| keys.iter().any(|k| l.starts_with(k)));
                 lines.collect::<Vec<_>>().join(" ")
             })
             .collect()
@@ -74,10 +71,7 @@ fn the_examples_lock_what_the_workspace_locks() {
         let own = packages(&examples().join(example).join("Cargo.lock"));
         assert!(!own.is_empty(), "{example}");
         let missing: Vec<_> = own.iter().filter(|p| !workspace.contains(p)).collect();
-        assert!(
-            missing.is_empty(),
-            "{example}: run `cargo update` there: {missing:#?}"
-        );
+        assert!(missing.is_empty(), "{example}: run `cargo update` there: {missing:#?}");
     }
 }
 
@@ -87,17 +81,11 @@ fn linear_rule() {
     let report = conformance::check(&path);
     assert!(report.passed(), "{report}");
     let file = std::fs::read(&path).expect("the library");
-    let sha256: String = Sha256::digest(file)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256: String = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(report.sha256, sha256);
     let spec = Spec::plugin(&path, "");
     let from = provenance(&spec).expect("it is there");
-    assert_eq!(
-        (&*from.name, &*from.version),
-        ("org.example.fading", "0.1.0")
-    );
+    assert_eq!((&*from.name, &*from.version), ("org.example.fading", "0.1.0"));
     assert_eq!(from.plugin.map(|file| file.sha256), Some(sha256));
 
     // The same bits as the same rules built in, by the way a configuration goes.
@@ -107,15 +95,10 @@ fn linear_rule() {
         ..Views::of(&w)
     };
     for (fade, name) in [(1.0, "momentum"), (0.9, "damped")] {
-        let spec =
-            json!({ "plugin": path, "id": "org.example.fading", "options": { "fade": fade } });
+        let spec = json!({ "plugin": path, "id": "org.example.fading", "options": { "fade": fade } });
         let mut plugin = create(&Spec::from_value(&spec).expect("a spec")).expect("a predictor");
         let mut built_in = create(&Spec::named(name)).expect("a built-in");
-        assert_eq!(
-            forecast(&mut *plugin, views),
-            forecast(&mut *built_in, views),
-            "{name}"
-        );
+        assert_eq!(forecast(&mut *plugin, views), forecast(&mut *built_in, views), "{name}");
     }
     for (spec, says) in [
         (
@@ -218,8 +201,7 @@ fn c_lookahead() {
     };
     assert!(conformance::check_with(&path, &with_options).passed());
 
-    let mut predictor =
-        create(&Spec::plugin(&path, "").with(json!({ "limit": 0.1 }))).expect("a predictor");
+    let mut predictor = create(&Spec::plugin(&path, "").with(json!({ "limit": 0.1 }))).expect("a predictor");
     let (w, d) = ([1.0f32, 1.0, 1.0], [0.1f32, 10.0, -10.0]);
     let ahead = forecast(
         &mut *predictor,
@@ -245,11 +227,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Loading and trying out says `load`; the conformance check fails in `check`, or cannot load it at all.
 fn broken(path: &Path, load: &str, check: &str) {
     let start = Instant::now();
-    let loaded = Library::open(path)
-        .and_then(|library| library.create_within("", &Value::Null, SECOND).map(drop));
-    let said = loaded
-        .as_ref()
-        .map_or_else(ToString::to_string, |()| String::new());
+    let loaded = Library::open(path).and_then(|library| library.create_within("", &Value::Null, SECOND).map(drop));
+    let said = loaded.as_ref().map_or_else(ToString::to_string, |()| String::new());
     assert!(
         said.contains(load) && said.is_empty() == load.is_empty(),
         "{}: {said}",
@@ -266,10 +245,7 @@ fn broken(path: &Path, load: &str, check: &str) {
     assert!(!report.passed(), "{report}");
     match report.failures().next() {
         Some((_, name, how)) => assert_eq!(name, check, "{how}"),
-        None => assert!(
-            check.is_empty() && report.to_string().contains(load),
-            "{report}"
-        ),
+        None => assert!(check.is_empty() && report.to_string().contains(load), "{report}"),
     }
     assert!(
         start.elapsed() < Duration::from_secs(20),
@@ -292,11 +268,7 @@ fn broken_ones_in_c() {
             "speaks version 99 of the interface, this program version 1",
             "",
         ),
-        (
-            "short_struct",
-            "has a dtrp_entry of 24 bytes, but the least is 48",
-            "",
-        ),
+        ("short_struct", "has a dtrp_entry of 24 bytes, but the least is 48", ""),
         ("nan", "predicts NaN for parameter 66 of 67", "finite"),
         (
             "too_long",
@@ -352,9 +324,7 @@ fn an_error_at_a_later_call() {
         "{error}"
     );
     assert!(
-        error
-            .to_string()
-            .contains("predicts inf for parameter 0 of 1"),
+        error.to_string().contains("predicts inf for parameter 0 of 1"),
         "{error}"
     );
 }
@@ -375,11 +345,7 @@ fn from_template(language: &str, name: &str) -> TempDir {
                 .replace("{{name}}", name)
                 .replace("{{library}}", &name.replace('-', "_"))
                 .replace("{{dtrp}}", &crate_folder().display().to_string());
-            assert!(
-                !text.contains("{{"),
-                "{}: an unknown placeholder",
-                path.display()
-            );
+            assert!(!text.contains("{{"), "{}: an unknown placeholder", path.display());
             let file = file
                 .strip_suffix(".in")
                 .expect("a name that ends in .in")
@@ -388,11 +354,7 @@ fn from_template(language: &str, name: &str) -> TempDir {
         }
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    copy(
-        &crate_folder().join("templates").join(language),
-        folder.path(),
-        name,
-    );
+    copy(&crate_folder().join("templates").join(language), folder.path(), name);
     folder
 }
 
@@ -414,9 +376,7 @@ fn a_new_plugin_in_rust() {
 #[test]
 fn a_new_plugin_in_c() {
     let folder = from_template("c", "brand-new");
-    run(Command::new("make")
-        .arg("--silent")
-        .current_dir(folder.path()));
+    run(Command::new("make").arg("--silent").current_dir(folder.path()));
     let report = conformance::check(&folder.path().join("libbrand_new.so"));
     assert!(report.passed(), "{report}");
     assert_eq!(report.predictors[0].descriptor.id, "org.example.brand-new");

@@ -1,8 +1,8 @@
 //! What is there, and what is said about what is not.
 
 use dtrp_predictors::{
-    Coefficients, Context, Definition, Description, Inputs, Kind, OptimizerState, Options,
-    Predictor, PredictorError, Registration, Rule, Spec, Views, create, describe, list,
+    Coefficients, Context, Definition, Description, Inputs, Kind, OptimizerState, Options, Predictor, PredictorError,
+    Registration, Rule, Spec, Views, create, describe, list,
 };
 use serde_json::json;
 

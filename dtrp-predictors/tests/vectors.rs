@@ -25,9 +25,7 @@ fn check(
             direction: Some(&[d]),
             ..Views::of(&[0.5])
         };
-        predictor
-            .forecast(&context, views, &mut out)
-            .expect("a prediction");
+        predictor.forecast(&context, views, &mut out).expect("a prediction");
         assert!(
             (out[0] - expected).abs() < tolerance,
             "{name}, horizon {horizon}: {} for {expected}",
@@ -47,14 +45,7 @@ fn sgd() {
     check("none", &[(0, 0.5), (1, 0.5), (6, 0.5)]);
     check(
         "momentum",
-        &[
-            (0, 0.5),
-            (1, 0.48),
-            (2, 0.46),
-            (3, 0.44),
-            (4, 0.42),
-            (6, 0.38),
-        ],
+        &[(0, 0.5), (1, 0.48), (2, 0.46), (3, 0.44), (4, 0.42), (6, 0.38)],
     );
     check(
         "damped",
@@ -93,22 +84,12 @@ fn adam() {
         decoupled: false,
     };
     let check = |name, table: &[(usize, f64)]| check(name, adam, (d, 1e-3, 10), table, 6e-10);
-    let ftpipe = [
-        (1, 0.499908522),
-        (2, 0.499826311),
-        (3, 0.499752236),
-        (4, 0.499685348),
-    ];
+    let ftpipe = [(1, 0.499908522), (2, 0.499826311), (3, 0.499752236), (4, 0.499685348)];
     check("adam", &ftpipe);
     check("adamw", &ftpipe);
     // Under Adam `momentum` is PipeOptim's predictor.
     check(
         "momentum",
-        &[
-            (1, 0.499897874),
-            (2, 0.499795748),
-            (3, 0.499693622),
-            (4, 0.499591496),
-        ],
+        &[(1, 0.499897874), (2, 0.499795748), (3, 0.499693622), (4, 0.499591496)],
     );
 }

@@ -50,11 +50,7 @@ mod simulated {
         (0..)
             .map(|index| unsafe { simulated_gpu_race(index) })
             .take_while(|text| !text.is_null())
-            .map(|text| {
-                unsafe { CStr::from_ptr(text) }
-                    .to_string_lossy()
-                    .into_owned()
-            })
+            .map(|text| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
             .collect()
     }
 

@@ -1,19 +1,16 @@
 //! Starting programs, cargo first of all, and reading what they say.
 
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::tally::Tally;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
-use crate::context::Context;
-use crate::error::{Error, Result};
-use crate::tally::Tally;
-
 /// Runs a command to its end; what it prints goes where this program's output goes.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let what = describe(command);
-    let status = command
-        .status()
-        .map_err(Error::io(format!("start `{what}`")))?;
+    let status = command.status().map_err(Error::io(format!("start `{what}`")))?;
     check(what, status)
 }
 
@@ -42,9 +39,7 @@ pub(crate) fn count_tests(command: &mut Command, tally: &mut Tally) -> Result<()
         seen
     });
     tally.add(seen);
-    let status = child
-        .wait()
-        .map_err(Error::io(format!("wait for `{what}`")))?;
+    let status = child.wait().map_err(Error::io(format!("wait for `{what}`")))?;
     check(what, status)
 }
 
@@ -65,32 +60,21 @@ fn pass_on(from: Option<impl Read>, to: &mut impl Write) -> Tally {
 /// Builds `dtrp` in release and returns the path of the program. Cargo shows its progress on stderr.
 pub(crate) fn build_dtrp(context: &Context) -> Result<PathBuf> {
     let mut cargo = context.cargo();
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "dtrp-cli",
-        "--bin",
-        "dtrp",
-    ]);
+    cargo.args(["build", "--release", "--package", "dtrp-cli", "--bin", "dtrp"]);
     cargo.arg("--message-format=json-render-diagnostics");
     let messages = read(&mut cargo)?;
-    messages.lines().rev().find_map(executable).ok_or_else(|| {
-        Error::Check(format!(
-            "`{}` did not say where the program is",
-            describe(&cargo)
-        ))
-    })
+    messages
+        .lines()
+        .rev()
+        .find_map(executable)
+        .ok_or_else(|| Error::Check(format!("`{}` did not say where the program is", describe(&cargo))))
 }
 
 /// The program in one of cargo's messages, if it is about one.
 fn executable(message: &str) -> Option<PathBuf> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
     let is_dtrp = message["target"]["name"] == "dtrp";
-    message["executable"]
-        .as_str()
-        .filter(|_| is_dtrp)
-        .map(PathBuf::from)
+    message["executable"].as_str().filter(|_| is_dtrp).map(PathBuf::from)
 }
 
 /// Becomes the program: it takes over terminal, signals and exit code.
@@ -113,13 +97,8 @@ pub(crate) fn describe(command: &Command) -> String {
         .unwrap_or(program.as_os_str())
         .to_string_lossy()
         .into_owned();
-    let args = command
-        .get_args()
-        .map(|arg| arg.to_string_lossy().into_owned());
-    std::iter::once(name)
-        .chain(args)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let args = command.get_args().map(|arg| arg.to_string_lossy().into_owned());
+    std::iter::once(name).chain(args).collect::<Vec<_>>().join(" ")
 }
 
 fn check(what: String, status: ExitStatus) -> Result<()> {
@@ -157,27 +136,14 @@ mod tests {
         let text = b"test result: ok. 2 passed; 0 failed\nSummary [ 1s] 3 tests run: 3 passed";
         let mut copy = Vec::new();
         let tally = pass_on(Some(text.as_slice()), &mut copy);
-        assert_eq!(
-            (tally, copy),
-            (
-                Tally {
-                    passed: 5,
-                    failed: 0
-                },
-                text.to_vec()
-            )
-        );
+        assert_eq!((tally, copy), (Tally { passed: 5, failed: 0 }, text.to_vec()));
     }
 
     #[test]
     fn the_program_is_the_one_cargo_names() {
-        let message =
-            r#"{"reason":"compiler-artifact","target":{"name":"dtrp"},"executable":"/a b/dtrp"}"#;
+        let message = r#"{"reason":"compiler-artifact","target":{"name":"dtrp"},"executable":"/a b/dtrp"}"#;
         assert_eq!(executable(message), Some(PathBuf::from("/a b/dtrp")));
-        assert_eq!(
-            executable(r#"{"target":{"name":"dtrp"},"executable":null}"#),
-            None
-        );
+        assert_eq!(executable(r#"{"target":{"name":"dtrp"},"executable":null}"#), None);
         assert_eq!(executable("Compiling"), None);
     }
 }

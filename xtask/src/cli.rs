@@ -1,11 +1,10 @@
 //! The command line. Hand-written: most of it is handed on to other programs word for word.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-
 use crate::commands::plugin::Language;
 use crate::error::{Error, Result};
 use crate::libtorch::Flavor;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// One sub-command with its options.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,10 +202,7 @@ struct Flags {
 
 impl Flags {
     fn new(command: &str, words: &[OsString]) -> Self {
-        let left = words
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
+        let left = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         Self {
             command: command.into(),
             left,
@@ -222,10 +218,7 @@ impl Flags {
     fn finish(self) -> Result<()> {
         match self.left.first() {
             None => Ok(()),
-            Some(word) => Err(Error::Usage(format!(
-                "`{}` does not know `{word}`",
-                self.command
-            ))),
+            Some(word) => Err(Error::Usage(format!("`{}` does not know `{word}`", self.command))),
         }
     }
 }
@@ -262,10 +255,7 @@ mod tests {
             parsed("plugin build my-rule"),
             Command::PluginBuild { path: path.clone() }
         );
-        assert_eq!(
-            parsed("plugin check my-rule"),
-            Command::PluginCheck { path }
-        );
+        assert_eq!(parsed("plugin check my-rule"), Command::PluginCheck { path });
         assert!(parse(&words("plugin check")).is_err());
         assert!(parse(&words("plugin new my-rule --lang cobol")).is_err());
     }
@@ -305,16 +295,10 @@ mod tests {
             },
         );
         check("train", Command::Dtrp(words("train")));
-        check(
-            "train --help --set a=b",
-            Command::Dtrp(words("train --help --set a=b")),
-        );
+        check("train --help --set a=b", Command::Dtrp(words("train --help --set a=b")));
         check("dtrp doctor", Command::Dtrp(words("doctor")));
         check("bench --quick", Command::Dtrp(words("bench --quick")));
-        check(
-            "test -p dtrp-core -- x",
-            Command::Test(words("-p dtrp-core -- x")),
-        );
+        check("test -p dtrp-core -- x", Command::Test(words("-p dtrp-core -- x")));
         check("doc --open", Command::Doc(words("--open")));
         check("ci", Command::Ci { gpu_bundle: false });
         check("ci --gpu-bundle", Command::Ci { gpu_bundle: true });
@@ -327,26 +311,18 @@ mod tests {
     fn wrong_words_are_one_clear_error() {
         let check = |line: &str, text: &str| {
             let error = parse(&words(line)).unwrap_err().to_string();
-            assert_eq!(
-                error,
-                format!("error: {text}\n  what to do: see `cargo xtask --help`")
-            );
+            assert_eq!(error, format!("error: {text}\n  what to do: see `cargo xtask --help`"));
         };
         check("trian", "there is no command `trian`");
         check("setup --gpu", "`setup` does not know `--gpu`");
         check("gpu-bundle --cuda", "write `gpu-bundle [PATH]`");
         check("ci fast", "`ci` does not know `fast`");
-        check(
-            "setup --cpu --cuda",
-            "`setup` takes --cpu or --cuda, not both",
-        );
+        check("setup --cpu --cuda", "`setup` takes --cpu or --cuda, not both");
     }
 
     #[test]
     fn help_fits_and_names_every_command() {
-        for name in [
-            "train", "bench", "dtrp", "build", "test", "doc", "ci", "setup", "help",
-        ] {
+        for name in ["train", "bench", "dtrp", "build", "test", "doc", "ci", "setup", "help"] {
             assert!(HELP.contains(&format!("\n  {name} ")), "{name}");
         }
         assert!(HELP.lines().all(|line| line.len() <= 120));

@@ -1,11 +1,10 @@
 //! The workspace folder and the environment, as data, so that tests can make their own.
 
+use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use crate::error::{Error, Result};
 
 /// Where the command runs.
 #[derive(Debug, Clone)]
@@ -30,9 +29,7 @@ impl Context {
             .to_path_buf();
         Ok(Self {
             workspace,
-            env: std::env::vars_os()
-                .filter(|(key, _)| !is_cargos_own(key))
-                .collect(),
+            env: std::env::vars_os().filter(|(key, _)| !is_cargos_own(key)).collect(),
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
         })
     }

@@ -1,8 +1,7 @@
 //! What can go wrong, and the exit code of each class.
 
-use std::fmt;
-
 use crate::libtorch::SetupError;
+use std::fmt;
 
 /// The result of most functions here.
 pub(crate) type Result<T> = std::result::Result<T, Error>;

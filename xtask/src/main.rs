@@ -21,9 +21,8 @@ mod libtorch;
 mod tally;
 mod tidy;
 
-use std::process::ExitCode;
-
 use context::Context;
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let result = Context::from_process().and_then(|context| {

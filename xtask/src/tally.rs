@@ -60,9 +60,7 @@ fn without_colours(line: &str) -> String {
     let mut parts = line.split('\x1b');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let end = part
-            .find(|c: char| c.is_ascii_alphabetic())
-            .map_or(0, |at| at + 1);
+        let end = part.find(|c: char| c.is_ascii_alphabetic()).map_or(0, |at| at + 1);
         text.push_str(&part[end..]);
     }
     text

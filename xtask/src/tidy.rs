@@ -7,34 +7,21 @@
 //! xtask                        no crate of ours, no tch
 //! ```
 
-use std::path::Path;
-
 use crate::cargo;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use std::path::Path;
 
 /// Crates of the workspace and of libtorch start with one of these.
 const OURS: &str = "dtrp-";
 const TENSORS: [&str; 2] = ["tch", "torch-sys"];
 
 /// A package, its feature arguments, and the dependencies (prefix or name) that it must not have, even indirectly.
-type Rule = (
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-);
+type Rule = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 const RULES: [Rule; 4] = [
-    (
-        "dtrp-predictors",
-        &["--all-features"],
-        &["tch", "torch-sys", OURS],
-    ),
-    (
-        "dtrp-data",
-        &["--all-features"],
-        &["tch", "torch-sys", OURS],
-    ),
+    ("dtrp-predictors", &["--all-features"], &["tch", "torch-sys", OURS]),
+    ("dtrp-data", &["--all-features"], &["tch", "torch-sys", OURS]),
     (
         "dtrp-core",
         &["--no-default-features"],
@@ -61,17 +48,9 @@ pub(crate) fn check(context: &Context) -> Result<()> {
             "none",
         ]);
         tree.args(["--format", "{p}"]).args(features);
-        breaches.extend(forbidden_packages(
-            package,
-            forbidden,
-            &cargo::read(&mut tree)?,
-        ));
+        breaches.extend(forbidden_packages(package, forbidden, &cargo::read(&mut tree)?));
     }
-    tensor_words(
-        &context.workspace.join("dtrp-core"),
-        Path::new(""),
-        &mut breaches,
-    )?;
+    tensor_words(&context.workspace.join("dtrp-core"), Path::new(""), &mut breaches)?;
     if breaches.is_empty() {
         return Ok(());
     }
@@ -83,9 +62,7 @@ pub(crate) fn check(context: &Context) -> Result<()> {
 
 /// The forbidden ones among the lines `name version (…)` of `cargo tree`.
 fn forbidden_packages(package: &str, forbidden: &[&str], tree: &str) -> Vec<String> {
-    let names = tree
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
+    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
     let is_bad = |name: &str| {
         let rule = |rule: &&str| name == *rule || (rule.ends_with('-') && name.starts_with(*rule));
         name != package && forbidden.iter().any(rule)
@@ -93,9 +70,7 @@ fn forbidden_packages(package: &str, forbidden: &[&str], tree: &str) -> Vec<Stri
     let mut bad: Vec<_> = names.filter(|name| is_bad(name)).collect();
     bad.sort_unstable();
     bad.dedup();
-    bad.iter()
-        .map(|name| format!("{package} depends on {name}"))
-        .collect()
+    bad.iter().map(|name| format!("{package} depends on {name}")).collect()
 }
 
 /// Finds uses of the tensor library in files of `dtrp-core` where it does not belong.
@@ -118,12 +93,8 @@ fn tensor_words(root: &Path, folder: &Path, breaches: &mut Vec<String>) -> Resul
             }
         } else if name.ends_with(".rs") {
             let file = entry.path();
-            let text = std::fs::read_to_string(&file)
-                .map_err(Error::io(format!("read {}", file.display())))?;
-            let lines = text
-                .lines()
-                .enumerate()
-                .filter(|(_, line)| uses_tensors(line));
+            let text = std::fs::read_to_string(&file).map_err(Error::io(format!("read {}", file.display())))?;
+            let lines = text.lines().enumerate().filter(|(_, line)| uses_tensors(line));
             breaches.extend(lines.map(|(number, _)| {
                 format!(
                     "dtrp-core/{name}:{} uses the tensor library outside src/torch",
@@ -139,20 +110,14 @@ fn tensor_words(root: &Path, folder: &Path, breaches: &mut Vec<String>) -> Resul
 fn uses_tensors(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    TENSORS
-        .iter()
-        .map(|name| name.replace('-', "_"))
-        .any(|name| {
-            code.match_indices(&name).any(|(at, _)| {
-                let (before, after) = (&code[..at], &code[at + name.len()..]);
-                let whole = !before.ends_with(is_word) && !after.starts_with(is_word);
-                let words = before.trim_end();
-                whole
-                    && (after.starts_with("::")
-                        || words.ends_with("use")
-                        || words.ends_with("crate"))
-            })
+    TENSORS.iter().map(|name| name.replace('-', "_")).any(|name| {
+        code.match_indices(&name).any(|(at, _)| {
+            let (before, after) = (&code[..at], &code[at + name.len()..]);
+            let whole = !before.ends_with(is_word) && !after.starts_with(is_word);
+            let words = before.trim_end();
+            whole && (after.starts_with("::") || words.ends_with("use") || words.ends_with("crate"))
         })
+    })
 }
 
 #[cfg(test)]
@@ -178,10 +143,7 @@ mod tests {
     fn dependencies() {
         let tree = "dtrp-data v0.1.0 (/w/dtrp-data)\nserde v1.0.2\ntch v0.24.0\nserde v1.0.2 (*)\ndtrp-core v0.1.0\n";
         let found = forbidden_packages("dtrp-data", RULES[1].2, tree);
-        assert_eq!(
-            found,
-            ["dtrp-data depends on dtrp-core", "dtrp-data depends on tch"]
-        );
+        assert_eq!(found, ["dtrp-data depends on dtrp-core", "dtrp-data depends on tch"]);
         assert!(forbidden_packages("xtask", RULES[3].2, "xtask v0.1.0\nsha2 v0.11.0\n").is_empty());
     }
 

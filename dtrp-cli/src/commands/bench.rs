@@ -135,13 +135,7 @@ impl Side {
         self.run(&program, data, epoch, stop)
     }
 
-    fn run(
-        &mut self,
-        program: &Program,
-        data: &Data,
-        epoch: u64,
-        stop: &Stop,
-    ) -> Result<Tally, Error> {
+    fn run(&mut self, program: &Program, data: &Data, epoch: u64, stop: &Stop) -> Result<Tally, Error> {
         let source = self.trainer.source(data, epoch, 0, stop)?;
         let waited = source.waited();
         let outcome = match self.trainer.run(program, self.done, source) {
@@ -244,13 +238,7 @@ impl Spread {
 }
 
 impl Outcome {
-    fn of(
-        config: &Config,
-        b: &Side,
-        baseline: Option<String>,
-        steps: u32,
-        pairs: Vec<Pair>,
-    ) -> Self {
+    fn of(config: &Config, b: &Side, baseline: Option<String>, steps: u32, pairs: Vec<Pair>) -> Self {
         let busy = |worker: usize| {
             let sum: f64 = pairs.iter().map(|pair| pair.busy_shares[worker]).sum();
             sum / pairs.len().max(1) as f64
@@ -290,16 +278,8 @@ impl Outcome {
             self.steps,
             report::count(
                 self.pairs.len() as u64,
-                if self.baseline.is_some() {
-                    "pair"
-                } else {
-                    "run"
-                },
-                if self.baseline.is_some() {
-                    "pairs"
-                } else {
-                    "runs"
-                },
+                if self.baseline.is_some() { "pair" } else { "run" },
+                if self.baseline.is_some() { "pairs" } else { "runs" },
             ),
         );
         let ours = format!(
@@ -320,11 +300,7 @@ impl Outcome {
             row("ratio, pair by pair", ratio, |ratio| format!("{ratio:.3}"));
         }
         text.push_str(&report::table(&rows, 1));
-        let busy: Vec<_> = self
-            .busy_shares
-            .iter()
-            .map(|b| report::percent(Some(*b), 0))
-            .collect();
+        let busy: Vec<_> = self.busy_shares.iter().map(|b| report::percent(Some(*b), 0)).collect();
         let _ = writeln!(text, "\nworkers busy: {}", busy.join(", "));
         text
     }

@@ -52,9 +52,7 @@ impl FromStr for Variant {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, sets) = text
-            .split_once(':')
-            .ok_or("write it as NAME: PATH=VALUE ...")?;
+        let (name, sets) = text.split_once(':').ok_or("write it as NAME: PATH=VALUE ...")?;
         let sets: Vec<String> = sets.split_whitespace().map(str::to_owned).collect();
         match sets.iter().find(|set| !set.contains('=')) {
             Some(set) => Err(format!("`{set}` is not PATH=VALUE")),
@@ -98,10 +96,7 @@ fn every_method() -> Vec<Variant> {
     let mut variants = Vec::new();
     for method in Method::all() {
         for order in method.orders {
-            let mut sets = vec![
-                format!("method.name={}", method.name),
-                format!("method.order={order}"),
-            ];
+            let mut sets = vec![format!("method.name={}", method.name), format!("method.order={order}")];
             let mut name = method.name.to_owned();
             if method.orders.len() > 1 {
                 let _ = write!(name, " {order}");
@@ -139,11 +134,7 @@ fn rows(results: &[(&str, Vec<Value>)]) -> Vec<Vec<String>> {
     for (name, summaries) in results {
         let top = |key: &'static str| over_seeds(summaries, move |s| s[key].as_f64());
         let total = |key| over_seeds(summaries, |s| Some(of_workers(s, key).iter().sum()));
-        let most = |key| {
-            over_seeds(summaries, |s| {
-                of_workers(s, key).into_iter().reduce(f64::max)
-            })
-        };
+        let most = |key| over_seeds(summaries, |s| of_workers(s, key).into_iter().reduce(f64::max));
         let average = |key| over_seeds(summaries, |s| mean(&of_workers(s, key)));
         let dash = || "-".to_owned();
         rows.push(vec![
@@ -167,8 +158,7 @@ fn json(results: &[(&str, Vec<Value>)]) -> Result<String, Error> {
         .iter()
         .map(|(name, runs)| serde_json::json!({ "variant": name, "runs": runs }))
         .collect();
-    let text =
-        serde_json::to_string_pretty(&variants).map_err(|error| Error::Bug(error.to_string()))?;
+    let text = serde_json::to_string_pretty(&variants).map_err(|error| Error::Bug(error.to_string()))?;
     Ok(text + "\n")
 }
 
@@ -178,14 +168,9 @@ mod tests {
 
     #[test]
     fn variants_are_a_name_and_keys() {
-        let variant: Variant = "eager m=4: method.order=eager method.micro_batches=4"
-            .parse()
-            .unwrap();
+        let variant: Variant = "eager m=4: method.order=eager method.micro_batches=4".parse().unwrap();
         assert_eq!(variant.name, "eager m=4");
-        assert_eq!(
-            variant.sets,
-            ["method.order=eager", "method.micro_batches=4"]
-        );
+        assert_eq!(variant.sets, ["method.order=eager", "method.micro_batches=4"]);
         assert!("eager".parse::<Variant>().is_err());
         assert!(
             "eager: method.order"

@@ -71,19 +71,12 @@ pub(crate) fn run() -> Result<(), Error> {
         allocator(),
         memory(),
     ];
-    let broken = findings
-        .iter()
-        .filter(|f| matches!(f.verdict, Verdict::Broken))
-        .count();
+    let broken = findings.iter().filter(|f| matches!(f.verdict, Verdict::Broken)).count();
     report::print(&told(&findings));
     match broken {
         0 => Ok(()),
-        1 => Err(Error::Unhealthy(
-            "one thing is broken, see above".to_owned(),
-        )),
-        some => Err(Error::Unhealthy(format!(
-            "{some} things are broken, see above"
-        ))),
+        1 => Err(Error::Unhealthy("one thing is broken, see above".to_owned())),
+        some => Err(Error::Unhealthy(format!("{some} things are broken, see above"))),
     }
 }
 
@@ -109,13 +102,9 @@ fn libtorch() -> Finding {
     let cpu = information
         .lines()
         .find_map(|line| line.split_once("CPU capability usage: "));
-    let cpu = cpu.map_or(String::new(), |(_, capability)| {
-        format!(", {}", capability.trim())
-    });
+    let cpu = cpu.map_or(String::new(), |(_, capability)| format!(", {}", capability.trim()));
     match version {
-        Some(found) if found.starts_with(LIBTORCH) => {
-            Finding::ok("libtorch", format!("{found}{cpu}"))
-        }
+        Some(found) if found.starts_with(LIBTORCH) => Finding::ok("libtorch", format!("{found}{cpu}")),
         Some(found) => Finding::broken(
             "libtorch",
             found,
@@ -160,9 +149,7 @@ fn computes() -> Finding {
 /// The files that are mapped into this process and look like libraries of libtorch.
 fn loaded_libraries() -> BTreeSet<String> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let paths = maps
-        .lines()
-        .filter_map(|line| line.find('/').map(|at| &line[at..]));
+    let paths = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
     let wanted = |path: &&str| {
         let name = path.rsplit('/').next().unwrap_or("");
         name.starts_with("libtorch") || name.starts_with("libc10")
@@ -171,10 +158,7 @@ fn loaded_libraries() -> BTreeSet<String> {
 }
 
 fn library(name: &'static str, loaded: &BTreeSet<String>) -> Finding {
-    match loaded
-        .iter()
-        .find(|path| path.contains(&format!("/{name}.")))
-    {
+    match loaded.iter().find(|path| path.contains(&format!("/{name}."))) {
         Some(path) => Finding::ok(name, path.as_str()),
         None if loaded.is_empty() => Finding::ok(name, "this system does not tell where from"),
         None => Finding::warning(
@@ -194,18 +178,13 @@ fn cuda_library(loaded: &BTreeSet<String>) -> Finding {
     let found = loaded.iter().find(|path| path.contains("/libtorch_cuda."));
     match (cfg!(libtorch_cuda), found) {
         (true, Some(path)) => Finding::ok(name, path.as_str()),
-        (true, None) if loaded.is_empty() => {
-            Finding::ok(name, "this system does not tell where from")
-        }
+        (true, None) if loaded.is_empty() => Finding::ok(name, "this system does not tell where from"),
         (true, None) => Finding::broken(
             name,
             "dtrp was built with a CUDA libtorch, but its CUDA library is not loaded",
             "the program must be linked with `-Wl,--no-as-needed -ltorch_cuda`, see dtrp-cli/build.rs; rebuild it",
         ),
-        (false, Some(path)) => Finding::ok(
-            name,
-            format!("{path} (dtrp was built with a libtorch for CPUs)"),
-        ),
+        (false, Some(path)) => Finding::ok(name, format!("{path} (dtrp was built with a libtorch for CPUs)")),
         (false, None) => Finding::ok(name, "none: dtrp was built with a libtorch for CPUs"),
     }
 }
@@ -214,17 +193,10 @@ fn devices() -> Finding {
     let count = Cuda::device_count().max(0);
     match (cfg!(libtorch_cuda), Cuda::is_available() && count > 0) {
         (_, true) => {
-            let cudnn = if Cuda::cudnn_is_available() {
-                "with"
-            } else {
-                "without"
-            };
+            let cudnn = if Cuda::cudnn_is_available() { "with" } else { "without" };
             Finding::ok(
                 "devices",
-                format!(
-                    "cpu and {count} GPUs, cuda:0 to cuda:{}, {cudnn} cuDNN",
-                    count - 1
-                ),
+                format!("cpu and {count} GPUs, cuda:0 to cuda:{}, {cudnn} cuDNN", count - 1),
             )
         }
         (true, false) => Finding::warning(
@@ -258,12 +230,9 @@ fn allocator() -> Finding {
     let bytes = 4 * ELEMENTS as u64;
     let seen = || -> Result<(u64, String), String> {
         let told = |error: tikv_jemalloc_ctl::Error| error.to_string();
-        let allocated = thread::allocatedp::mib()
-            .and_then(|mib| mib.read())
-            .map_err(told)?;
+        let allocated = thread::allocatedp::mib().and_then(|mib| mib.read()).map_err(told)?;
         let before = allocated.get();
-        let tensor =
-            Tensor::f_ones([ELEMENTS], (Kind::Float, Device::Cpu)).map_err(|e| e.to_string())?;
+        let tensor = Tensor::f_ones([ELEMENTS], (Kind::Float, Device::Cpu)).map_err(|e| e.to_string())?;
         let after = allocated.get();
         drop(tensor);
         Ok((
@@ -274,10 +243,7 @@ fn allocator() -> Finding {
     match seen() {
         Ok((grown, version)) if grown >= bytes => {
             let version = version.split('-').next().unwrap_or("").to_owned();
-            Finding::ok(
-                "allocator",
-                format!("jemalloc {version} also serves libtorch"),
-            )
+            Finding::ok("allocator", format!("jemalloc {version} also serves libtorch"))
         }
         Ok(_) => Finding::warning(
             "allocator",
@@ -304,9 +270,7 @@ fn memory() -> Finding {
         Ok(-1) if pages.contains("[never]") => Finding::warning(
             name,
             "freed memory is kept for reuse, but the system has no transparent huge pages",
-            &format!(
-                "{faster}; `echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled` allows them"
-            ),
+            &format!("{faster}; `echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled` allows them"),
         ),
         Ok(-1) => Finding::ok(name, "freed memory is kept for reuse, in huge pages"),
         _ => Finding::warning(
@@ -325,10 +289,7 @@ mod tests {
     fn versions_are_found() {
         let line = "  - Build settings: BLAS_INFO=mkl, TORCH_VERSION=2.11.0, USE_CUDA=OFF, ";
         assert_eq!(torch_version(line).as_deref(), Some("2.11.0"));
-        assert_eq!(
-            torch_version("TORCH_VERSION=2.12.1").as_deref(),
-            Some("2.12.1")
-        );
+        assert_eq!(torch_version("TORCH_VERSION=2.12.1").as_deref(), Some("2.12.1"));
         assert_eq!(torch_version("PyTorch built with:"), None);
     }
 }

@@ -77,11 +77,7 @@ impl Show {
         };
         let mut options = Options::new();
         for option in &self.options {
-            let wrong = || {
-                Error::Fit(format!(
-                    "--option {option}: write it as NAME=VALUE, such as depth=20"
-                ))
-            };
+            let wrong = || Error::Fit(format!("--option {option}: write it as NAME=VALUE, such as depth=20"));
             let (name, value) = option.split_once('=').ok_or_else(wrong)?;
             options.insert(name.to_owned(), parse_yaml(value).map_err(|_| wrong())?);
         }
@@ -98,28 +94,18 @@ impl Show {
 
     fn table(&self, blocks: &[BlockInfo]) -> String {
         let mut rows = vec![
-            [
-                "block",
-                "output",
-                "parameters",
-                "multiply-adds",
-                "activations",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            ["block", "output", "parameters", "multiply-adds", "activations"]
+                .map(str::to_owned)
+                .to_vec(),
         ];
-        let row =
-            |name: &str, shape: String, parameters: usize, multiply_adds: u64, activations: u64| {
-                let numbers = [
-                    thousands(parameters as u64),
-                    thousands(multiply_adds),
-                    bytes(activations),
-                ];
-                [name.to_owned(), shape]
-                    .into_iter()
-                    .chain(numbers)
-                    .collect::<Vec<_>>()
-            };
+        let row = |name: &str, shape: String, parameters: usize, multiply_adds: u64, activations: u64| {
+            let numbers = [
+                thousands(parameters as u64),
+                thousands(multiply_adds),
+                bytes(activations),
+            ];
+            [name.to_owned(), shape].into_iter().chain(numbers).collect::<Vec<_>>()
+        };
         for block in blocks {
             let shape: Vec<String> = block.output_shape.iter().map(ToString::to_string).collect();
             let shape = shape.join(" x ");

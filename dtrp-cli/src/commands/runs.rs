@@ -100,10 +100,7 @@ impl Finished {
     pub(super) fn losses(&self) -> Result<Vec<f64>, Error> {
         let path = self.folder.join("metrics.jsonl");
         let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-        let events: Vec<Value> = text
-            .lines()
-            .map(|line| parse(&path, line))
-            .collect::<Result<_, _>>()?;
+        let events: Vec<Value> = text.lines().map(|line| parse(&path, line)).collect::<Result<_, _>>()?;
         let steps = events.iter().filter(|event| event["event"] == "step");
         Ok(steps.filter_map(|step| step["loss"].as_f64()).collect())
     }

@@ -94,8 +94,7 @@ pub(crate) fn run(command: ScheduleCommand) -> Result<(), Error> {
         }
         ScheduleCommand::Check(args) => {
             let program = read(&args.file)?;
-            let costs = analysis::analyse(&program, args.capacity)
-                .map_err(|fault| wrong(&args.file, &fault))?;
+            let costs = analysis::analyse(&program, args.capacity).map_err(|fault| wrong(&args.file, &fault))?;
             report::print(&checked(&program, &costs));
         }
         ScheduleCommand::List => report::print(&list()),
@@ -133,9 +132,7 @@ pub(crate) fn read(path: &Path) -> Result<Program, Error> {
     };
     let mut text = String::new();
     if path == Path::new("-") {
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .map_err(unreadable)?;
+        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
     } else {
         text = std::fs::read_to_string(path).map_err(unreadable)?;
     }
@@ -178,11 +175,7 @@ fn checked(program: &Program, costs: &Report) -> String {
             k.to_string(),
             report::thousands(program.workers[k - 1].len() as u64),
             worker.updates.to_string(),
-            format!(
-                "{} ({:.2})",
-                worker.max_staleness(),
-                worker.mean_staleness()
-            ),
+            format!("{} ({:.2})", worker.max_staleness(), worker.mean_staleness()),
             worker.stored_inputs.to_string(),
             worker.live_graphs.to_string(),
             worker.weight_versions.to_string(),
@@ -211,11 +204,7 @@ fn list() -> String {
             (method.micro_batches, "micro_batches"),
             (method.accumulate, "accumulate"),
         ];
-        let options: Vec<_> = options
-            .iter()
-            .filter(|(has, _)| *has)
-            .map(|(_, name)| *name)
-            .collect();
+        let options: Vec<_> = options.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
         rows.push(vec![
             method.name.to_owned(),
             orders.join(", "),

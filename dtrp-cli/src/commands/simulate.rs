@@ -7,8 +7,7 @@ use crate::report;
 use clap::{Args, ValueEnum};
 use dtrp_core::schedule::{Method, Order, Plan};
 use dtrp_core::simulate::{
-    BlockCost, Costs, Jitter, Links, ModuleCosts, Options, SimulateError, Sweep, simulate_plan,
-    sweep,
+    BlockCost, Costs, Jitter, Links, ModuleCosts, Options, SimulateError, Sweep, simulate_plan, sweep,
 };
 use dtrp_models::Cuts;
 use std::num::NonZeroUsize;
@@ -103,8 +102,7 @@ pub(crate) fn run(args: &Simulate) -> Result<(), Error> {
         .iter()
         .map(|name| Method::named(name))
         .collect::<Result<Vec<_>, _>>()?;
-    let single =
-        methods.len() * args.modules.len() * args.micro_batches.len() == 1 && args.order.len() <= 1;
+    let single = methods.len() * args.modules.len() * args.micro_batches.len() == 1 && args.order.len() <= 1;
     let draws = matches!(args.format, Format::Chrome | Format::Svg);
     if draws && !single {
         let what = "--format chrome and svg draw one simulation: give one method, order and number of modules";
@@ -119,11 +117,7 @@ pub(crate) fn run(args: &Simulate) -> Result<(), Error> {
             micro_batches: args.micro_batches.clone(),
             batches: args.batches,
         };
-        let comparison = sweep(
-            &all,
-            |method, modules| args.cut(&costs, method, modules, 1),
-            &options,
-        )?;
+        let comparison = sweep(&all, |method, modules| args.cut(&costs, method, modules, 1), &options)?;
         return print(args.format, &comparison);
     }
     let (method, modules, micro) = (methods[0], args.modules[0], args.micro_batches[0]);
@@ -139,14 +133,9 @@ pub(crate) fn run(args: &Simulate) -> Result<(), Error> {
     Ok(())
 }
 
-fn print(
-    format: Format,
-    result: &(impl std::fmt::Display + serde::Serialize),
-) -> Result<(), Error> {
+fn print(format: Format, result: &(impl std::fmt::Display + serde::Serialize)) -> Result<(), Error> {
     let text = match format {
-        Format::Json => {
-            serde_json::to_string_pretty(result).map_err(|error| Error::Bug(error.to_string()))?
-        }
+        Format::Json => serde_json::to_string_pretty(result).map_err(|error| Error::Bug(error.to_string()))?,
         _ => result.to_string(),
     };
     report::print(&format!("{}\n", text.trim_end()));
@@ -158,14 +147,9 @@ impl Simulate {
         if let Some(path) = &self.costs {
             return costs::read(path);
         }
-        for (what, value) in [
-            ("--forward-ms", self.forward_ms),
-            ("--backward-ms", self.backward_ms),
-        ] {
+        for (what, value) in [("--forward-ms", self.forward_ms), ("--backward-ms", self.backward_ms)] {
             if !(0.0..=1e9).contains(&value) {
-                return Err(Error::Fit(format!(
-                    "{what} is {value}, but must be from 0 to 1e9"
-                )));
+                return Err(Error::Fit(format!("{what} is {value}, but must be from 0 to 1e9")));
             }
         }
         let share = |ms: f64| (ms * 1e6 / EVEN_BLOCKS as f64).round() as u64;
@@ -227,11 +211,7 @@ impl Simulate {
                     .first()
                     .copied()
                     .filter(|order| method.orders.contains(order));
-                plan.micro_batches = if method.micro_batches {
-                    micro_batches
-                } else {
-                    1
-                };
+                plan.micro_batches = if method.micro_batches { micro_batches } else { 1 };
                 costs::best_cuts(costs, &method.program(&plan)?, None)?.modules
             }
         };

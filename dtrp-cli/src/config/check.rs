@@ -21,49 +21,21 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
     }
     check.that(run.epochs > 0, "run.epochs", run.epochs, AT_LEAST_1)?;
     let max_steps = run.max_steps.unwrap_or(1);
-    check.that(
-        max_steps > 0,
-        "run.max_steps",
-        max_steps,
-        "at least 1, or null",
-    )?;
+    check.that(max_steps > 0, "run.max_steps", max_steps, "at least 1, or null")?;
     let threads = run.threads_per_worker;
     check.that(threads > 0, "run.threads_per_worker", threads, AT_LEAST_1)?;
-    check.that(
-        run.log_every > 0,
-        "run.log_every",
-        run.log_every,
-        AT_LEAST_1,
-    )?;
+    check.that(run.log_every > 0, "run.log_every", run.log_every, AT_LEAST_1)?;
     let seconds = run.watchdog_seconds;
     let some = seconds > 0.0 && seconds <= 1e9;
-    check.that(
-        some,
-        "run.watchdog_seconds",
-        seconds,
-        "above 0 (and below 1e9)",
-    )?;
+    check.that(some, "run.watchdog_seconds", seconds, "above 0 (and below 1e9)")?;
 
-    check.that(
-        data.batch_size > 0,
-        "data.batch_size",
-        data.batch_size,
-        AT_LEAST_1,
-    )?;
-    for (key, limit) in [
-        ("data.limit", data.limit),
-        ("data.test_limit", data.test_limit),
-    ] {
+    check.that(data.batch_size > 0, "data.batch_size", data.batch_size, AT_LEAST_1)?;
+    for (key, limit) in [("data.limit", data.limit), ("data.test_limit", data.test_limit)] {
         let limit = limit.unwrap_or(1);
         check.that(limit > 0, key, limit, "at least 1, or null")?;
     }
 
-    check.that(
-        method.modules > 0,
-        "method.modules",
-        method.modules,
-        AT_LEAST_1,
-    )?;
+    check.that(method.modules > 0, "method.modules", method.modules, AT_LEAST_1)?;
     let micro = method.micro_batches;
     check.that(micro > 0, "method.micro_batches", micro, AT_LEAST_1)?;
     check.that(
@@ -76,21 +48,11 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         ("method.gradient_shrink", method.gradient_shrink),
         ("method.lr_shrink", method.lr_shrink),
     ] {
-        check.that(
-            value > 0.0 && value <= 1.0,
-            key,
-            value,
-            "above 0, and at most 1",
-        )?;
+        check.that(value > 0.0 && value <= 1.0, key, value, "above 0, and at most 1")?;
     }
     let rescale = method.rescale_epochs;
     let sound = rescale.is_finite() && rescale >= 0.0;
-    check.that(
-        sound,
-        "method.rescale_epochs",
-        rescale,
-        "a finite number from 0",
-    )?;
+    check.that(sound, "method.rescale_epochs", rescale, "a finite number from 0")?;
     let sgd = optimizer.name == OptimizerName::Sgd;
     let plain = sgd && !optimizer.nesterov && optimizer.momentum > 0.0;
     check.that(
@@ -102,16 +64,8 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
     cuts(&check, method)?;
     let devices = &run.device.0;
     let fits = devices.len() == 1 || devices.len() == method.modules;
-    let expected = format!(
-        "one device, or one for each of the {} modules",
-        method.modules
-    );
-    check.that(
-        fits,
-        "run.device",
-        format!("[{}]", devices.join(", ")),
-        &expected,
-    )?;
+    let expected = format!("one device, or one for each of the {} modules", method.modules);
+    check.that(fits, "run.device", format!("[{}]", devices.join(", ")), &expected)?;
 
     let exact = run.precision == Precision::F32;
     check.that(
@@ -146,12 +100,7 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         check.that((0.0..1.0).contains(&value), key, value, "from 0 to below 1")?;
     }
     for beta in optimizer.betas {
-        check.that(
-            (0.0..1.0).contains(&beta),
-            "optimizer.betas",
-            beta,
-            "from 0 to below 1",
-        )?;
+        check.that((0.0..1.0).contains(&beta), "optimizer.betas", beta, "from 0 to below 1")?;
     }
     let epsilon = optimizer.epsilon;
     check.that(
@@ -171,8 +120,8 @@ pub(super) fn values(config: &Config, origin: &dyn Fn(&str) -> String) -> Result
         "false where optimizer.momentum is 0",
     )?;
     let milestones = &schedule.milestones;
-    let ascending = milestones.windows(2).all(|pair| pair[0] < pair[1])
-        && milestones.iter().all(|at| at.is_finite() && *at > 0.0);
+    let ascending =
+        milestones.windows(2).all(|pair| pair[0] < pair[1]) && milestones.iter().all(|at| at.is_finite() && *at > 0.0);
     let shown = format!("{milestones:?}");
     check.that(
         ascending,
@@ -223,13 +172,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn that(
-        &self,
-        holds: bool,
-        path: &str,
-        value: impl Display,
-        expected: &str,
-    ) -> Result<(), ConfigError> {
+    fn that(&self, holds: bool, path: &str, value: impl Display, expected: &str) -> Result<(), ConfigError> {
         if holds {
             return Ok(());
         }

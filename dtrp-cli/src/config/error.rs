@@ -8,10 +8,7 @@ use serde_json::Value;
 pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("{origin}: cannot be read: {source}")]
-    Read {
-        origin: String,
-        source: std::io::Error,
-    },
+    Read { origin: String, source: std::io::Error },
     /// The text is not YAML.
     #[error("{origin}: {message}")]
     Syntax { origin: String, message: String },
@@ -35,12 +32,7 @@ pub(crate) enum ConfigError {
 
 impl ConfigError {
     /// From serde's message about the value at `path`.
-    pub(super) fn wrong(
-        path: &str,
-        value: &Value,
-        message: &str,
-        origin: &dyn Fn(&str) -> String,
-    ) -> Self {
+    pub(super) fn wrong(path: &str, value: &Value, message: &str, origin: &dyn Fn(&str) -> String) -> Self {
         ConfigError::Value {
             origin: origin(path),
             path: path.to_owned(),

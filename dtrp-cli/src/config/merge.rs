@@ -115,11 +115,7 @@ pub(super) fn over(defaults: Value, given: Value) -> Value {
 }
 
 /// Checks that every key given is one of the defaults'.
-pub(super) fn check_keys(
-    given: &Value,
-    defaults: &Value,
-    origin: &dyn Fn(&str) -> String,
-) -> Result<(), ConfigError> {
+pub(super) fn check_keys(given: &Value, defaults: &Value, origin: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
     match given {
         Value::Object(_) | Value::Null => walk(given, defaults, defaults, "", origin),
         other => Err(ConfigError::Value {

@@ -43,13 +43,9 @@ impl FromStr for CutsAt {
         match text {
             "even" => Ok(Self::Even),
             "auto" => Ok(Self::Auto),
-            _ => numbers()
-                .collect::<Option<_>>()
-                .map(Self::At)
-                .ok_or_else(|| {
-                    "expected `even`, `auto`, or the numbers of blocks below the cuts, such as 3,7"
-                        .to_owned()
-                }),
+            _ => numbers().collect::<Option<_>>().map(Self::At).ok_or_else(|| {
+                "expected `even`, `auto`, or the numbers of blocks below the cuts, such as 3,7".to_owned()
+            }),
         }
     }
 }
@@ -88,9 +84,9 @@ impl TryFrom<Value> for Bytes {
         let bytes = match &value {
             Value::Number(number) => number.as_u64().ok_or(wrong)?,
             Value::String(text) => {
-                let unit = UNITS.iter().find_map(|(unit, size)| {
-                    Some((text.trim().strip_suffix(unit)?.trim_end(), size))
-                });
+                let unit = UNITS
+                    .iter()
+                    .find_map(|(unit, size)| Some((text.trim().strip_suffix(unit)?.trim_end(), size)));
                 let (number, size) = unit.ok_or(wrong)?;
                 let number: f64 = number.parse().map_err(|_| wrong)?;
                 // Saturates at both ends, and NaN is 0.

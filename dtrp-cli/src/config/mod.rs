@@ -13,8 +13,8 @@ pub(crate) use error::ConfigError;
 pub(crate) use merge::Set;
 pub(crate) use method::CutsAt;
 pub(crate) use sections::{
-    Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, Precision, ProgressKind,
-    RateRule, RateSchedule, ScheduleName, TraceKind,
+    Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, Precision, ProgressKind, RateRule,
+    RateSchedule, ScheduleName, TraceKind,
 };
 
 use serde_json::Value;
@@ -41,11 +41,7 @@ pub(crate) struct BuiltIn {
 }
 
 /// Reads, merges and checks a configuration. Without a file it is the built-in one; `-` is stdin.
-pub(crate) fn load(
-    file: Option<&PathBuf>,
-    built_in: BuiltIn,
-    sets: &[Set],
-) -> Result<Config, ConfigError> {
+pub(crate) fn load(file: Option<&PathBuf>, built_in: BuiltIn, sets: &[Set]) -> Result<Config, ConfigError> {
     let (name, text) = read(file, built_in)?;
     parse(&name, &text, sets)
 }
@@ -86,10 +82,7 @@ fn read(file: Option<&PathBuf>, built_in: BuiltIn) -> Result<(String, String), C
     };
     match text {
         Ok(text) => Ok((name, text)),
-        Err(source) => Err(ConfigError::Read {
-            origin: name,
-            source,
-        }),
+        Err(source) => Err(ConfigError::Read { origin: name, source }),
     }
 }
 

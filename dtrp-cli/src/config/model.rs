@@ -47,9 +47,7 @@ impl<'de> Deserialize<'de> for Model {
         let mut text = |key: &str| match options.shift_remove(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(D::Error::custom(format!(
-                "expected a section whose `{key}` is a text"
-            ))),
+            Some(_) => Err(D::Error::custom(format!("expected a section whose `{key}` is a text"))),
         };
         let init_from = text("init_from")?.map(PathBuf::from);
         let name = text("name")?;

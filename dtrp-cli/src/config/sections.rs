@@ -138,10 +138,7 @@ impl TryFrom<serde_json::Value> for Devices {
             serde_json::Value::Array(names) => names,
             name => vec![name],
         };
-        let names: Option<Vec<_>> = names
-            .iter()
-            .map(|name| name.as_str().map(str::to_owned))
-            .collect();
+        let names: Option<Vec<_>> = names.iter().map(|name| name.as_str().map(str::to_owned)).collect();
         names
             .filter(|names| !names.is_empty())
             .map(Self)

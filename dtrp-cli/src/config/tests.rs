@@ -12,32 +12,19 @@ fn ok(text: &str, overrides: &[&str]) -> Config {
 }
 
 fn error(text: &str, overrides: &[&str]) -> String {
-    parse("x.yaml", text, &sets(overrides))
-        .unwrap_err()
-        .to_string()
+    parse("x.yaml", text, &sets(overrides)).unwrap_err().to_string()
 }
 
 #[test]
 fn later_layers_win() {
     let text = "optimizer: {lr: 0.5, schedule: {gamma: 0.2}}\nrun:\n";
-    let config = ok(
-        text,
-        &["optimizer.lr=0.25", "optimizer.lr=0.125", "run.max_steps=7"],
-    );
+    let config = ok(text, &["optimizer.lr=0.25", "optimizer.lr=0.125", "run.max_steps=7"]);
     let Optimizer {
-        lr,
-        momentum,
-        schedule,
-        ..
+        lr, momentum, schedule, ..
     } = config.optimizer;
     assert_eq!((lr, momentum, schedule.gamma), (0.125, 0.9, 0.2));
     assert_eq!((config.run.max_steps, config.run.seed), (Some(7), 1));
-    assert_eq!(
-        ok("run: {max_steps: 3}", &["run.max_steps=null"])
-            .run
-            .max_steps,
-        None
-    );
+    assert_eq!(ok("run: {max_steps: 3}", &["run.max_steps=null"]).run.max_steps, None);
 }
 
 #[test]
@@ -60,25 +47,16 @@ fn values_take_their_forms() {
     );
     assert_eq!(config.method.cuts, CutsAt::At(vec![3, 7]));
     assert_eq!(config.run.device.0, ["cpu", "cuda:0", "cuda:1"]);
-    let config = ok(
-        "",
-        &["method.predictor={name: damped, options: {rho: 0.5}}"],
-    );
+    let config = ok("", &["method.predictor={name: damped, options: {rho: 0.5}}"]);
     assert_eq!(config.method.predictor.0.options, json!({ "rho": 0.5 }));
     let config = ok(
         "",
-        &[
-            "method.predictor={plugin: ./libmine.so, id: mine}",
-            "optimizer.lr=1",
-        ],
+        &["method.predictor={plugin: ./libmine.so, id: mine}", "optimizer.lr=1"],
     );
     assert_eq!(config.method.predictor.0.name, "mine");
     let config = ok(
         "",
-        &[
-            "optimizer.weight_decay=5e-4",
-            "optimizer.schedule.milestones=[1, 2.5]",
-        ],
+        &["optimizer.weight_decay=5e-4", "optimizer.schedule.milestones=[1, 2.5]"],
     );
     assert_eq!(config.optimizer.weight_decay, 5e-4);
     assert_eq!(config.optimizer.schedule.milestones, [1.0, 2.5]);
@@ -94,10 +72,7 @@ fn a_models_options_are_its_own() {
     );
     assert!(!options.contains_key("name") && !options.contains_key("init_from"));
     // What the crate of models has to complain about is not known here.
-    assert_eq!(
-        ok("model: {name: nonesuch, deep: 1}", &[]).model.options["deep"],
-        1
-    );
+    assert_eq!(ok("model: {name: nonesuch, deep: 1}", &[]).model.options["deep"], 1);
 }
 
 #[test]
@@ -140,14 +115,8 @@ fn the_digits_are_the_defaults() {
     let (mut documented, mut existing) = (Vec::new(), Vec::new());
     keys(&given, "", &mut documented);
     keys(&defaults, "", &mut existing);
-    let missing: Vec<_> = existing
-        .iter()
-        .filter(|key| !documented.contains(key))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "configs/digits.yaml does not explain {missing:?}"
-    );
+    let missing: Vec<_> = existing.iter().filter(|key| !documented.contains(key)).collect();
+    assert!(missing.is_empty(), "configs/digits.yaml does not explain {missing:?}");
     let mut config = ok(DIGITS.text, &[]);
     config.model.options = ok("", &[]).model.options;
     assert_eq!(
@@ -168,10 +137,7 @@ fn unknown_keys_name_the_nearest() {
             "optimiser: {lr: 1}",
             "x.yaml: unknown key optimiser; did you mean optimizer?",
         ),
-        (
-            "lr: 0.1",
-            "x.yaml: unknown key lr; did you mean optimizer.lr?",
-        ),
+        ("lr: 0.1", "x.yaml: unknown key lr; did you mean optimizer.lr?"),
         (
             "run: {batch_size: 3}",
             "x.yaml: unknown key run.batch_size; did you mean data.batch_size?",
@@ -216,14 +182,8 @@ fn wrong_values_name_place_and_expectation() {
             "run: {epochs: -1}",
             "x.yaml: run.epochs is -1, but must be a whole number from 0",
         ),
-        (
-            "run: {epochs: 0}",
-            "x.yaml: run.epochs is 0, but must be at least 1",
-        ),
-        (
-            "run: 7",
-            "x.yaml: run is 7, but must be a section of keys and values",
-        ),
+        ("run: {epochs: 0}", "x.yaml: run.epochs is 0, but must be at least 1"),
+        ("run: 7", "x.yaml: run is 7, but must be a section of keys and values"),
         (
             "run: {dtype: f16}",
             "x.yaml: run.dtype is `f16`, but must be `f32` or `f64`",
@@ -305,10 +265,7 @@ fn wrong_values_name_place_and_expectation() {
             "[1, 2]",
             "x.yaml: the whole configuration is [1,2], but must be sections",
         ),
-        (
-            "run: {a: 1, a: 2}",
-            "x.yaml: run: duplicate entry with key \"a\"",
-        ),
+        ("run: {a: 1, a: 2}", "x.yaml: run: duplicate entry with key \"a\""),
         ("run: [", "x.yaml: "),
     ] {
         let error = error(text, &[]);
@@ -338,10 +295,7 @@ fn the_usual_order_is_the_one_that_is_less_stale() {
     let order = |sets: &[&str]| ok("", sets).method.order.unwrap();
     assert_eq!(order(&[]), "lockstep");
     assert_eq!(order(&["method.modules=3"]), "eager");
-    assert_eq!(
-        order(&["method.modules=3", "method.order=lockstep"]),
-        "lockstep"
-    );
+    assert_eq!(order(&["method.modules=3", "method.order=lockstep"]), "lockstep");
     // Methods with one order have that.
     assert_eq!(order(&["method.modules=3", "method.name=fdg"]), "lockstep");
 }

@@ -94,8 +94,6 @@ impl Metrics {
         let mut text = serde_json::to_vec(line).map_err(|e| Error::Bug(e.to_string()))?;
         text.push(b'\n');
         // One call a line, so that a reader never sees half of one.
-        self.file
-            .write_all(&text)
-            .map_err(Error::file("write", &self.path))
+        self.file.write_all(&text).map_err(Error::file("write", &self.path))
     }
 }

@@ -16,6 +16,4 @@ mod summary;
 
 pub(crate) use folder::{Folder, write_atomically};
 pub(crate) use metrics::{EpochLine, Metrics, StepLine, WorkerLine};
-pub(crate) use summary::{
-    End, GpuSummary, HostReadsSummary, Summary, WorkerSummary, peak_rss_bytes,
-};
+pub(crate) use summary::{End, GpuSummary, HostReadsSummary, Summary, WorkerSummary, peak_rss_bytes};

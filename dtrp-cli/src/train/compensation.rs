@@ -126,9 +126,7 @@ fn utilisation(config: &Config, data: &Data, stop: &Stop) -> Result<f64, Error> 
     let outcome = match trainer.run(&program, 0, source) {
         Ok(outcome) => outcome,
         Err(_) if stop.requested() => {
-            return Err(Error::Interrupted(
-                " while measuring the utilisation".to_owned(),
-            ));
+            return Err(Error::Interrupted(" while measuring the utilisation".to_owned()));
         }
         Err(error) => return Err(trainer.explain_run(error)),
     };
@@ -139,8 +137,7 @@ fn utilisation(config: &Config, data: &Data, stop: &Stop) -> Result<f64, Error> 
     };
     let begins = |event: &dtrp_core::trace::Event| event.begin;
     let from = first_forwards().find(|event| event.action.unit.batch > fill.min(batches / 2));
-    let (Some(from), Some(to)) = (from.map(begins), first_forwards().next_back().map(begins))
-    else {
+    let (Some(from), Some(to)) = (from.map(begins), first_forwards().next_back().map(begins)) else {
         return Ok(1.0);
     };
     let length = to.saturating_sub(from).as_secs_f64();
@@ -152,13 +149,7 @@ fn utilisation(config: &Config, data: &Data, stop: &Stop) -> Result<f64, Error> 
 }
 
 /// The largest batch with which no worker holds more than `budget` bytes.
-fn fitting(
-    config: &Config,
-    data: &Data,
-    costs: Option<&Costs>,
-    budget: u64,
-    stop: &Stop,
-) -> Result<usize, Error> {
+fn fitting(config: &Config, data: &Data, costs: Option<&Costs>, budget: u64, stop: &Stop) -> Result<usize, Error> {
     let measured;
     let costs = match costs {
         Some(costs) => costs,
@@ -169,8 +160,7 @@ fn fitting(
     };
     let ranges = super::parts::ranges(costs.blocks.len(), config)?;
     let modules = costs.modules(&ranges)?;
-    let loads = Load::of(&Programs::new(config, data)?.steady()?)
-        .map_err(|fault| Error::Bug(fault.to_string()))?;
+    let loads = Load::of(&Programs::new(config, data)?.steady()?).map_err(|fault| Error::Bug(fault.to_string()))?;
     let base = config.data.batch_size as u64;
     let held = |size: u64| {
         let scaled = |costs: &ModuleCosts| ModuleCosts {

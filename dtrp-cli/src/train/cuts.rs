@@ -31,11 +31,7 @@ pub(crate) fn place(config: &mut Config, data: &Data, stop: &Stop) -> Result<Opt
     let program = Programs::new(config, data)?.steady()?;
     let budget = section.memory_budget.map(|budget| budget.0);
     let partition = costs::best_cuts(&costs, &program, budget)?;
-    let times: Vec<String> = partition
-        .times_ns
-        .iter()
-        .map(|ns| format!("{:.1}", ns / 1e6))
-        .collect();
+    let times: Vec<String> = partition.times_ns.iter().map(|ns| format!("{:.1}", ns / 1e6)).collect();
     tracing::info!(
         "method.cuts: {:?}; the workers take {} ms a batch",
         partition.cuts(),
@@ -50,16 +46,8 @@ pub(crate) fn place(config: &mut Config, data: &Data, stop: &Stop) -> Result<Opt
 fn check_fit(config: &Config, data: &Data, costs: &Costs) -> Result<(), Error> {
     let input = data.input();
     let network = dtrp_models::build(&config.model.name, &config.model.options, &input)?;
-    let given: Vec<&str> = costs
-        .blocks
-        .iter()
-        .map(|block| block.name.as_str())
-        .collect();
-    let own: Vec<&str> = network
-        .blocks
-        .iter()
-        .map(|block| block.name.as_str())
-        .collect();
+    let given: Vec<&str> = costs.blocks.iter().map(|block| block.name.as_str()).collect();
+    let own: Vec<&str> = network.blocks.iter().map(|block| block.name.as_str()).collect();
     let told = |what: String| {
         Err(Error::Fit(format!(
             "method.costs: these are not the costs of this run: {what}; measure them with `dtrp profile`, or leave method.costs out"
@@ -78,15 +66,11 @@ fn check_fit(config: &Config, data: &Data, costs: &Costs) -> Result<(), Error> {
         .zip(&own)
         .find(|(given, own)| !given.is_empty() && given != own);
     if let Some((given, own)) = other {
-        return told(format!(
-            "the block `{own}` of the network is `{given}` there"
-        ));
+        return told(format!("the block `{own}` of the network is `{given}` there"));
     }
     let batch = config.data.batch_size.min(data.train.samples());
     match costs.batch_size {
-        Some(size) if size as usize != batch => {
-            told(format!("they are for batches of {size}, not of {batch}"))
-        }
+        Some(size) if size as usize != batch => told(format!("they are for batches of {size}, not of {batch}")),
         _ => Ok(()),
     }
 }

@@ -7,15 +7,9 @@ use tch::{Cuda, Device, Kind};
 
 /// The device of each module.
 pub(super) fn devices(names: &Devices, modules: usize) -> Result<Vec<Device>, Error> {
-    let devices: Vec<_> = names
-        .0
-        .iter()
-        .map(|name| device(name))
-        .collect::<Result<_, _>>()?;
+    let devices: Vec<_> = names.0.iter().map(|name| device(name)).collect::<Result<_, _>>()?;
     // A single name stands for all modules; the configuration has been checked for any other number.
-    Ok((0..modules)
-        .map(|module| devices[module % devices.len()])
-        .collect())
+    Ok((0..modules).map(|module| devices[module % devices.len()]).collect())
 }
 
 /// The element type of weights and activations.
@@ -28,8 +22,7 @@ pub(super) fn kind(dtype: Dtype) -> Kind {
 
 /// How forward passes compute, after setting what holds for the whole process.
 pub(super) fn precision(precision: config::Precision) -> Result<Precision, Error> {
-    allow_tf32(precision == config::Precision::Tf32)
-        .map_err(|error| Error::Libtorch(error.to_string()))?;
+    allow_tf32(precision == config::Precision::Tf32).map_err(|error| Error::Libtorch(error.to_string()))?;
     Ok(match precision {
         config::Precision::Bf16 => Precision::Bf16,
         config::Precision::F32 | config::Precision::Tf32 => Precision::Full,
@@ -39,9 +32,11 @@ pub(super) fn precision(precision: config::Precision) -> Result<Precision, Error
 /// Why no GPU can be used, and what to do.
 pub(crate) fn why_not(fault: Option<&GpuFault>) -> String {
     match fault {
-        Some(GpuFault::NoLibrary) => "this program runs with a libtorch for CPUs; build it with `cargo xtask build --cuda`, \
+        Some(GpuFault::NoLibrary) => {
+            "this program runs with a libtorch for CPUs; build it with `cargo xtask build --cuda`, \
              or take `run.device: cpu`"
-            .to_owned(),
+                .to_owned()
+        }
         Some(GpuFault::NoDriver) => "there is no NVIDIA driver; install one, or take `run.device: cpu`".to_owned(),
         Some(GpuFault::OldDriver(version)) => format!(
             "the NVIDIA driver is too old: it knows CUDA up to {version}, this libtorch is for CUDA 13.0; install a newer driver"
@@ -76,10 +71,7 @@ fn device(name: &str) -> Result<Device, Error> {
         return Err(missing(why_not(GpuFault::find().as_ref())));
     }
     if index >= count as usize {
-        return Err(missing(format!(
-            "there are {count}, from cuda:0 to cuda:{}",
-            count - 1
-        )));
+        return Err(missing(format!("there are {count}, from cuda:0 to cuda:{}", count - 1)));
     }
     Ok(Device::Cuda(index))
 }

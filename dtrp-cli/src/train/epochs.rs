@@ -183,13 +183,7 @@ impl Run<'_> {
     }
 
     /// Runs one program of an epoch, after `trained` batches of it.
-    fn program(
-        &mut self,
-        trainer: &mut Trainer,
-        program: &Program,
-        epoch: u64,
-        trained: u32,
-    ) -> Result<Tally, Error> {
+    fn program(&mut self, trainer: &mut Trainer, program: &Program, epoch: u64, trained: u32) -> Result<Tally, Error> {
         let done = self.done + u64::from(trained);
         {
             let mut watch = lock(&self.watch);
@@ -212,19 +206,12 @@ impl Run<'_> {
             trainer.record(Recording::Logical);
         }
         let sizes = self.data.sizes();
-        let images =
-            sizes.up_to((trained + program.batches) as usize) - sizes.up_to(trained as usize);
+        let images = sizes.up_to((trained + program.batches) as usize) - sizes.up_to(trained as usize);
         Ok(Tally::of(&outcome, images as u64, waited.get()))
     }
 
     /// Writes and shows what an epoch gave.
-    fn note(
-        &mut self,
-        trainer: &Trainer,
-        batches: u32,
-        tally: &Tally,
-        evaluation: &Evaluation,
-    ) -> Result<(), Error> {
+    fn note(&mut self, trainer: &Trainer, batches: u32, tally: &Tally, evaluation: &Evaluation) -> Result<(), Error> {
         self.tally.add(tally);
         self.epochs += 1;
         self.done += u64::from(batches);
@@ -252,16 +239,13 @@ impl Run<'_> {
     /// Writes the weights of the last whole epoch.
     fn save(&self) -> Result<(), Error> {
         let batches = self.done * u64::from(self.config.method.micro_batches);
-        weights::save(&self.folder.path().join(WEIGHTS), &self.good, batches)
-            .map_err(Error::Weights)
+        weights::save(&self.folder.path().join(WEIGHTS), &self.good, batches).map_err(Error::Weights)
     }
 
     /// What the failure of a program in this epoch means.
     fn explain(&self, trainer: &Trainer, error: EngineError<TorchError>, epoch: u64) -> Error {
         match (error.stage_error(), &error) {
-            (Some(TorchError::Data(message)), _)
-                if self.stop.requested() && message == Stop::MESSAGE =>
-            {
+            (Some(TorchError::Data(message)), _) if self.stop.requested() && message == Stop::MESSAGE => {
                 Error::Interrupted(format!(" in epoch {epoch}"))
             }
             (Some(TorchError::Diverged { unit, loss }), EngineError::Worker { worker, .. }) => {
@@ -306,10 +290,7 @@ impl Run<'_> {
 
     fn summary(&self, trainer: &Trainer, end: End) -> Summary {
         let Config {
-            data,
-            model,
-            method,
-            ..
+            data, model, method, ..
         } = self.config;
         let watch = lock(&self.watch);
         let workers = self.tally.workers(trainer);
@@ -348,9 +329,7 @@ impl Run<'_> {
 /// An epoch in a line.
 fn told(line: &EpochLine) -> String {
     let shares = line.workers.iter();
-    let busy: Vec<_> = shares
-        .map(|w| report::percent(Some(w.busy_share), 0))
-        .collect();
+    let busy: Vec<_> = shares.map(|w| report::percent(Some(w.busy_share), 0)).collect();
     format!(
         "epoch {:>3}  step {:>6}  train loss {:.4}  test accuracy {:>7}  {:>7} images/s  busy {}",
         line.epoch,

@@ -6,8 +6,7 @@ use crate::config::{self, Config, CutsAt, OptimizerName};
 use crate::error::Error;
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{
-    Adam, Forecaster, LearningRate, Loss, Module, Optimizer, Rescale, Sgd, StageOptions,
-    TorchStage, Worker,
+    Adam, Forecaster, LearningRate, Loss, Module, Optimizer, Rescale, Sgd, StageOptions, TorchStage, Worker,
 };
 use dtrp_models::{Cuts, ModelInput, Network, auxiliary};
 use std::ops::Range;
@@ -29,15 +28,10 @@ pub(super) struct Parts<'a> {
 
 impl Parts<'_> {
     /// Cuts the network and makes a stage of each module.
-    pub(super) fn stages(
-        &self,
-        network: Network,
-        input: &ModelInput,
-    ) -> Result<Vec<TorchStage>, Error> {
+    pub(super) fn stages(&self, network: Network, input: &ModelInput) -> Result<Vec<TorchStage>, Error> {
         let section = &self.config.method;
         let modules = self.devices.len();
-        let told =
-            |error| Error::of_torch(error, section.predictor.0.plugin.is_some(), str::to_owned);
+        let told = |error| Error::of_torch(error, section.predictor.0.plugin.is_some(), str::to_owned);
         let ranges = ranges(network.blocks.len(), self.config)?;
         let (network, heads) = match self.method.gradients {
             true => (network, Vec::new()),
@@ -47,10 +41,7 @@ impl Parts<'_> {
                 let copy = dtrp_models::build(&model.name, &model.options, input)?;
                 let blocks = copy.describe(input)?;
                 let kind = auxiliary::HeadKind::named(&section.auxiliary)?;
-                (
-                    network,
-                    auxiliary::heads(kind, &blocks, &ranges, input.classes),
-                )
+                (network, auxiliary::heads(kind, &blocks, &ranges, input.classes))
             }
         };
         let mut heads = heads.into_iter();
@@ -60,8 +51,7 @@ impl Parts<'_> {
         for (index, range) in ranges.into_iter().enumerate() {
             let own: Vec<_> = blocks.by_ref().take(range.len()).collect();
             let kind = kind(self.config.run.dtype);
-            let module =
-                Module::with_auxiliary(own, heads.next(), range.start, kind, self.devices[index]);
+            let module = Module::with_auxiliary(own, heads.next(), range.start, kind, self.devices[index]);
             let module = module.map_err(told)?.precision(precision);
             let module = match self.config.run.channels_last {
                 Some(true) => module.channels_last(),
@@ -84,8 +74,7 @@ impl Parts<'_> {
         let above = (modules - 1 - index) as i32;
         let mut rate = self.rate.clone().scaled(method.lr_shrink.powi(above));
         if method.rescale_epochs > 0.0 {
-            let updates =
-                (method.rescale_epochs * self.length.updates_per_epoch as f64).round() as u64;
+            let updates = (method.rescale_epochs * self.length.updates_per_epoch as f64).round() as u64;
             rate = rate.rescaled(Rescale {
                 staleness: self.staleness[index].into(),
                 updates,
@@ -117,8 +106,8 @@ impl Parts<'_> {
     fn forecaster(&self) -> Result<Forecaster, Error> {
         let section = &self.config.method;
         let spec = &section.predictor.0;
-        let predictor = dtrp_predictors::create(spec)
-            .map_err(|error| Error::of_predictor(error, spec.plugin.is_some()))?;
+        let predictor =
+            dtrp_predictors::create(spec).map_err(|error| Error::of_predictor(error, spec.plugin.is_some()))?;
         Ok(Forecaster::new(predictor, section.probe_every))
     }
 }

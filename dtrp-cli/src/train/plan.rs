@@ -49,8 +49,8 @@ pub(crate) fn first_slots(program: &Program) -> String {
 pub(crate) fn describe(config: &Config, data: &Data, trainer: &Trainer) -> Result<String, Error> {
     let length = trainer.length();
     let program = trainer.program(length.batches_per_epoch)?;
-    let report = analysis::analyse(&program, trainer.options().capacity)
-        .map_err(|fault| Error::Bug(fault.to_string()))?;
+    let report =
+        analysis::analyse(&program, trainer.options().capacity).map_err(|fault| Error::Bug(fault.to_string()))?;
     let inputs = input_bytes(config, data, trainer)?;
     let mut text = String::new();
     let _ = writeln!(
@@ -102,11 +102,7 @@ pub(crate) fn describe(config: &Config, data: &Data, trainer: &Trainer) -> Resul
             worker.live_graphs.to_string(),
             worker.weight_versions.to_string(),
             bytes(stored),
-            bytes(weight_bytes(
-                stage,
-                parameters[index],
-                worker.weight_versions,
-            )),
+            bytes(weight_bytes(stage, parameters[index], worker.weight_versions)),
         ]);
     }
     text.push_str(&report::table(&rows, 2));

@@ -17,12 +17,7 @@ use std::time::Duration;
 const BATCHES: u32 = 4;
 
 /// Measures the costs of the blocks for one batch, as medians over `steps` batches, rounded up to whole programs.
-pub(crate) fn profile(
-    config: &Config,
-    data: &Data,
-    steps: u32,
-    stop: &Stop,
-) -> Result<Costs, Error> {
+pub(crate) fn profile(config: &Config, data: &Data, steps: u32, stop: &Stop) -> Result<Costs, Error> {
     let input = data.input();
     let network = dtrp_models::build(&config.model.name, &config.model.options, &input)?;
     let blocks = network.describe(&input)?;
@@ -58,8 +53,7 @@ pub(crate) fn profile(
         let parameter_bytes = block.parameters as u64 * element;
         // The method `local` does the same and its head on top.
         let auxiliary_ns = heads.as_ref().map_or(0, |heads| {
-            let both =
-                heads.median_ns(k, &[Op::ForwardGraph]) + heads.median_ns(k, &[Op::Backward]);
+            let both = heads.median_ns(k, &[Op::ForwardGraph]) + heads.median_ns(k, &[Op::Backward]);
             both.saturating_sub(forward_ns + backward_ns)
         });
         costs.push(BlockCost {
@@ -95,13 +89,7 @@ struct Measured {
 }
 
 /// Trains a few batches with this method on one thread.
-fn measure(
-    config: &Config,
-    method: Method,
-    data: &Data,
-    steps: u32,
-    stop: &Stop,
-) -> Result<Measured, Error> {
+fn measure(config: &Config, method: Method, data: &Data, steps: u32, stop: &Stop) -> Result<Measured, Error> {
     let mut config = config.clone();
     config.method = Method {
         cuts: CutsAt::Even,
@@ -120,19 +108,15 @@ fn measure(
         .map(|_| run(&mut trainer, &program, data, stop))
         .collect::<Result<Vec<_>, _>>()?;
     let spent = predicting(&trainer).into_iter().zip(before);
-    let predict_ns = spent
-        .zip(&program.workers)
-        .map(|((after, before), actions)| {
-            let predictions = actions.iter().filter(|action| is_ahead(action)).count();
-            let predictions = predictions * traces.len();
-            nanoseconds(after.saturating_sub(before)) / predictions.max(1) as u64
-        });
+    let predict_ns = spent.zip(&program.workers).map(|((after, before), actions)| {
+        let predictions = actions.iter().filter(|action| is_ahead(action)).count();
+        let predictions = predictions * traces.len();
+        nanoseconds(after.saturating_sub(before)) / predictions.max(1) as u64
+    });
     let stages = trainer.stages().iter();
     Ok(Measured {
         predict_ns: predict_ns.collect(),
-        optimizer_copies: stages
-            .map(|stage| stage.optimizer_copies() as u64)
-            .collect(),
+        optimizer_copies: stages.map(|stage| stage.optimizer_copies() as u64).collect(),
         traces,
     })
 }

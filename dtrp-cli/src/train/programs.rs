@@ -37,11 +37,7 @@ impl Programs {
             .as_deref()
             .map(|path| from_file(path, &plan))
             .transpose()?;
-        Ok(Self {
-            method,
-            plan,
-            fixed,
-        })
+        Ok(Self { method, plan, fixed })
     }
 
     /// The method's program for so many batches; of a program from a file there is only the one length.
@@ -89,11 +85,7 @@ fn from_file(path: &Path, plan: &Plan) -> Result<Program, Error> {
     }
     for (what, own, wanted) in [
         ("modules", program.modules(), plan.modules),
-        (
-            "micro_batches",
-            program.micro_batches.into(),
-            plan.micro_batches.into(),
-        ),
+        ("micro_batches", program.micro_batches.into(), plan.micro_batches.into()),
     ] {
         if own != wanted {
             let message = format!("the program has {what} {own}, but method.{what} is {wanted}");

@@ -31,8 +31,7 @@ pub(super) fn learning_rate(optimizer: &Optimizer, length: &Length) -> Result<Le
         updates: updates(*warmup_epochs),
         from: *warmup_from,
     });
-    LearningRate::new(optimizer.lr, curve, warmup)
-        .map_err(|error| Error::Fit(format!("optimizer.schedule: {error}")))
+    LearningRate::new(optimizer.lr, curve, warmup).map_err(|error| Error::Fit(format!("optimizer.schedule: {error}")))
 }
 
 #[cfg(test)]

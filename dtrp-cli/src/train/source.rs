@@ -59,8 +59,7 @@ impl Feed {
 
     /// The images of a batch as (pixel / 255 − mean) / std.
     fn images(&self, batch: &Batch) -> Result<Tensor, TorchError> {
-        let [channels, height, width] =
-            [batch.shape.channels, batch.shape.height, batch.shape.width].map(|n| n as i64);
+        let [channels, height, width] = [batch.shape.channels, batch.shape.height, batch.shape.width].map(|n| n as i64);
         let shape = [batch.len() as i64, channels, height, width];
         let bytes = Tensor::f_from_data_size(&batch.images, &shape, Kind::Uint8)?;
         let mut bytes = self.images.upload(&bytes)?;
@@ -172,10 +171,7 @@ impl Source for Batches {
 fn part(samples: usize, parts: u16, part: u16) -> (usize, usize) {
     let (parts, index) = (usize::from(parts.max(1)), usize::from(part) - 1);
     let (size, larger) = (samples / parts, samples % parts);
-    (
-        index * size + index.min(larger),
-        size + usize::from(index < larger),
-    )
+    (index * size + index.min(larger), size + usize::from(index < larger))
 }
 
 #[cfg(test)]

@@ -86,11 +86,7 @@ impl Tally {
     /// For `summary.json`.
     pub(crate) fn workers(&self, trainer: &Trainer) -> Vec<WorkerSummary> {
         let shares = self.busy_shares();
-        let stages = trainer
-            .stages()
-            .iter()
-            .zip(trainer.parameters())
-            .enumerate();
+        let stages = trainer.stages().iter().zip(trainer.parameters()).enumerate();
         let worker = |(index, (stage, parameters)): (usize, (&TorchStage, &usize))| {
             let metrics = stage.metrics();
             WorkerSummary {

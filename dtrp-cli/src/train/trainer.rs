@@ -166,19 +166,9 @@ impl Trainer {
     }
 
     /// Batches of the training set for module 1: those of epoch `epoch` (from 0) after the first `skip`.
-    pub(crate) fn source(
-        &self,
-        data: &Data,
-        epoch: u64,
-        skip: u32,
-        stop: &Stop,
-    ) -> Result<Batches, Error> {
+    pub(crate) fn source(&self, data: &Data, epoch: u64, skip: u32, stop: &Stop) -> Result<Batches, Error> {
         let feed = self.feed(data, self.programs.plan.micro_batches)?;
-        Ok(Batches::new(
-            data.train.epoch(epoch, skip as usize),
-            feed,
-            stop.clone(),
-        ))
+        Ok(Batches::new(data.train.epoch(epoch, skip as usize), feed, stop.clone()))
     }
 
     /// Runs a program after `done` batches of the run.
@@ -208,21 +198,12 @@ impl Trainer {
     }
 
     /// Loss and accuracy on the test set.
-    pub(crate) fn evaluate(
-        &mut self,
-        data: &Data,
-        stop: &Stop,
-    ) -> Result<Evaluation, EngineOrError> {
+    pub(crate) fn evaluate(&mut self, data: &Data, stop: &Stop) -> Result<Evaluation, EngineOrError> {
         let feed = self.feed(data, 1)?;
         let source = Batches::new(data.test.epoch(0, 0), feed, stop.clone());
         let batches = data.test.batches_per_epoch() as u32;
         let executor = self.options.executor;
-        Ok(evaluate(
-            &mut self.stages,
-            batches,
-            Box::new(source),
-            executor,
-        )?)
+        Ok(evaluate(&mut self.stages, batches, Box::new(source), executor)?)
     }
 
     /// Parameters and running statistics by name, module 1 first, copied.
@@ -267,9 +248,7 @@ impl Trainer {
         let needed: Vec<String> = self.stages.iter().flat_map(of_stage).collect();
         check_names(&needed, &tensors).map_err(&wrong)?;
         for stage in &mut self.stages {
-            stage
-                .load(&tensors)
-                .map_err(|error| wrong(error.to_string()))?;
+            stage.load(&tensors).map_err(|error| wrong(error.to_string()))?;
         }
         Ok(())
     }
@@ -357,9 +336,6 @@ fn check_names(needed: &[String], given: &HashMap<String, Tensor>) -> Result<(),
     }
     match parts.is_empty() {
         true => Ok(()),
-        false => Err(format!(
-            "not the weights of this network: {}",
-            parts.join("; ")
-        )),
+        false => Err(format!("not the weights of this network: {}", parts.join("; "))),
     }
 }

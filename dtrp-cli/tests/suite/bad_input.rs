@@ -6,11 +6,7 @@ fn check(place: &Place, sets: &[&str], code: i32, says: &[&str]) {
     let ran = place.train(&[TINY, sets].concat());
     assert_eq!(ran.code, code, "{sets:?}: {}", ran.stderr);
     for part in says {
-        assert!(
-            ran.stderr.contains(part),
-            "{sets:?}: {}\nwanted: {part}",
-            ran.stderr
-        );
+        assert!(ran.stderr.contains(part), "{sets:?}: {}\nwanted: {part}", ran.stderr);
     }
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
@@ -21,12 +17,7 @@ fn check(place: &Place, sets: &[&str], code: i32, says: &[&str]) {
 #[test]
 fn usage() {
     let place = Place::new();
-    for args in [
-        &["fly"][..],
-        &["train", "--fast"],
-        &["train", "--set", "nonsense"],
-        &[],
-    ] {
+    for args in [&["fly"][..], &["train", "--fast"], &["train", "--set", "nonsense"], &[]] {
         let ran = place.dtrp(args);
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
     }
@@ -64,11 +55,7 @@ fn configuration() {
     );
     let ran = place.dtrp(&["train", "--config", "missing.yaml"]);
     assert_eq!(ran.code, 3);
-    assert!(
-        ran.stderr.contains("missing.yaml: cannot be read"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("missing.yaml: cannot be read"), "{}", ran.stderr);
 }
 
 #[test]
@@ -86,26 +73,12 @@ fn data() {
         4,
         &["nowhere", "is not there"],
     );
-    check(
-        &place,
-        &["data.augment=flipp"],
-        4,
-        &["flipp", "did you mean `flip`?"],
-    );
-    check(
-        &place,
-        &["data.classes=3"],
-        4,
-        &["`classes`", "not for this set"],
-    );
+    check(&place, &["data.augment=flipp"], 4, &["flipp", "did you mean `flip`?"]);
+    check(&place, &["data.classes=3"], 4, &["`classes`", "not for this set"]);
     let folder = place.file("cifar");
     std::fs::create_dir(&folder).unwrap();
     for batch in 1..=5 {
-        std::fs::write(
-            folder.join(format!("data_batch_{batch}.bin")),
-            vec![1; 3073 * 2],
-        )
-        .unwrap();
+        std::fs::write(folder.join(format!("data_batch_{batch}.bin")), vec![1; 3073 * 2]).unwrap();
     }
     std::fs::write(folder.join("test_batch.bin"), vec![1; 3073 + 100]).unwrap();
     check(
@@ -119,18 +92,8 @@ fn data() {
 #[test]
 fn model_method_and_cuts() {
     let place = Place::new();
-    check(
-        &place,
-        &["method.modules=99"],
-        5,
-        &["5 blocks", "99 modules"],
-    );
-    check(
-        &place,
-        &["method.cuts=[9]"],
-        5,
-        &["[9]", "2 modules of 5 blocks"],
-    );
+    check(&place, &["method.modules=99"], 5, &["5 blocks", "99 modules"]);
+    check(&place, &["method.cuts=[9]"], 5, &["[9]", "2 modules of 5 blocks"]);
     check(&place, &["method.name=dtrq"], 5, &["unknown method `dtrq`"]);
     check(
         &place,
@@ -138,12 +101,7 @@ fn model_method_and_cuts() {
         5,
         &["no order `sweep`", "lockstep, eager"],
     );
-    check(
-        &place,
-        &["method.order=sideways"],
-        5,
-        &["method.order", "sideways"],
-    );
+    check(&place, &["method.order=sideways"], 5, &["method.order", "sideways"]);
     check(
         &place,
         &["method.name=bp", "method.micro_batches=2"],
@@ -164,12 +122,7 @@ fn model_method_and_cuts() {
     );
     check(&place, &["model.dept=8"], 5, &["no option `dept`"]);
     check(&place, &["model.depth=9"], 5, &["`depth` is 9"]);
-    check(
-        &place,
-        &["method.predictor=momentun"],
-        5,
-        &["did you mean `momentum`?"],
-    );
+    check(&place, &["method.predictor=momentun"], 5, &["did you mean `momentum`?"]);
     check(
         &place,
         &["model.init_from=nowhere.safetensors"],
@@ -181,12 +134,7 @@ fn model_method_and_cuts() {
 #[test]
 fn devices() {
     let place = Place::new();
-    check(
-        &place,
-        &["run.device=cuda:99"],
-        6,
-        &["device cuda:99 is not available"],
-    );
+    check(&place, &["run.device=cuda:99"], 6, &["device cuda:99 is not available"]);
     check(
         &place,
         &["run.device=tpu"],
@@ -199,24 +147,14 @@ fn devices() {
 #[test]
 fn plug_ins() {
     let place = Place::new();
-    check(
-        &place,
-        &["method.predictor={plugin: ./nowhere.so}"],
-        8,
-        &["nowhere.so"],
-    );
+    check(&place, &["method.predictor={plugin: ./nowhere.so}"], 8, &["nowhere.so"]);
 }
 
 #[test]
 fn a_folder_that_cannot_be_written() {
     let place = Place::new();
     std::fs::write(place.file("taken"), "").unwrap();
-    check(
-        &place,
-        &["run.dir=taken"],
-        9,
-        &["taken: cannot make the folder"],
-    );
+    check(&place, &["run.dir=taken"], 9, &["taken: cannot make the folder"]);
 }
 
 #[test]
@@ -274,11 +212,7 @@ fn an_interrupt_ends_the_run_in_good_order() {
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     // Once the first epoch is told, the run is under way.
-    assert!(
-        lines
-            .by_ref()
-            .any(|line| line.unwrap().starts_with("epoch "))
-    );
+    assert!(lines.by_ref().any(|line| line.unwrap().starts_with("epoch ")));
     // SAFETY: sends a signal to the child, which is alive: it has 100,000 epochs to go and has not been waited for.
     assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGINT) }, 0);
     let told: Vec<String> = lines.map(Result::unwrap).collect();
@@ -294,12 +228,6 @@ fn an_interrupt_ends_the_run_in_good_order() {
         (&true.into(), &"interrupted".into())
     );
     assert!(summary["final_test_accuracy"].is_number());
-    let ran = place.train(
-        &[
-            TINY,
-            &["run.epochs=1", "model.init_from=runs/a/weights.safetensors"],
-        ]
-        .concat(),
-    );
+    let ran = place.train(&[TINY, &["run.epochs=1", "model.init_from=runs/a/weights.safetensors"]].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }

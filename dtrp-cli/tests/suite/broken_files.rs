@@ -71,10 +71,7 @@ const fn case(
 }
 
 const fn when_decoded(case: Case) -> Case {
-    Case {
-        before: false,
-        ..case
-    }
+    Case { before: false, ..case }
 }
 
 const BATCH: &str = "data_batch_3.bin";
@@ -189,10 +186,7 @@ fn link_to_nothing(file: &Path) {
 /// The start-of-frame segment of a JPEG: `FF C0 length(2) precision height(2) width(2)`.
 fn no_pixels(file: &Path) {
     change(file, |bytes| {
-        let frame = bytes
-            .windows(2)
-            .position(|two| two == [0xff, 0xc0])
-            .unwrap();
+        let frame = bytes.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
         bytes[frame + 7..frame + 9].fill(0);
     });
 }
@@ -243,11 +237,7 @@ fn each_is_found_with_its_place() {
             .stdout
             .lines()
             .find(|line| line.contains(&found) && line.contains(says));
-        assert!(
-            line.is_some(),
-            "{what}: no `{found}` and `{says}` in {}",
-            ran.stdout
-        );
+        assert!(line.is_some(), "{what}: no `{found}` and `{says}` in {}", ran.stdout);
 
         let name = format!("data.name={}", format.set);
         let mut sets = vec![
@@ -268,18 +258,8 @@ fn each_is_found_with_its_place() {
             "{what}: {}",
             ran.stderr
         );
-        assert_eq!(
-            ran.stderr.matches("error:").count(),
-            1,
-            "{what}: {}",
-            ran.stderr
-        );
-        assert_eq!(
-            place.file("runs").exists(),
-            !before,
-            "{what}: {}",
-            ran.stderr
-        );
+        assert_eq!(ran.stderr.matches("error:").count(), 1, "{what}: {}", ran.stderr);
+        assert_eq!(place.file("runs").exists(), !before, "{what}: {}", ran.stderr);
     }
 }
 

@@ -26,9 +26,7 @@ const SHORT: [&str; 6] = [
 
 fn configs() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = files
         .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
         .collect();
@@ -56,50 +54,28 @@ fn every_configuration_can_be_planned() {
         let shown = place.dtrp(&["config", "show", "-c", file]);
         assert_eq!(shown.code, 0, "{file}: {}", shown.stderr);
         let value = |section: &str, key: &str| {
-            let lines = shown
-                .stdout
-                .lines()
-                .skip_while(|line| *line != format!("{section}:"));
+            let lines = shown.stdout.lines().skip_while(|line| *line != format!("{section}:"));
             let found = lines
                 .skip(1)
                 .find_map(|line| line.trim().strip_prefix(&format!("{key}: ")));
-            found
-                .unwrap_or_else(|| panic!("{file}: no {section}.{key}"))
-                .to_owned()
+            found.unwrap_or_else(|| panic!("{file}: no {section}.{key}")).to_owned()
         };
         sets.insert(value("data", "name"));
         families.insert(value("model", "name"));
         modules.insert(value("method", "modules"));
         let stem = path.file_stem().unwrap().to_str().unwrap();
         if stem.contains("-k") {
-            assert!(
-                stem.ends_with(&format!("-k{}", value("method", "modules"))),
-                "{file}"
-            );
+            assert!(stem.ends_with(&format!("-k{}", value("method", "modules"))), "{file}");
             assert_eq!(value("run", "name"), stem);
             assert!(stem.starts_with(&value("data", "name")), "{file}");
         }
         // The plan's sizes come from a forward pass, so large images need a small batch.
-        let ran = place.dtrp(&[
-            "train",
-            "--dry-run",
-            "-c",
-            file,
-            "--set",
-            "data.batch_size=8",
-        ]);
+        let ran = place.dtrp(&["train", "--dry-run", "-c", file, "--set", "data.batch_size=8"]);
         assert_eq!(ran.code, 0, "{file}: {}", ran.stderr);
-        assert!(
-            ran.stdout.contains("updates of every module"),
-            "{file}: {}",
-            ran.stdout
-        );
+        assert!(ran.stdout.contains("updates of every module"), "{file}: {}", ran.stdout);
     }
     // Nothing that there is goes without an example.
-    let every: BTreeSet<_> = dtrp_data::names()
-        .iter()
-        .map(|set| set.name.to_owned())
-        .collect();
+    let every: BTreeSet<_> = dtrp_data::names().iter().map(|set| set.name.to_owned()).collect();
     assert_eq!(sets, every);
     let every: BTreeSet<_> = dtrp_models::list()
         .iter()
@@ -134,9 +110,5 @@ fn every_configuration_trains() {
         .iter()
         .map(|path| path.file_stem().unwrap().to_owned())
         .collect();
-    assert!(
-        LARGE
-            .iter()
-            .all(|large| names.iter().any(|name| name == large))
-    );
+    assert!(LARGE.iter().all(|large| names.iter().any(|name| name == large)));
 }

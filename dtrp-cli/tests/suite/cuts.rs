@@ -35,13 +35,7 @@ fn measured_cuts_are_a_list_in_the_runs_configuration() {
     for name in BLOCKS {
         assert!(place.read("auto/costs.yaml").contains(name));
     }
-    let again = [
-        "train",
-        "--config",
-        "runs/auto/config.yaml",
-        "--name",
-        "again",
-    ];
+    let again = ["train", "--config", "runs/auto/config.yaml", "--name", "again"];
     assert_eq!(place.dtrp(&again).code, 0);
     assert!(place.weights("auto") == place.weights("again"));
     // The same costs lead to the same cuts.
@@ -67,9 +61,7 @@ fn measured_cuts_are_a_list_in_the_runs_configuration() {
 fn measured(place: &Place, run: &str, key: &str) -> Vec<u64> {
     let costs = place.read(&format!("{run}/costs.yaml"));
     let key = format!("{key}: ");
-    let values = costs
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix(&key));
+    let values = costs.lines().filter_map(|line| line.trim().strip_prefix(&key));
     values.map(|value| value.parse().unwrap()).collect()
 }
 
@@ -100,10 +92,7 @@ fn local_learning_is_measured_with_its_heads() {
     place.tiny("local", &["method.name=local", "method.cuts=auto"]);
     let heads = measured(&place, "local", "auxiliary_ns");
     // Noise may hide one of them; the last block has none.
-    assert!(
-        heads[..4].iter().filter(|ns| **ns > 0).count() >= 2,
-        "{heads:?}"
-    );
+    assert!(heads[..4].iter().filter(|ns| **ns > 0).count() >= 2, "{heads:?}");
 }
 
 #[test]
@@ -136,23 +125,14 @@ fn costs_and_budgets_that_do_not_fit() {
     fails(&[costs], "they are for batches of 64, not of 32");
     let names = ["stem", "layer1.0", "layer2.0", "layer4.0", "head"];
     write_costs(&place, [1; 5], names, 32);
-    fails(
-        &[costs],
-        "the block `layer3.0` of the network is `layer4.0` there",
-    );
-    fails(
-        &[costs, "model.depth=14"],
-        "they have 5 blocks, the network has 8",
-    );
+    fails(&[costs], "the block `layer3.0` of the network is `layer4.0` there");
+    fails(&[costs, "model.depth=14"], "they have 5 blocks, the network has 8");
     write_costs(&place, [1; 5], BLOCKS, 32);
     fails(
         &[costs, "method.memory_budget=1 kB"],
         "2 modules cannot be made with 1000 bytes of memory a worker: the least that is enough is",
     );
-    fails(
-        &[costs, "method.modules=6"],
-        "5 blocks cannot be cut into 6 modules",
-    );
+    fails(&[costs, "method.modules=6"], "5 blocks cannot be cut into 6 modules");
     std::fs::write(place.file("costs.yaml"), "blocks: [{forward: 1}]").unwrap();
     fails(&[costs], "costs.yaml: not costs of blocks: ");
 }
@@ -190,29 +170,15 @@ fn batch_compensation_says_what_it_did() {
         ran.stdout
     );
     let done = place.summary("both")["batch_compensation"].clone();
-    let [before, after, size, lr] = [
-        "utilisation_before",
-        "utilisation_after",
-        "batch_size",
-        "lr",
-    ]
-    .map(|key| done[key].as_f64().unwrap());
-    assert!(
-        (0.0..=1.0).contains(&before) && (0.0..=1.0).contains(&after),
-        "{done}"
-    );
+    let [before, after, size, lr] =
+        ["utilisation_before", "utilisation_after", "batch_size", "lr"].map(|key| done[key].as_f64().unwrap());
+    assert!((0.0..=1.0).contains(&before) && (0.0..=1.0).contains(&after), "{done}");
     assert!(size >= 32.0 && size % 8.0 == 0.0, "{done}");
     assert!((lr - 0.1 * (size / 32.0).sqrt()).abs() < 1e-12, "{done}");
     // What came of it is in the configuration, so that the run can be repeated.
     assert_eq!(
         place
-            .dtrp(&[
-                "train",
-                "--config",
-                "runs/both/config.yaml",
-                "--name",
-                "again"
-            ])
+            .dtrp(&["train", "--config", "runs/both/config.yaml", "--name", "again"])
             .code,
         0
     );

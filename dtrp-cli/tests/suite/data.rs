@@ -26,8 +26,7 @@ fn all_sets_are_listed_with_what_they_need() {
     let place = Place::new();
     let ran = place.dtrp(&["data", "list"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let list: Value =
-        serde_json::from_str(&place.dtrp(&["data", "list", "--format", "json"]).stdout).unwrap();
+    let list: Value = serde_json::from_str(&place.dtrp(&["data", "list", "--format", "json"]).stdout).unwrap();
     let list = list.as_array().unwrap();
     assert_eq!(list.len(), 7);
     for set in list {
@@ -73,10 +72,7 @@ fn a_good_folder_is_counted() {
     let ran = place.dtrp(&["data", "check", "data", "--format", "json"]);
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     let (train, test) = (&report["parts"]["train"], &report["parts"]["test"]);
-    assert_eq!(
-        (&train["samples"], &test["samples"]),
-        (&40.into(), &8.into())
-    );
+    assert_eq!((&train["samples"], &test["samples"]), (&40.into(), &8.into()));
     let (train_classes, test_classes) = (&train["classes"], &test["classes"]);
     assert_eq!(
         (&train_classes["5"], &train_classes["9"], &test_classes["5"]),
@@ -117,10 +113,7 @@ fn what_is_wrong_is_told_with_file_and_offset() {
 
     // Not a folder of a set, not a set, not there.
     fs::create_dir(place.file("other")).unwrap();
-    fails(
-        &place.dtrp(&["data", "check", "other"]),
-        &["other", "known set"],
-    );
+    fails(&place.dtrp(&["data", "check", "other"]), &["other", "known set"]);
     fails(
         &place.dtrp(&["data", "check", "set", "--name", "cifar11"]),
         &["did you mean `cifar10`?"],
@@ -160,14 +153,9 @@ fn serve(answers: Vec<Answer>) -> (String, Receiver<String>) {
                 .map_while(Result::ok)
                 .take_while(|line| !line.is_empty())
                 .collect();
-            let range = lines
-                .iter()
-                .find(|line| line.to_lowercase().starts_with("range:"));
+            let range = lines.iter().find(|line| line.to_lowercase().starts_with("range:"));
             let path = lines[0].split(' ').nth(1).unwrap();
-            let _ = tell.send(format!(
-                "{path} {}",
-                range.map_or("", |range| &range[6..]).trim()
-            ));
+            let _ = tell.send(format!("{path} {}", range.map_or("", |range| &range[6..]).trim()));
             let Answer {
                 status,
                 headers,
@@ -175,9 +163,7 @@ fn serve(answers: Vec<Answer>) -> (String, Receiver<String>) {
                 stall,
             } = answer;
             let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\n{headers}\r\n");
-            let _ = stream
-                .write_all(head.as_bytes())
-                .and_then(|()| stream.write_all(&body));
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
             if stall {
                 open.push(stream);
             }
@@ -240,40 +226,22 @@ fn each_failure_of_a_download_is_one_clear_error() {
         ],
     );
     // A connection that breaks off leaves a part, which the next try continues: here to a file that is not the published one.
-    fails(
-        &fetch(&address),
-        &["after 4000 bytes", "4000 bytes are kept"],
-    );
+    fails(&fetch(&address), &["after 4000 bytes", "4000 bytes are kept"]);
     assert_eq!(
-        fs::metadata(place.file(&format!("{ARCHIVE}.part")))
-            .unwrap()
-            .len(),
+        fs::metadata(place.file(&format!("{ARCHIVE}.part"))).unwrap().len(),
         4000
     );
-    fails(
-        &fetch(&address),
-        &["MD5", "c32a1d4ab5d03f1284b67883e8d87530"],
-    );
+    fails(&fetch(&address), &["MD5", "c32a1d4ab5d03f1284b67883e8d87530"]);
     let asked: Vec<_> = asked.try_iter().collect();
     let file = "/cifar-10-binary.tar.gz";
     assert_eq!(
         asked,
-        [
-            format!("{file} "),
-            format!("{file} "),
-            format!("{file} bytes=4000-")
-        ]
+        [format!("{file} "), format!("{file} "), format!("{file} bytes=4000-")]
     );
     assert!(!place.file(ARCHIVE).exists() && !place.file(&format!("{ARCHIVE}.part")).exists());
 
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    fails(
-        &fetch(&format!("http://{nobody}")),
-        &["cannot fetch", "try again"],
-    );
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    fails(&fetch(&format!("http://{nobody}")), &["cannot fetch", "try again"]);
     fails(&fetch("no address"), &["no address", "check the address"]);
     fails(
         &place.dtrp(&["data", "fetch", "cifar-10"]),
@@ -306,16 +274,10 @@ fn an_interrupted_download_is_continued() {
     assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGINT) }, 0);
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130, "{}", ran.stderr);
-    says(
-        &ran.stderr,
-        &["error: interrupted; the same command continues"],
-    );
+    says(&ran.stderr, &["error: interrupted; the same command continues"]);
     assert_eq!(fs::metadata(&part).unwrap().len(), 4000);
     place.dtrp(&[&FETCH[..], &[&address]].concat());
-    assert_eq!(
-        asked.try_iter().last().unwrap(),
-        "/cifar-10-binary.tar.gz bytes=4000-"
-    );
+    assert_eq!(asked.try_iter().last().unwrap(), "/cifar-10-binary.tar.gz bytes=4000-");
 }
 
 #[test]
@@ -344,9 +306,6 @@ fn a_fetched_set_comes_with_the_command_to_train_on_it() {
     fs::remove_file(place.file("data/cifar10/cifar-10-batches-bin/data_batch_1.bin")).unwrap();
     fails(
         &place.dtrp(&["data", "fetch", "cifar10"]),
-        &[
-            "data_batch_1.bin is not there",
-            "remove it, and fetch again",
-        ],
+        &["data_batch_1.bin is not there", "remove it, and fetch again"],
     );
 }

@@ -17,18 +17,10 @@ fn the_cpu_equals_itself() {
     };
     let (told, checks) = check(&["--only", "weights f64 dtrp"]);
     assert_eq!(checks.len(), 8, "two orders, one to four modules: {told}");
-    assert!(
-        checks.iter().all(|check| check["outcome"] == "ok"),
-        "{told}"
-    );
+    assert!(checks.iter().all(|check| check["outcome"] == "ok"), "{told}");
     assert!(told.ends_with("8 ok, 0 failed, 0 skipped\n"), "{told}");
     let (_folder, plugin) = build::build_c(&build::examples().join("c-lookahead/lookahead.c"));
-    let (told, checks) = check(&[
-        "--only",
-        "predictor",
-        "--host-plugin",
-        plugin.to_str().unwrap(),
-    ]);
+    let (told, checks) = check(&["--only", "predictor", "--host-plugin", plugin.to_str().unwrap()]);
     assert_eq!(checks.len(), 2);
     assert!(told.contains("ok predictor staged"), "{told}");
     assert!(told.contains("skipped: no --device-plugin"), "{told}");

@@ -16,10 +16,7 @@ fn the_doctor_finds_nothing_broken() {
     };
     assert!(line("libtorch  ").contains("2.11.0"));
     assert!(line("computes").starts_with("ok"));
-    assert!(
-        line("allocator").contains("jemalloc")
-            && line("allocator").contains("also serves libtorch")
-    );
+    assert!(line("allocator").contains("jemalloc") && line("allocator").contains("also serves libtorch"));
     assert!(line("memory").contains("kept for reuse"));
 }
 
@@ -32,10 +29,6 @@ fn a_cuda_libtorch_is_really_loaded() {
     };
     let has_cuda = Path::new(root).join("lib/libtorch_cuda.so").exists();
     let ran = Place::new().dtrp(&["doctor"]);
-    let line = ran
-        .stdout
-        .lines()
-        .find(|line| line.contains("libtorch_cuda"))
-        .unwrap();
+    let line = ran.stdout.lines().find(|line| line.contains("libtorch_cuda")).unwrap();
     assert_eq!(line.contains("libtorch_cuda.so"), has_cuda, "{line}");
 }

@@ -14,11 +14,7 @@ fn a_run_says_what_it_did() {
     ] {
         assert!(ran.stdout.contains(part), "{}", ran.stdout);
     }
-    assert!(
-        ran.stderr.contains("epoch   2  step     10"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("epoch   2  step     10"), "{}", ran.stderr);
     let quiet = place.dtrp(&[
         "train",
         "-q",
@@ -38,8 +34,7 @@ fn earlier_runs_are_kept() {
     place.tiny("a", &["run.seed=1", "run.max_steps=1"]);
     let ran = place.tiny("a", &["run.seed=2", "run.max_steps=1"]);
     assert!(
-        ran.stderr
-            .contains("the earlier run of this name is now in runs/a.1"),
+        ran.stderr.contains("the earlier run of this name is now in runs/a.1"),
         "{}",
         ran.stderr
     );
@@ -84,23 +79,10 @@ fn configurations_are_shown_as_they_would_be_used() {
     let mut command = place.command(&["config", "show", "--config", "-"]);
     use std::io::Write;
     use std::process::Stdio;
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(&ran.stdout.into_bytes())
-        .unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&ran.stdout.into_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .contains("modules: 4")
-    );
+    assert!(String::from_utf8(output.stdout).unwrap().contains("modules: 4"));
 }
 
 #[test]
@@ -121,9 +103,7 @@ fn help_documents_the_exit_codes() {
 fn the_shipped_configurations_are_valid() {
     let place = Place::new();
     let configs = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs");
-    let files = std::fs::read_dir(configs)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let files = std::fs::read_dir(configs).unwrap().map(|entry| entry.unwrap().path());
     let mut count = 0;
     for file in files.filter(|path| path.extension().is_some_and(|e| e == "yaml")) {
         let ran = place.dtrp(&["config", "show", "--config", &file.to_string_lossy()]);
@@ -151,29 +131,20 @@ fn a_measurement_compares_two_runs() {
     let pairs = json["pairs"].as_array().unwrap();
     assert_eq!(pairs.len(), 3);
     for pair in pairs {
-        let [a, b, ratio] = ["baseline_images_per_second", "images_per_second", "ratio"]
-            .map(|key| pair[key].as_f64().unwrap());
+        let [a, b, ratio] =
+            ["baseline_images_per_second", "images_per_second", "ratio"].map(|key| pair[key].as_f64().unwrap());
         assert!(a > 0.0 && (b / a - ratio).abs() < 1e-9);
     }
-    let [min, median, max] =
-        ["min", "median", "max"].map(|key| json["ratio"][key].as_f64().unwrap());
+    let [min, median, max] = ["min", "median", "max"].map(|key| json["ratio"][key].as_f64().unwrap());
     assert!(min <= median && median <= max);
     assert_eq!(json["busy_shares"].as_array().map(Vec::len), Some(2));
     assert_eq!(json["baseline"], "bp on 1 worker");
-    args.extend([
-        "--against",
-        "method.cuts=[1]",
-        "--against",
-        "method.name=fdg",
-    ]);
+    args.extend(["--against", "method.cuts=[1]", "--against", "method.name=fdg"]);
     args.extend(["--against", "method.order=null"]);
     let ran = place.dtrp(&args);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(
-        json["baseline"],
-        "method.cuts=[1] method.name=fdg method.order=null"
-    );
+    assert_eq!(json["baseline"], "method.cuts=[1] method.name=fdg method.order=null");
     let ran = place.dtrp(&[&args[..args.len() - 6], &["--alone"]].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();

@@ -32,12 +32,7 @@ fn a_rule_gives_the_same_bits_loaded_and_built_in() {
     let (_folder, c) = build_c(&examples().join("c-lookahead/lookahead.c"));
     let plugin = |path, options| json!({ "plugin": path, "options": options });
     for (what, plugin, built_in, sets) in [
-        (
-            "fade 1",
-            plugin(&linear, json!({ "fade": 1 })),
-            "momentum",
-            &[][..],
-        ),
+        ("fade 1", plugin(&linear, json!({ "fade": 1 })), "momentum", &[][..]),
         (
             "fade mu",
             plugin(&linear, json!({ "fade": 0.9 })),
@@ -52,12 +47,7 @@ fn a_rule_gives_the_same_bits_loaded_and_built_in() {
             EXACT_RATE,
         ),
         // Without a limit that anything reaches.
-        (
-            "c",
-            plugin(&c, json!({ "limit": 1e30 })),
-            "momentum",
-            EXACT_RATE,
-        ),
+        ("c", plugin(&c, json!({ "limit": 1e30 })), "momentum", EXACT_RATE),
     ] {
         for modules in [2, 3] {
             let loaded = train(&place, "loaded", modules, &plugin, sets);

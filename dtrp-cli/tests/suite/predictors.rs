@@ -10,9 +10,7 @@ fn compare(place: &Place, args: &[&str]) -> Ran {
 }
 
 fn number(row: &Value, key: &str) -> f64 {
-    row[key]
-        .as_f64()
-        .unwrap_or_else(|| panic!("{key} is {}", row[key]))
+    row[key].as_f64().unwrap_or_else(|| panic!("{key} is {}", row[key]))
 }
 
 #[test]
@@ -41,19 +39,11 @@ fn every_predictor_is_trained_in_every_order() {
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(
-        (&json["method"], &json["steps"]),
-        (&"dtrp".into(), &20.into())
-    );
+    assert_eq!((&json["method"], &json["steps"]), (&"dtrp".into(), &20.into()));
     let rows = json["runs"].as_array().unwrap();
     let names: Vec<_> = rows
         .iter()
-        .map(|row| {
-            (
-                row["predictor"].as_str().unwrap(),
-                row["order"].as_str().unwrap(),
-            )
-        })
+        .map(|row| (row["predictor"].as_str().unwrap(), row["order"].as_str().unwrap()))
         .collect();
     let (none, momentum) = ("none", "momentum rho=0.5");
     let expected = [
@@ -65,9 +55,7 @@ fn every_predictor_is_trained_in_every_order() {
     assert_eq!(names, expected);
     // Measured once, so that all train the same modules.
     let cuts = |row: &Value| -> Value {
-        let file = place
-            .file(row["folder"].as_str().unwrap())
-            .join("config.yaml");
+        let file = place.file(row["folder"].as_str().unwrap()).join("config.yaml");
         let config: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         config["method"]["cuts"].clone()
     };
@@ -89,8 +77,7 @@ fn every_predictor_is_trained_in_every_order() {
         assert_eq!(summary["final_test_accuracy"], row["test_accuracy"]);
         assert_eq!(row["prediction_gains"].as_array().unwrap().len(), 2);
         let workers = summary["workers"].as_array().unwrap();
-        let seconds =
-            number(&workers[0], "prediction_seconds") + number(&workers[1], "prediction_seconds");
+        let seconds = number(&workers[0], "prediction_seconds") + number(&workers[1], "prediction_seconds");
         assert!(workers[2]["prediction_seconds"].is_null());
         assert!(seconds > 0.0 && seconds < number(&summary, "train_seconds"));
         let milliseconds = number(row, "prediction_milliseconds_per_step");
@@ -120,11 +107,7 @@ fn by_default_all_that_go_with_the_optimizer() {
         ],
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let rows: Vec<_> = ran
-        .stdout
-        .lines()
-        .filter(|line| line.starts_with("| "))
-        .collect();
+    let rows: Vec<_> = ran.stdout.lines().filter(|line| line.starts_with("| ")).collect();
     let first = |row: &&str| row[2..].split(" | ").next().unwrap().to_owned();
     let names: Vec<_> = rows.iter().map(first).collect();
     let expected = [
@@ -156,33 +139,18 @@ fn a_run_that_diverges_is_a_row() {
     let place = Place::new();
     let ran = compare(
         &place,
-        &[
-            "--set",
-            "optimizer.lr=1e20",
-            "--steps",
-            "8",
-            "--predictor",
-            "none",
-        ],
+        &["--set", "optimizer.lr=1e20", "--steps", "8", "--predictor", "none"],
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let row = ran.stdout.lines().nth(1).unwrap();
-    assert!(
-        row.starts_with("none") && row.contains(" diverged "),
-        "{}",
-        ran.stdout
-    );
+    assert!(row.starts_with("none") && row.contains(" diverged "), "{}", ran.stdout);
 }
 
 #[test]
 fn nothing_is_trained_when_something_is_wrong() {
     let place = Place::new();
     for (args, code, says) in [
-        (
-            &["--predictor", "momentun"][..],
-            5,
-            "did you mean `momentum`?",
-        ),
+        (&["--predictor", "momentun"][..], 5, "did you mean `momentum`?"),
         (
             &["--predictor", "adam"],
             5,

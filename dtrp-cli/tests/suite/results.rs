@@ -20,10 +20,7 @@ fn executors_give_the_same_bits() {
         ("bp", &["method.name=bp", "method.modules=2"]),
     ] {
         let [threads, sequential] = ["threads", "sequential"].map(|executor| {
-            let (name, executor) = (
-                format!("{name}-{executor}"),
-                format!("run.executor={executor}"),
-            );
+            let (name, executor) = (format!("{name}-{executor}"), format!("run.executor={executor}"));
             place.tiny(&name, &[sets, &[executor.as_str()]].concat());
             (place.weights(&name), place.events(&name, "step"))
         });
@@ -48,10 +45,7 @@ fn one_module_of_dtrp_is_bp() {
 fn seeds_and_data_options_matter_and_nothing_else() {
     let place = Place::new();
     place.tiny("a", &[]);
-    place.tiny(
-        "again",
-        &["data.threads=0", "run.log_every=3", "run.progress=none"],
-    );
+    place.tiny("again", &["data.threads=0", "run.log_every=3", "run.progress=none"]);
     assert!(place.weights("a") == place.weights("again"));
     for (name, set) in [
         ("seed", "run.seed=2"),
@@ -59,10 +53,7 @@ fn seeds_and_data_options_matter_and_nothing_else() {
         ("augment", "data.augment=none"),
     ] {
         place.tiny(name, &[set]);
-        assert!(
-            place.weights("a") != place.weights(name),
-            "{set} changed nothing"
-        );
+        assert!(place.weights("a") != place.weights(name), "{set} changed nothing");
     }
 }
 
@@ -77,10 +68,7 @@ fn the_number_of_steps_is_respected() {
         ("null", "2", 10),
         ("99", "1", 5),
     ] {
-        let sets = [
-            format!("run.max_steps={max_steps}"),
-            format!("run.epochs={epochs}"),
-        ];
+        let sets = [format!("run.max_steps={max_steps}"), format!("run.epochs={epochs}")];
         place.tiny("a", &[&sets[0], &sets[1]]);
         let summary = place.summary("a");
         assert_eq!(summary["steps"], expected);
@@ -104,11 +92,7 @@ fn the_files_hold_what_they_should() {
             .unwrap_or_else(|| panic!("{key} is {}", object[key]))
     };
     let summary = place.summary("a");
-    for key in [
-        "final_test_accuracy",
-        "best_test_accuracy",
-        "loader_wait_share",
-    ] {
+    for key in ["final_test_accuracy", "best_test_accuracy", "loader_wait_share"] {
         assert!((0.0..=1.0).contains(&number(&summary, key)), "{key}");
     }
     for key in [
@@ -134,16 +118,9 @@ fn the_files_hold_what_they_should() {
     assert_eq!(workers.len(), 2);
     for worker in workers {
         assert!((0.0..=1.0).contains(&number(worker, "busy_share")));
-        assert!(
-            worker["blocks"]
-                .as_array()
-                .is_some_and(|blocks| !blocks.is_empty())
-        );
+        assert!(worker["blocks"].as_array().is_some_and(|blocks| !blocks.is_empty()));
     }
-    let parameters: u64 = workers
-        .iter()
-        .map(|w| w["parameters"].as_u64().unwrap())
-        .sum();
+    let parameters: u64 = workers.iter().map(|w| w["parameters"].as_u64().unwrap()).sum();
     assert_eq!(summary["parameters"], parameters);
     // Two inputs of 32 images of 1 x 8 x 8 numbers of 4 bytes.
     assert_eq!(workers[0]["stored_input_peak_bytes"], 2 * 32 * 64 * 4);
@@ -172,10 +149,7 @@ fn the_files_hold_what_they_should() {
         assert!(epochs.iter().all(|event| event[key].is_number()), "{key}");
     }
     assert_eq!(epochs[1]["test_accuracy"], summary["final_test_accuracy"]);
-    let second: Vec<f64> = steps[5..]
-        .iter()
-        .map(|event| event["loss"].as_f64().unwrap())
-        .collect();
+    let second: Vec<f64> = steps[5..].iter().map(|event| event["loss"].as_f64().unwrap()).collect();
     let mean = second.iter().sum::<f64>() / second.len() as f64;
     assert!((mean - number(&epochs[1], "train_loss")).abs() < 1e-12);
 
@@ -186,9 +160,7 @@ fn the_files_hold_what_they_should() {
         .map(|e| e.unwrap().file_name())
         .collect();
     assert!(
-        leftovers
-            .iter()
-            .all(|name| !name.to_string_lossy().ends_with(".part")),
+        leftovers.iter().all(|name| !name.to_string_lossy().ends_with(".part")),
         "{leftovers:?}"
     );
 }
@@ -221,18 +193,12 @@ fn weights_go_out_and_in() {
     let bytes_of = |name: &str, tensor: &str| {
         let (bytes, header) = (place.weights(name), header(name));
         let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-        let at =
-            |index: usize| data + header[tensor]["data_offsets"][index].as_u64().unwrap() as usize;
+        let at = |index: usize| data + header[tensor]["data_offsets"][index].as_u64().unwrap() as usize;
         bytes[at(0)..at(1)].to_vec()
     };
     let (a, b) = (header("a"), header("b"));
     let names: Vec<&String> = a.as_object().unwrap().keys().collect();
-    assert!(
-        b.as_object()
-            .unwrap()
-            .keys()
-            .all(|name| names.contains(&name))
-    );
+    assert!(b.as_object().unwrap().keys().all(|name| names.contains(&name)));
     // With a learning rate of 0 the parameters come out as they went in, however the network is cut; statistics move.
     for name in names.into_iter().filter(|name| !name.contains("tracked")) {
         let same = bytes_of("a", name) == bytes_of("b", name);
@@ -242,34 +208,12 @@ fn weights_go_out_and_in() {
     assert_eq!(a["conv1.weight"]["shape"], serde_json::json!([4, 1, 3, 3]));
 
     // Another network's weights are refused, by name.
-    let ran = place.train(
-        &[
-            TINY,
-            &[
-                "model.depth=14",
-                "model.init_from=runs/a/weights.safetensors",
-            ],
-        ]
-        .concat(),
-    );
+    let ran = place.train(&[TINY, &["model.depth=14", "model.init_from=runs/a/weights.safetensors"]].concat());
     assert_eq!(ran.code, 5, "{}", ran.stderr);
     assert!(ran.stderr.contains("it lacks layer1.1."), "{}", ran.stderr);
-    let ran = place.train(
-        &[
-            TINY,
-            &[
-                "model.width=8",
-                "model.init_from=runs/a/weights.safetensors",
-            ],
-        ]
-        .concat(),
-    );
+    let ran = place.train(&[TINY, &["model.width=8", "model.init_from=runs/a/weights.safetensors"]].concat());
     assert_eq!(ran.code, 5, "{}", ran.stderr);
-    assert!(
-        ran.stderr.contains("has shape [4, 1, 3, 3], but"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("has shape [4, 1, 3, 3], but"), "{}", ran.stderr);
 }
 
 #[test]
@@ -306,11 +250,7 @@ fn channels_last_weights_are_written_as_any_others() {
     ] {
         place.tiny(name, &["run.dtype=f64", set]);
     }
-    let loss = |name: &str| {
-        place.events(name, "epoch")[1]["train_loss"]
-            .as_f64()
-            .unwrap()
-    };
+    let loss = |name: &str| place.events(name, "epoch")[1]["train_loss"].as_f64().unwrap();
     for name in ["all", "none"] {
         let difference = (loss("images") - loss(name)).abs();
         assert!(difference < 1e-9, "{name}: {difference:e}");
@@ -322,24 +262,14 @@ fn channels_last_weights_are_written_as_any_others() {
 #[test]
 fn local_learning_reaches_what_is_documented() {
     let place = Place::new();
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../configs/digits-resnet14-local-k3.yaml"
-    );
-    let sets = [
-        "run.epochs=12",
-        "method.auxiliary=linear-pool",
-        "run.name=a",
-    ];
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/digits-resnet14-local-k3.yaml");
+    let sets = ["run.epochs=12", "method.auxiliary=linear-pool", "run.name=a"];
     let mut args = vec!["train", "--config", file];
     args.extend(sets.iter().flat_map(|set| ["--set", set]));
     let ran = place.dtrp(&args);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let summary = place.summary("a");
-    assert_eq!(
-        (&summary["method"], &summary["modules"]),
-        (&"local".into(), &3.into())
-    );
+    assert_eq!((&summary["method"], &summary["modules"]), (&"local".into(), &3.into()));
     let accuracy = summary["final_test_accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.95, "{accuracy}");
 }

@@ -45,10 +45,7 @@ impl Place {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dtrp"));
-        command
-            .args(args)
-            .current_dir(self.path())
-            .env_remove("RUST_LOG");
+        command.args(args).current_dir(self.path()).env_remove("RUST_LOG");
         command
     }
 
@@ -88,9 +85,7 @@ impl Place {
     /// The objects of `metrics.jsonl` of one kind.
     pub(crate) fn events(&self, name: &str, kind: &str) -> Vec<Value> {
         let text = self.read(&format!("{name}/metrics.jsonl"));
-        let all = text
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         all.filter(|event| event["event"] == kind).collect()
     }
 }

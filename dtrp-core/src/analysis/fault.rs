@@ -17,12 +17,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn at(
-        program: &Program,
-        worker: usize,
-        index: usize,
-        message: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn at(program: &Program, worker: usize, index: usize, message: impl Into<String>) -> Self {
         Self {
             worker,
             index,
@@ -36,10 +31,7 @@ impl Fault {
 pub(crate) fn around(program: &Program, worker: usize, index: usize) -> String {
     const BEFORE: usize = 6;
     const AFTER: usize = 4;
-    let actions = program
-        .workers
-        .get(worker - 1)
-        .map_or(&[][..], Vec::as_slice);
+    let actions = program.workers.get(worker - 1).map_or(&[][..], Vec::as_slice);
     let from = index.saturating_sub(BEFORE);
     let to = actions.len().min(index + 1 + AFTER);
     let mut line = format!("  worker {worker}: ");

@@ -34,9 +34,7 @@ pub(super) fn check(program: &Program, capacity: NonZeroUsize) -> Result<(), Fau
                 Some(unit) if *unit == action.unit => true,
                 Some(unit) => {
                     let what = action.op.counterpart().map_or("", Op::token);
-                    let message = format!(
-                        "{action} would get the message {what}{unit}, which was sent before it"
-                    );
+                    let message = format!("{action} would get the message {what}{unit}, which was sent before it");
                     return Err(Fault::at(program, worker, next[worker - 1], message));
                 }
             };
@@ -85,30 +83,19 @@ fn stuck(program: &Program, next: &[usize]) -> Result<(), Fault> {
     };
     let other = peer(worker).unwrap_or(worker);
     let at = waiting(other).map_or(String::new(), |action| action.to_string());
-    let message = format!(
-        "the workers wait for one another (worker {worker} at {action}, worker {other} at {at})"
-    );
+    let message = format!("the workers wait for one another (worker {worker} at {action}, worker {other} at {at})");
     Err(Fault::at(program, worker, next[worker - 1], message))
 }
 
 /// Nothing that was sent may be left lying in a link.
-fn left_over(
-    program: &Program,
-    up: &[VecDeque<Unit>],
-    down: &[VecDeque<Unit>],
-) -> Result<(), Fault> {
+fn left_over(program: &Program, up: &[VecDeque<Unit>], down: &[VecDeque<Unit>]) -> Result<(), Fault> {
     for k in 1..program.modules() {
         for (queue, worker, op) in [(&up[k], k, Op::SendY), (&down[k], k + 1, Op::SendD)] {
             let Some(unit) = queue.front() else { continue };
             let actions = &program.workers[worker - 1];
             let sent = actions.iter().position(|a| a.op == op && a.unit == *unit);
             let message = format!("{}{unit} is never received", op.token());
-            return Err(Fault::at(
-                program,
-                worker,
-                sent.unwrap_or(actions.len()),
-                message,
-            ));
+            return Err(Fault::at(program, worker, sent.unwrap_or(actions.len()), message));
         }
     }
     Ok(())

@@ -16,8 +16,7 @@ pub(super) fn gradient_links(program: &Program) -> Result<Vec<bool>, Fault> {
             };
             if peer == 0 || peer > modules {
                 let side = if peer == 0 { "below" } else { "above" };
-                let message =
-                    format!("{action} has no partner: there is no worker {side} worker {k}");
+                let message = format!("{action} has no partner: there is no worker {side} worker {k}");
                 return Err(Fault::at(program, k, index, message));
             }
             if matches!(action.op, Op::SendD | Op::RecvD) {
@@ -59,11 +58,7 @@ struct Examiner<'a> {
 }
 
 /// Follows every unit through the worker's list.
-pub(super) fn examine(
-    program: &Program,
-    worker: usize,
-    links: &[bool],
-) -> Result<WorkerReport, Fault> {
+pub(super) fn examine(program: &Program, worker: usize, links: &[bool]) -> Result<WorkerReport, Fault> {
     let mut examiner = Examiner {
         program,
         worker,
@@ -108,14 +103,8 @@ impl Examiner<'_> {
         }
         let updates = self.report.updates;
         let current = |what: &str| {
-            let wrong = format!(
-                "{what}{unit} reads weight version {version}, but the current one is {updates}"
-            );
-            if version == updates {
-                Ok(())
-            } else {
-                Err(wrong)
-            }
+            let wrong = format!("{what}{unit} reads weight version {version}, but the current one is {updates}");
+            if version == updates { Ok(()) } else { Err(wrong) }
         };
         let (above, below) = (self.worker < self.program.modules(), self.worker > 1);
         let life = self.lives.entry(unit).or_default();
@@ -141,7 +130,9 @@ impl Examiner<'_> {
                     ));
                 }
                 if self.worker == 1 && self.last_forward > Some(unit) {
-                    return Err("worker 1 must forward the batches in order: they come from the loader that way".to_owned());
+                    return Err(
+                        "worker 1 must forward the batches in order: they come from the loader that way".to_owned(),
+                    );
                 }
                 current(op.token())?;
                 self.last_forward = Some(unit);
@@ -150,10 +141,7 @@ impl Examiner<'_> {
                     life.input_stored = true;
                     self.inputs += 1;
                     if !above {
-                        return Err(
-                            "the last module computes the loss from its graph: use G instead of F"
-                                .to_owned(),
-                        );
+                        return Err("the last module computes the loss from its graph: use G instead of F".to_owned());
                     }
                 } else {
                     self.open_graph(unit, version);
@@ -162,9 +150,7 @@ impl Examiner<'_> {
             Op::SendY => {
                 once(life.sent)?;
                 if life.forward.is_none() {
-                    return Err(format!(
-                        "there is no activation of batch {unit} to send yet"
-                    ));
+                    return Err(format!("there is no activation of batch {unit} to send yet"));
                 }
                 life.sent = true;
                 self.report.messages += 1;
@@ -228,10 +214,7 @@ impl Examiner<'_> {
     fn check_unit(&self, op: Op, unit: Unit) -> Result<(), String> {
         let (batches, micro) = (self.program.batches, self.program.micro_batches);
         if unit.batch == 0 || unit.batch > batches {
-            return Err(format!(
-                "batch {} is not one of the program's {batches}",
-                unit.batch
-            ));
+            return Err(format!("batch {} is not one of the program's {batches}", unit.batch));
         }
         match (op, micro, unit.micro) {
             (Op::Update, _, 0) | (_, 1, 0) => Ok(()),
@@ -277,18 +260,10 @@ impl Examiner<'_> {
 
     fn update(&mut self, unit: Unit, version: u32) -> Result<(), String> {
         if !self.waiting.iter().any(|w| w.batch == unit.batch) {
-            return Err(format!(
-                "there is no gradient of batch {} to apply",
-                unit.batch
-            ));
+            return Err(format!("there is no gradient of batch {} to apply", unit.batch));
         }
         let m = self.program.micro_batches;
-        for batch in self
-            .waiting
-            .iter()
-            .map(|w| w.batch)
-            .collect::<BTreeSet<_>>()
-        {
+        for batch in self.waiting.iter().map(|w| w.batch).collect::<BTreeSet<_>>() {
             let parts = self
                 .waiting
                 .range(Unit::batch(batch)..=Unit::micro(batch, u16::MAX))
@@ -354,10 +329,7 @@ impl Examiner<'_> {
                     (life.forward.is_none(), "forwarded"),
                     (above && !life.sent, "sent up"),
                     (!life.backward, "back-propagated"),
-                    (
-                        below && self.gradients_below && !life.gradient_sent,
-                        "sent down",
-                    ),
+                    (below && self.gradients_below && !life.gradient_sent, "sent down"),
                     (!life.applied, "applied by an update"),
                 ];
                 if let Some((_, what)) = wants.into_iter().find(|(missing, _)| *missing) {

@@ -46,11 +46,7 @@ pub(super) fn row<Up, Down>(modules: usize, capacity: NonZeroUsize) -> Vec<Ends<
     ends
 }
 
-pub(super) fn send<T>(
-    end: &Option<Sender<Message<T>>>,
-    message: Message<T>,
-    timeout: Duration,
-) -> Result<(), Broken> {
+pub(super) fn send<T>(end: &Option<Sender<Message<T>>>, message: Message<T>, timeout: Duration) -> Result<(), Broken> {
     let end = end.as_ref().ok_or(Broken::Stopped)?;
     end.send_timeout(message, timeout).map_err(|e| match e {
         SendTimeoutError::Timeout(_) => Broken::Timeout,
@@ -58,10 +54,7 @@ pub(super) fn send<T>(
     })
 }
 
-pub(super) fn receive<T>(
-    end: &Option<Receiver<Message<T>>>,
-    timeout: Duration,
-) -> Result<Message<T>, Broken> {
+pub(super) fn receive<T>(end: &Option<Receiver<Message<T>>>, timeout: Duration) -> Result<Message<T>, Broken> {
     let end = end.as_ref().ok_or(Broken::Stopped)?;
     end.recv_timeout(timeout).map_err(|e| match e {
         RecvTimeoutError::Timeout => Broken::Timeout,

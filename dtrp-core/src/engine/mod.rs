@@ -68,11 +68,7 @@ pub struct Outcome {
 ///
 /// [`EngineError`]: the program is faulty (nothing ran), or the first failure of a worker; all others have stopped by
 /// the time it is returned, and no thread is left behind.
-pub fn run<S: Stage>(
-    program: &Program,
-    stages: &mut [S],
-    options: &Options,
-) -> Result<Outcome, EngineError<S::Error>> {
+pub fn run<S: Stage>(program: &Program, stages: &mut [S], options: &Options) -> Result<Outcome, EngineError<S::Error>> {
     if stages.len() != program.modules() {
         return Err(EngineError::Stages {
             stages: stages.len(),

@@ -40,12 +40,7 @@ pub trait Stage: Send {
     /// # Errors
     ///
     /// When the computation fails.
-    fn forward(
-        &mut self,
-        unit: Unit,
-        input: Self::Up,
-        horizon: Option<u32>,
-    ) -> Result<Self::Up, Self::Error>;
+    fn forward(&mut self, unit: Unit, input: Self::Up, horizon: Option<u32>) -> Result<Self::Up, Self::Error>;
 
     /// `G`: forward with graph. The last module computes the loss and returns `None`.
     ///
@@ -72,11 +67,7 @@ pub trait Stage: Send {
     /// # Errors
     ///
     /// When the computation fails.
-    fn backward(
-        &mut self,
-        unit: Unit,
-        delta: Option<Self::Down>,
-    ) -> Result<Option<Self::Down>, Self::Error>;
+    fn backward(&mut self, unit: Unit, delta: Option<Self::Down>) -> Result<Option<Self::Down>, Self::Error>;
 
     /// `U`: applies the gradients of all units back-propagated since the last update.
     ///

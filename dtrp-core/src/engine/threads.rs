@@ -25,10 +25,7 @@ struct Shared<'a, E: std::error::Error + 'static> {
 impl<E: std::error::Error + 'static> Shared<'_, E> {
     /// Keeps the failure if it is the first, and tells all others to stop.
     fn fail(&self, worker: usize, index: usize, failure: StageFailure<E>) {
-        let mut first = self
-            .first
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut first = self.first.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         first.get_or_insert((worker, index, failure));
         self.cancelled.store(true, Ordering::Release);
     }
@@ -70,30 +67,18 @@ pub(super) fn run<S: Stage>(
         let spawn = |(index, (stage, ends))| {
             let builder = std::thread::Builder::new().name(format!("worker {}", index + 1));
             let worker = Worker::new(stage, index, modules);
-            builder.spawn_scoped(scope, move || {
-                drive(worker, ends, index, shared, options, start)
-            })
+            builder.spawn_scoped(scope, move || drive(worker, ends, index, shared, options, start))
         };
         let threads: Vec<_> = stages.iter_mut().zip(rows).enumerate().map(spawn).collect();
-        let join = |(index, thread): (
-            usize,
-            std::io::Result<std::thread::ScopedJoinHandle<'_, Recorder>>,
-        )| match thread {
+        let join = |(index, thread): (usize, std::io::Result<std::thread::ScopedJoinHandle<'_, Recorder>>)| match thread
+        {
             Ok(thread) => thread.join().unwrap_or_default(),
             Err(error) => {
-                shared.fail(
-                    index,
-                    0,
-                    StageFailure::Panic(format!("cannot start a thread: {error}")),
-                );
+                shared.fail(index, 0, StageFailure::Panic(format!("cannot start a thread: {error}")));
                 Recorder::default()
             }
         };
-        threads
-            .into_iter()
-            .enumerate()
-            .map(join)
-            .collect::<Vec<_>>()
+        threads.into_iter().enumerate().map(join).collect::<Vec<_>>()
     });
     let first = shared
         .first
@@ -146,8 +131,7 @@ fn drive<S: Stage>(
             Err(Stop::Timeout) => {
                 let seconds = options.watchdog.as_secs_f64();
                 let table = shared.waiting_table();
-                let message =
-                    format!("nothing happened for {seconds} s, so the run is given up{table}");
+                let message = format!("nothing happened for {seconds} s, so the run is given up{table}");
                 shared.fail(index, at, StageFailure::Stalled(message));
                 break;
             }

@@ -92,20 +92,14 @@ impl<'a, S: Stage> Worker<'a, S> {
                     }
                     None if self.last => {}
                     None => {
-                        return Err(StageFailure::Contract(
-                            "only the last stage computes the loss",
-                        ));
+                        return Err(StageFailure::Contract("only the last stage computes the loss"));
                     }
                 }
             }
             Op::Recompute => self.stage.recompute(unit).map_err(StageFailure::Error)?,
             Op::Backward => {
                 let delta = self.arrived_down.remove(&unit);
-                if let Some(down) = self
-                    .stage
-                    .backward(unit, delta)
-                    .map_err(StageFailure::Error)?
-                {
+                if let Some(down) = self.stage.backward(unit, delta).map_err(StageFailure::Error)? {
                     self.ready_down.insert(unit, down);
                 }
             }
@@ -119,8 +113,7 @@ impl<'a, S: Stage> Worker<'a, S> {
         if self.first {
             return self.stage.input(unit).map_err(StageFailure::Error);
         }
-        let missing =
-            StageFailure::Contract("there is no input: the program must receive it first");
+        let missing = StageFailure::Contract("there is no input: the program must receive it first");
         self.arrived_up.remove(&unit).ok_or(missing)
     }
 }

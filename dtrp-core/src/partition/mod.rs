@@ -69,11 +69,7 @@ impl Partition {
 ///
 /// [`PartitionError`] when there are fewer blocks than modules, or whatever the cuts some module needs more memory than
 /// that.
-pub fn partition(
-    costs: &Costs,
-    loads: &[Load],
-    budget: Option<u64>,
-) -> Result<Partition, PartitionError> {
+pub fn partition(costs: &Costs, loads: &[Load], budget: Option<u64>) -> Result<Partition, PartitionError> {
     let (blocks, modules) = (costs.blocks.len(), loads.len());
     if modules == 0 || modules > blocks {
         return Err(PartitionError::Modules { blocks, modules });
@@ -95,14 +91,10 @@ pub fn partition(
             modules,
         });
     };
-    let ranges = evenest(limits, |k, range| {
-        allowed(k, range).filter(|t| *t <= slowest)
-    });
+    let ranges = evenest(limits, |k, range| allowed(k, range).filter(|t| *t <= slowest));
     let placed = || ranges.iter().cloned().enumerate();
     Ok(Partition {
-        times_ns: placed()
-            .map(|(k, r)| loads[k].time_ns(&sums.of(r)))
-            .collect(),
+        times_ns: placed().map(|(k, r)| loads[k].time_ns(&sums.of(r))).collect(),
         memory: placed().map(|(k, r)| memory(k, r)).collect(),
         modules: ranges,
     })

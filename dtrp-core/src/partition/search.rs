@@ -33,18 +33,12 @@ impl Limits {
 
 /// The least cost of the costliest module; `None` if whatever the cuts some module is not allowed. `cost` gives the cost of
 /// module `k`, from 0, with these blocks, `None` where that is not allowed.
-pub(super) fn cheapest(
-    limits: Limits,
-    cost: impl Fn(usize, Range<usize>) -> Option<u128>,
-) -> Option<u128> {
+pub(super) fn cheapest(limits: Limits, cost: impl Fn(usize, Range<usize>) -> Option<u128>) -> Option<u128> {
     best(limits, cost, u128::max)[0][0].map(|(cost, _)| cost)
 }
 
 /// The partition with the least sum of squared costs; of several the one whose cuts lie lowest. Empty if there is none.
-pub(super) fn evenest(
-    limits: Limits,
-    cost: impl Fn(usize, Range<usize>) -> Option<u128>,
-) -> Vec<Range<usize>> {
+pub(super) fn evenest(limits: Limits, cost: impl Fn(usize, Range<usize>) -> Option<u128>) -> Vec<Range<usize>> {
     let square = |k: usize, range: Range<usize>| cost(k, range).map(|c| c.saturating_mul(c));
     let table = best(limits, square, u128::saturating_add);
     let mut start = 0;

@@ -219,9 +219,7 @@ impl FromStr for Action {
             None => (unit, None),
         };
         let batch = number(batch).filter(|b| *b > 0);
-        let batch = batch.ok_or_else(|| {
-            fail("the batch must be a whole number from 1, without leading zeros")
-        })?;
+        let batch = batch.ok_or_else(|| fail("the batch must be a whole number from 1, without leading zeros"))?;
         let micro = match micro {
             None => 0,
             Some(text) => number(text)
@@ -239,16 +237,13 @@ impl FromStr for Action {
                     Some((version, horizon)) => (version, Some(horizon)),
                     None => (text, None),
                 };
-                let version = number(version)
-                    .ok_or_else(|| fail("the weight version must be a whole number"))?;
+                let version = number(version).ok_or_else(|| fail("the weight version must be a whole number"))?;
                 let horizon = match horizon {
                     None => None,
                     Some(_) if !op.is_first_forward() => {
                         return Err(fail("only F and G have a horizon"));
                     }
-                    Some(text) => Some(
-                        number(text).ok_or_else(|| fail("the horizon must be a whole number"))?,
-                    ),
+                    Some(text) => Some(number(text).ok_or_else(|| fail("the horizon must be a whole number"))?),
                 };
                 Ok(Action {
                     op,
@@ -263,8 +258,7 @@ impl FromStr for Action {
 
 /// A whole number in its one canonical spelling: digits only, no sign, no leading zero.
 fn number(text: &str) -> Option<u32> {
-    let canonical = !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_digit())
-        && (text.len() == 1 || !text.starts_with('0'));
+    let canonical =
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
     if canonical { text.parse().ok() } else { None }
 }

@@ -158,10 +158,7 @@ mod tests {
                 (method.name, options)
             })
             .collect();
-        let builders: Vec<_> = BUILDERS
-            .iter()
-            .map(|(name, o)| (*name, o.to_vec()))
-            .collect();
+        let builders: Vec<_> = BUILDERS.iter().map(|(name, o)| (*name, o.to_vec())).collect();
         assert_eq!(builders, expected);
     }
 }

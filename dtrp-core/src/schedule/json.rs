@@ -100,10 +100,7 @@ impl Program {
             message,
         };
         if json.format != FORMAT {
-            let message = format!(
-                "this is format {}; this build reads format {FORMAT}",
-                json.format
-            );
+            let message = format!("this is format {}; this build reads format {FORMAT}", json.format);
             return Err(fail("format", message));
         }
         if json.modules == 0 || json.modules != json.workers.len() {
@@ -125,13 +122,7 @@ impl Program {
                     .read(k)
                     .map_err(|message| fail(&format!("worker {k}, action {}", index + 1), message))
             };
-            workers.push(
-                actions
-                    .into_iter()
-                    .enumerate()
-                    .map(read)
-                    .collect::<Result<_, _>>()?,
-            );
+            workers.push(actions.into_iter().enumerate().map(read).collect::<Result<_, _>>()?);
         }
         Ok(Program {
             method: json.method,
@@ -174,10 +165,7 @@ impl ActionJson {
             }
             if self.peer.is_some() && self.peer != op.peer(worker) {
                 let peer = op.peer(worker).unwrap_or_default();
-                return Err(format!(
-                    "the peer of {} of worker {worker} is worker {peer}",
-                    self.op
-                ));
+                return Err(format!("the peer of {} of worker {worker} is worker {peer}", self.op));
             }
         } else if self.peer.is_some() {
             return Err("only messages have a peer".to_owned());

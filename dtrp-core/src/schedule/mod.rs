@@ -13,10 +13,7 @@ mod table;
 mod text;
 
 pub use action::{Action, ActionParseError, Op, Unit};
-pub use builder::{
-    Bp, Ddg, Dsp, Dtrp, Fdg, FeaturesReplay, Gpipe, Local, OneForwardOneBackward, Pipedream,
-    Spectrain,
-};
+pub use builder::{Bp, Ddg, Dsp, Dtrp, Fdg, FeaturesReplay, Gpipe, Local, OneForwardOneBackward, Pipedream, Spectrain};
 pub use json::JsonError;
 pub use methods::{Method, Plan, ScheduleError};
 pub use program::{Order, Program};

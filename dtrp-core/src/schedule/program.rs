@@ -19,12 +19,7 @@ pub enum Order {
 
 impl Order {
     /// Every order.
-    pub const ALL: [Order; 4] = [
-        Order::Lockstep,
-        Order::Eager,
-        Order::Synchronous,
-        Order::Sweep,
-    ];
+    pub const ALL: [Order; 4] = [Order::Lockstep, Order::Eager, Order::Synchronous, Order::Sweep];
 
     /// The name in text, JSON and YAML.
     pub const fn name(self) -> &'static str {
@@ -47,13 +42,10 @@ impl FromStr for Order {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Order::ALL
-            .into_iter()
-            .find(|o| o.name() == name)
-            .ok_or_else(|| {
-                let known = Order::ALL.map(Order::name).join(", ");
-                format!("unknown order `{name}`; the orders are {known}")
-            })
+        Order::ALL.into_iter().find(|o| o.name() == name).ok_or_else(|| {
+            let known = Order::ALL.map(Order::name).join(", ");
+            format!("unknown order `{name}`; the orders are {known}")
+        })
     }
 }
 
@@ -93,10 +85,7 @@ impl Program {
 
     /// How many actions of this kind worker `worker` (from 1) has.
     pub fn count(&self, worker: usize, op: Op) -> usize {
-        self.workers[worker - 1]
-            .iter()
-            .filter(|a| a.op == op)
-            .count()
+        self.workers[worker - 1].iter().filter(|a| a.op == op).count()
     }
 }
 

@@ -87,10 +87,7 @@ impl<'a> Layout<'a> {
             self.forced = !progress;
         }
         let last = self.slots.iter().flatten().copied().max().unwrap_or(0);
-        Slots {
-            of: self.slots,
-            last,
-        }
+        Slots { of: self.slots, last }
     }
 
     /// Places the next action of a worker, with all messages before and after it; false if it has to wait.
@@ -122,11 +119,7 @@ impl<'a> Layout<'a> {
         let forward = action.op.is_first_forward();
         let both = matches!(self.program.order, Order::Lockstep | Order::Sweep);
         let taken = if both {
-            if forward {
-                clock.forward
-            } else {
-                clock.backward
-            }
+            if forward { clock.forward } else { clock.backward }
         } else {
             clock.forward || clock.backward
         };
@@ -166,9 +159,7 @@ impl<'a> Layout<'a> {
         }
         let mut rest = actions[compute + 1..].iter().enumerate();
         match rest.find(|(_, a)| !a.op.is_receive()) {
-            Some((ahead, a)) if a.op == Op::Backward && a.unit == actions[compute].unit => {
-                compute + 1 + ahead
-            }
+            Some((ahead, a)) if a.op == Op::Backward && a.unit == actions[compute].unit => compute + 1 + ahead,
             _ => compute,
         }
     }
@@ -176,9 +167,7 @@ impl<'a> Layout<'a> {
     /// The slot from which a receive finds its message; `None` while it is not sent.
     fn arrival(&self, worker: usize, receive: &Action) -> Option<u32> {
         let peer = receive.op.peer(worker + 1)?;
-        let sent = *self
-            .sent
-            .get(&(peer, receive.op.counterpart()?, receive.unit))?;
+        let sent = *self.sent.get(&(peer, receive.op.counterpart()?, receive.unit))?;
         let same_slot = self.program.order == Order::Sweep && receive.op == Op::RecvY;
         Some(if same_slot { sent } else { sent + 1 })
     }

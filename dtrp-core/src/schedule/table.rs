@@ -23,9 +23,7 @@ impl Program {
         let slots = Slots::of(self);
         let marked = arrow.map(|(worker, index)| slots.slot(worker, index));
         let rows = self.cells(&slots, arrow);
-        let head: Vec<String> = (1..=self.modules())
-            .map(|k| format!("worker {k}"))
-            .collect();
+        let head: Vec<String> = (1..=self.modules()).map(|k| format!("worker {k}")).collect();
         let width = |k: usize| {
             let cells = rows.iter().map(|row| row[k].chars().count());
             cells.chain([head[k].len()]).max().unwrap_or(0)
@@ -38,11 +36,7 @@ impl Program {
             None => "",
         };
         let mut row = |slot: u32, first: &str, cells: &[String]| {
-            let cells: Vec<_> = cells
-                .iter()
-                .zip(&widths)
-                .map(|(c, w)| format!("{c:w$}"))
-                .collect();
+            let cells: Vec<_> = cells.iter().zip(&widths).map(|(c, w)| format!("{c:w$}")).collect();
             let line = format!("{}{first:>4} | {}", mark(slot), cells.join(" | "));
             out.push_str(line.trim_end());
             out.push('\n');

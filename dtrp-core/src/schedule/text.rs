@@ -41,11 +41,7 @@ impl fmt::Display for Program {
             write!(f, "worker {k}")?;
             let mut slot = 0;
             for (index, action) in actions.iter().enumerate() {
-                let separator = if slots.slot(k, index) == slot {
-                    " "
-                } else {
-                    "\n  "
-                };
+                let separator = if slots.slot(k, index) == slot { " " } else { "\n  " };
                 slot = slots.slot(k, index);
                 write!(f, "{separator}{action}")?;
             }
@@ -113,17 +109,9 @@ impl<'a> Reader<'a> {
             ),
         };
         // A line can be long: show the part around the place.
-        let content: Vec<char> = self
-            .text
-            .lines()
-            .nth(line - 1)
-            .unwrap_or("")
-            .chars()
-            .collect();
+        let content: Vec<char> = self.text.lines().nth(line - 1).unwrap_or("").chars().collect();
         let from = column.saturating_sub(40).min(content.len());
-        let shown: String = content[from..content.len().min(from + 100)]
-            .iter()
-            .collect();
+        let shown: String = content[from..content.len().min(from + 100)].iter().collect();
         let arrow = " ".repeat((column - 1).saturating_sub(from));
         TextError {
             line,
@@ -164,23 +152,15 @@ impl FromStr for Program {
         let mut reader = Reader::new(text);
         let (version, at) = reader.number::<u32>("dtrp-program")?;
         if version != VERSION {
-            let message = format!(
-                "this is version {version} of the text form; this build reads version {VERSION}"
-            );
+            let message = format!("this is version {version} of the text form; this build reads version {VERSION}");
             return Err(reader.error(Some(at), message));
         }
         let method = reader.field("method")?.text.to_owned();
         let order = reader.field("order")?;
-        let order = order
-            .text
-            .parse::<Order>()
-            .map_err(|e| reader.error(Some(order), e))?;
+        let order = order.text.parse::<Order>().map_err(|e| reader.error(Some(order), e))?;
         let (modules, at) = reader.number::<u32>("modules")?;
         if modules == 0 || modules > MOST_WORKERS {
-            return Err(reader.error(
-                Some(at),
-                format!("`modules` must be from 1 to {MOST_WORKERS}"),
-            ));
+            return Err(reader.error(Some(at), format!("`modules` must be from 1 to {MOST_WORKERS}")));
         }
         let (batches, _) = reader.number("batches")?;
         let (micro_batches, at) = reader.number("micro-batches")?;
@@ -194,13 +174,7 @@ impl FromStr for Program {
                 return Err(reader.error(Some(at), format!("expected worker {k} here")));
             }
             let mut actions = Vec::new();
-            while let Some(word) = reader
-                .words
-                .as_slice()
-                .first()
-                .copied()
-                .filter(|w| w.text != "worker")
-            {
+            while let Some(word) = reader.words.as_slice().first().copied().filter(|w| w.text != "worker") {
                 reader.words.next();
                 let action = word.text.parse::<Action>();
                 actions.push(action.map_err(|e| reader.error(Some(word), e.to_string()))?);

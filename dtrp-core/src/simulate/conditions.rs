@@ -111,9 +111,7 @@ impl Jitter {
     /// The time of one action whose mean is `ns`, keyed by what identifies the action.
     pub(super) fn apply(&self, ns: u64, worker: u64, op: u64, batch: u64, micro: u64) -> u64 {
         let key = [worker, op, batch, micro];
-        let key = key
-            .into_iter()
-            .fold(self.seed, |key, part| mix(key ^ mix(part)));
+        let key = key.into_iter().fold(self.seed, |key, part| mix(key ^ mix(part)));
         let draw = mix(key);
         // Four uniform numbers of 16 bits: their sum has variance 4/12, so √3 makes it 1.
         let sum: u64 = (0..4).map(|i| (draw >> (16 * i)) & 0xffff).sum();

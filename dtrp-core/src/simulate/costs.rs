@@ -142,8 +142,7 @@ impl ModuleCosts {
 }
 
 fn sum(blocks: &[BlockCost]) -> ModuleCosts {
-    let total =
-        |field: fn(&BlockCost) -> u64| blocks.iter().map(field).fold(0, u64::saturating_add);
+    let total = |field: fn(&BlockCost) -> u64| blocks.iter().map(field).fold(0, u64::saturating_add);
     ModuleCosts {
         forward_ns: total(|b| b.forward_ns),
         backward_ns: total(|b| b.backward_ns),

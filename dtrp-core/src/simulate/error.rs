@@ -44,9 +44,7 @@ pub enum SimulateError {
     #[error("the run could last more than 292 years: are the costs in nanoseconds?")]
     Overflow,
     /// It would need too much memory.
-    #[error(
-        "{what} would take about {need_mib} MiB, more than the limit of {limit_mib} MiB: {advice}"
-    )]
+    #[error("{what} would take about {need_mib} MiB, more than the limit of {limit_mib} MiB: {advice}")]
     TooLarge {
         /// What takes the memory.
         what: &'static str,

@@ -29,12 +29,7 @@ pub(super) struct Link {
 
 impl Link {
     /// A link with room for `capacity` messages, on which `bytes` travel for each batch.
-    pub(super) fn new(
-        links: &Links,
-        capacity: usize,
-        bytes: u64,
-        micro_batches: u16,
-    ) -> Result<Self, SimulateError> {
+    pub(super) fn new(links: &Links, capacity: usize, bytes: u64, micro_batches: u16) -> Result<Self, SimulateError> {
         let share = Share::new(bytes, micro_batches);
         let time = |bytes| links.transfer_ns(bytes).ok_or(SimulateError::Overflow);
         Ok(Self {
@@ -54,12 +49,7 @@ impl Link {
     /// Sends the message of a micro-batch at `now`; returns when the sender can go on, `None` if the link is full.
     ///
     /// `later` chooses the later of two times, so that who looks on sees every choice.
-    pub(super) fn send(
-        &mut self,
-        now: u64,
-        micro: u16,
-        mut later: impl FnMut(u64, u64) -> u64,
-    ) -> Option<u64> {
+    pub(super) fn send(&mut self, now: u64, micro: u16, mut later: impl FnMut(u64, u64) -> u64) -> Option<u64> {
         if self.in_flight == self.places.len() {
             return None;
         }
@@ -70,8 +60,7 @@ impl Link {
         let sent = later(now, self.places[place]);
         let mut arrival = sent;
         if self.transfers {
-            arrival =
-                later(sent, self.idle_from) + self.transfer[usize::from(micro <= self.larger)];
+            arrival = later(sent, self.idle_from) + self.transfer[usize::from(micro <= self.larger)];
             self.idle_from = arrival;
         }
         self.places[place] = arrival + self.latency;
@@ -80,11 +69,7 @@ impl Link {
     }
 
     /// Receives the oldest message; returns when the receiver has it, `None` if there is none.
-    pub(super) fn receive(
-        &mut self,
-        now: u64,
-        mut later: impl FnMut(u64, u64) -> u64,
-    ) -> Option<u64> {
+    pub(super) fn receive(&mut self, now: u64, mut later: impl FnMut(u64, u64) -> u64) -> Option<u64> {
         if self.in_flight == 0 {
             return None;
         }

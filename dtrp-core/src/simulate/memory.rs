@@ -29,12 +29,7 @@ pub struct Memory {
 }
 
 /// The memory of every worker, when the repeating blocks are done `repeats` more times.
-pub(super) fn memory(
-    program: &Program,
-    tapes: &[Tape],
-    repeats: u64,
-    costs: &[ModuleCosts],
-) -> Vec<Memory> {
+pub(super) fn memory(program: &Program, tapes: &[Tape], repeats: u64, costs: &[ModuleCosts]) -> Vec<Memory> {
     let workers = program.workers.iter().zip(tapes).zip(costs);
     workers
         .map(|((actions, tape), costs)| {
@@ -61,11 +56,7 @@ fn longer(actions: &[Action], tape: &Tape, repeats: u64) -> impl Iterator<Item =
         action
     };
     let (before, after) = actions.split_at(insert);
-    let repeated = (1..=repeats).flat_map(move |times| {
-        before[insert - block..]
-            .iter()
-            .map(move |a| later(a, times))
-    });
+    let repeated = (1..=repeats).flat_map(move |times| before[insert - block..].iter().map(move |a| later(a, times)));
     let before = before.iter().copied();
     before
         .chain(repeated)
@@ -73,12 +64,7 @@ fn longer(actions: &[Action], tape: &Tape, repeats: u64) -> impl Iterator<Item =
 }
 
 /// Follows one worker's list. The analysis has shown that every unit lives as it should.
-fn peak(
-    actions: impl Iterator<Item = Action>,
-    costs: &ModuleCosts,
-    micro_batches: u16,
-    predicts: bool,
-) -> Memory {
+fn peak(actions: impl Iterator<Item = Action>, costs: &ModuleCosts, micro_batches: u16, predicts: bool) -> Memory {
     let input = Share::new(costs.input_bytes, micro_batches);
     let graph = Share::new(costs.activation_bytes, micro_batches);
     let share = |share: Share, unit: Unit| share.of(unit.micro.max(1));
@@ -120,16 +106,13 @@ fn peak(
             }
             Op::SendY | Op::RecvY | Op::SendD | Op::RecvD => continue,
         }
-        let copies =
-            versions.len() + usize::from(!versions.contains_key(&current)) + usize::from(predicts);
+        let copies = versions.len() + usize::from(!versions.contains_key(&current)) + usize::from(predicts);
         let weights = copies as u64 * costs.parameter_bytes;
         memory.inputs = memory.inputs.max(inputs);
         memory.graphs = memory.graphs.max(graphs);
         memory.activations = memory.activations.max(inputs + graphs);
         memory.weights = memory.weights.max(weights);
-        memory.peak = memory
-            .peak
-            .max(weights + inputs + graphs + memory.optimizer);
+        memory.peak = memory.peak.max(weights + inputs + graphs + memory.optimizer);
     }
     memory
 }

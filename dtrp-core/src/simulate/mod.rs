@@ -79,11 +79,7 @@ impl Default for Options {
 ///
 /// [`SimulateError`]: the program is faulty, the costs are not of its modules, a setting makes no sense, or the run would
 /// be too large.
-pub fn simulate(
-    program: &Program,
-    costs: &[ModuleCosts],
-    options: &Options,
-) -> Result<Simulation, SimulateError> {
+pub fn simulate(program: &Program, costs: &[ModuleCosts], options: &Options) -> Result<Simulation, SimulateError> {
     run::check(program.modules(), costs, options)?;
     analysis::analyse(program, options.capacity)?;
     let tapes = tape::tapes(program);
@@ -126,12 +122,7 @@ pub fn simulate_plan(
 }
 
 /// The analysed program of a plan for so many batches.
-fn lay_out(
-    method: &Method,
-    plan: &Plan,
-    batches: u32,
-    options: &Options,
-) -> Result<Program, SimulateError> {
+fn lay_out(method: &Method, plan: &Plan, batches: u32, options: &Options) -> Result<Program, SimulateError> {
     // A worker has up to eight actions for each unit.
     let units = u64::from(batches) * u64::from(plan.micro_batches);
     let actions = units.saturating_mul(8 * plan.modules as u64);

@@ -13,11 +13,7 @@ use crate::trace::{Event, Timeline};
 use std::time::Duration;
 
 /// Checks what can be checked before a program is laid out.
-pub(super) fn check(
-    modules: usize,
-    costs: &[ModuleCosts],
-    options: &Options,
-) -> Result<(), SimulateError> {
+pub(super) fn check(modules: usize, costs: &[ModuleCosts], options: &Options) -> Result<(), SimulateError> {
     if modules == 0 {
         return Err(no_modules());
     }
@@ -41,21 +37,12 @@ pub(super) fn check_size(actions: u64, options: &Options) -> Result<(), Simulate
             "the program and its timeline",
             "take fewer batches, or no timeline",
         ),
-        false => (
-            each,
-            "the program",
-            "take fewer modules, batches or micro-batches",
-        ),
+        false => (each, "the program", "take fewer modules, batches or micro-batches"),
     };
     limit(what, advice, u128::from(actions) * each as u128, options)
 }
 
-fn limit(
-    what: &'static str,
-    advice: &'static str,
-    need: u128,
-    options: &Options,
-) -> Result<(), SimulateError> {
+fn limit(what: &'static str, advice: &'static str, need: u128, options: &Options) -> Result<(), SimulateError> {
     if need <= u128::from(options.memory_limit) {
         return Ok(());
     }
@@ -89,23 +76,11 @@ pub(super) fn run(
     let group = group.reduce(|a, b| if a == b { a } else { None }).flatten();
     let walk = || {
         let (links, jitter) = (&options.links, options.jitter);
-        Walk::new(
-            program,
-            tapes,
-            repeats,
-            costs,
-            links,
-            capacity as usize,
-            jitter,
-        )
+        Walk::new(program, tapes, repeats, costs, links, capacity as usize, jitter)
     };
     let mut finder = Finder::new();
     let mut short = walk()?;
-    find(
-        &mut finder,
-        &mut short,
-        group.filter(|_| options.jitter.is_none()),
-    );
+    find(&mut finder, &mut short, group.filter(|_| options.jitter.is_none()));
     let (walk, timeline, skipped) = if options.timeline {
         // Every event is wanted, so nothing may be skipped; only the steady state is taken over.
         let (mut whole, mut events) = (walk()?, Events::new(program));
@@ -157,11 +132,7 @@ fn summary(
     let makespan = workers.iter().map(|w| w.finish).max().unwrap_or(0);
     // Nobody is busy in a run that takes no time.
     let share = |busy: u64, whole: u64| {
-        if whole == 0 {
-            0.0
-        } else {
-            busy as f64 / whole as f64
-        }
+        if whole == 0 { 0.0 } else { busy as f64 / whole as f64 }
     };
     let steady_share = |k: usize| {
         let steady = steady.as_ref()?;
@@ -192,9 +163,7 @@ fn summary(
         makespan_ns: makespan,
         batch_ns,
         batches_per_second,
-        images_per_second: options
-            .batch_size
-            .map(|size| batches_per_second * f64::from(size)),
+        images_per_second: options.batch_size.map(|size| batches_per_second * f64::from(size)),
         fill_ns: first_backwards.max().unwrap_or(0),
         drain_ns: makespan - workers[0].last_forward,
         utilisation,

@@ -79,11 +79,7 @@ impl Observe for Compared<'_> {
         };
         self.at += 1;
         // With equal times either side can be taken to have been chosen.
-        let sign = if now == 0 {
-            before.signum()
-        } else {
-            now.signum()
-        };
+        let sign = if now == 0 { before.signum() } else { now.signum() };
         if sign * before.signum() < 0 {
             self.windows = 0;
         }
@@ -191,9 +187,7 @@ impl Finder {
         }
         let end = Snapshot::of(walk);
         let moved: Vec<u64> = walk.block_actions().iter().map(|a| a * blocks).collect();
-        let alike = compared.at == noted.0.len()
-            && middle.follows(&start, &moved)
-            && end.follows(&middle, &moved);
+        let alike = compared.at == noted.0.len() && middle.follows(&start, &moved) && end.follows(&middle, &moved);
         let growth = end.growth(&middle);
         if !alike || compared.windows == 0 || growth != middle.growth(&start) {
             return false;
@@ -242,9 +236,7 @@ impl Snapshot {
     fn follows(&self, earlier: &Self, moved: &[u64]) -> bool {
         let moved = moved.iter().copied().chain(std::iter::repeat(0));
         let shapes = self.shape.iter().zip(&earlier.shape);
-        shapes
-            .zip(moved)
-            .all(|((now, before), by)| *now == before + by)
+        shapes.zip(moved).all(|((now, before), by)| *now == before + by)
     }
 
     fn growth(&self, earlier: &Self) -> Vec<u64> {

@@ -89,9 +89,7 @@ pub fn sweep<E: From<SimulateError>>(
             let wanted = |o: &&Order| sweep.orders.is_empty() || sweep.orders.contains(o);
             for &order in method.orders.iter().filter(wanted) {
                 for micro in micro_batches(method, sweep) {
-                    let plan = Plan::new(modules, sweep.batches)
-                        .order(order)
-                        .micro_batches(micro);
+                    let plan = Plan::new(modules, sweep.batches).order(order).micro_batches(micro);
                     let result = simulate_plan(method, &plan, &costs, &options)?;
                     rows.push(row(&result, &costs));
                 }

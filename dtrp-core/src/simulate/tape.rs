@@ -29,9 +29,7 @@ impl Kind {
     fn of(action: &Action) -> Self {
         match action.op {
             // No update ahead means the current weights: nothing is computed to predict them.
-            Op::Forward | Op::ForwardGraph if action.horizon.is_some_and(|h| h > 0) => {
-                Kind::Predicted
-            }
+            Op::Forward | Op::ForwardGraph if action.horizon.is_some_and(|h| h > 0) => Kind::Predicted,
             Op::Forward | Op::ForwardGraph => Kind::Forward,
             Op::Recompute => Kind::Recompute,
             Op::Backward => Kind::Backward,
@@ -148,8 +146,7 @@ fn with_barriers(program: &Program) -> Vec<Vec<Step>> {
         let mut steps = Vec::with_capacity(actions.len() + 2 * slots.count() as usize);
         let mut phase = 2;
         for (index, action) in actions.iter().enumerate() {
-            let forward =
-                action.op.is_first_forward() || matches!(action.op, Op::SendY | Op::RecvY);
+            let forward = action.op.is_first_forward() || matches!(action.op, Op::SendY | Op::RecvY);
             let due = 2 * slots.slot(k, index) + u32::from(!forward);
             while phase < due {
                 steps.push(BARRIER);
@@ -193,11 +190,7 @@ fn section(steps: &[Step], program: &Program, group: Option<u32>) -> Option<Sect
         first_forward(last)?,
     );
     let block = c.checked_sub(b).filter(|block| *block > 0)?;
-    let repeats = |i: usize| {
-        steps
-            .get(i + block)
-            .is_some_and(|s| *s == steps[i].later(batches))
-    };
+    let repeats = |i: usize| steps.get(i + block).is_some_and(|s| *s == steps[i].later(batches));
     if a + block != b || !(a..b).all(repeats) {
         return None;
     }
@@ -206,10 +199,7 @@ fn section(steps: &[Step], program: &Program, group: Option<u32>) -> Option<Sect
     if forwards != count(|kind| kind == Kind::Backward) || count(|kind| kind == Kind::Update) != 1 {
         return None;
     }
-    let start = (0..a)
-        .rev()
-        .find(|i| !repeats(*i))
-        .map_or(0, |differs| differs + 1);
+    let start = (0..a).rev().find(|i| !repeats(*i)).map_or(0, |differs| differs + 1);
     let end = (b..).find(|i| !repeats(*i)).unwrap_or(b) + block;
     Some(Section {
         start,

@@ -251,9 +251,7 @@ impl<'a> Walk<'a> {
     pub(super) fn shape(&self) -> Vec<u64> {
         let links = self.up.iter().chain(&self.down);
         let actions = self.workers.iter().map(|w| w.actions);
-        actions
-            .chain(links.map(|link| link.in_flight() as u64))
-            .collect()
+        actions.chain(links.map(|link| link.in_flight() as u64)).collect()
     }
 
     /// How many more blocks every worker could go through inside its section; `None` if one is not inside.

@@ -10,9 +10,7 @@ use super::arena::copy;
 use super::device::{Event, Stream, gpu, host_copy, pin, to_gpu};
 use super::error::TorchError;
 use super::shim::add_scaled;
-use dtrp_predictors::{
-    Coefficients, Context, GpuArrays, Predictor, PredictorError, Real, Rule, Views,
-};
+use dtrp_predictors::{Coefficients, Context, GpuArrays, Predictor, PredictorError, Real, Rule, Views};
 use tch::{Device, Kind, Tensor};
 
 /// The flat tensors a predictor may read.
@@ -85,8 +83,7 @@ fn arrays(state: &State<'_>) -> Result<GpuArrays, TorchError> {
         what: "predictor",
         message: format!("the weights are not on a GPU but on {device:?}"),
     })?;
-    let pointer =
-        |tensor: Option<&Tensor>| tensor.map_or(std::ptr::null(), |t| t.data_ptr().cast_const());
+    let pointer = |tensor: Option<&Tensor>| tensor.map_or(std::ptr::null(), |t| t.data_ptr().cast_const());
     Ok(GpuArrays {
         gpu,
         stream: Stream::native(gpu)?,
@@ -192,11 +189,7 @@ fn slice<T: Real>(flat: &Tensor) -> &[T] {
     unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<T>(), flat.numel()) }
 }
 
-fn apply_tensors(
-    coefficients: &Coefficients,
-    state: &State<'_>,
-    out: &mut Tensor,
-) -> Result<(), TorchError> {
+fn apply_tensors(coefficients: &Coefficients, state: &State<'_>, out: &mut Tensor) -> Result<(), TorchError> {
     out.f_copy_(state.weights)?;
     if coefficients.weights != 1.0 {
         let _ = out.f_mul_scalar_(coefficients.weights)?;

@@ -21,20 +21,10 @@ unsafe extern "C" {
     fn dtrp_event_synchronize(event: *const c_void) -> *mut c_char;
     fn dtrp_event_free(event: *mut c_void);
     fn dtrp_record_stream(tensor: *const CTensor) -> *mut c_char;
-    fn dtrp_host_copy(
-        tensor: *const CTensor,
-        as_double: c_int,
-        host: *mut *mut CTensor,
-    ) -> *mut c_char;
+    fn dtrp_host_copy(tensor: *const CTensor, as_double: c_int, host: *mut *mut CTensor) -> *mut c_char;
     fn dtrp_pin(tensor: *const CTensor, pinned: *mut *mut CTensor) -> *mut c_char;
-    fn dtrp_to_device(tensor: *const CTensor, index: c_int, copy: *mut *mut CTensor)
-    -> *mut c_char;
-    fn dtrp_device_memory(
-        index: c_int,
-        allocated: *mut i64,
-        peak: *mut i64,
-        reserved: *mut i64,
-    ) -> *mut c_char;
+    fn dtrp_to_device(tensor: *const CTensor, index: c_int, copy: *mut *mut CTensor) -> *mut c_char;
+    fn dtrp_device_memory(index: c_int, allocated: *mut i64, peak: *mut i64, reserved: *mut i64) -> *mut c_char;
     fn dtrp_on_synchronize(level: c_int) -> c_int;
     fn dtrp_engine_new(engine: *mut *mut c_void) -> *mut c_char;
     fn dtrp_engine_free(engine: *mut c_void);
@@ -68,9 +58,7 @@ impl Stream {
     pub(super) fn enter(self) -> Result<Self, TorchError> {
         let mut id = 0;
         // SAFETY: the stream comes from libtorch.
-        check("stream", unsafe {
-            dtrp_stream_exchange(self.gpu, self.id, &mut id)
-        })?;
+        check("stream", unsafe { dtrp_stream_exchange(self.gpu, self.id, &mut id) })?;
         Ok(Self { gpu: self.gpu, id })
     }
 
@@ -83,10 +71,7 @@ impl Stream {
     }
 
     /// Runs `body` with this stream as the calling thread's.
-    pub(super) fn during<T>(
-        self,
-        body: impl FnOnce() -> Result<T, TorchError>,
-    ) -> Result<T, TorchError> {
+    pub(super) fn during<T>(self, body: impl FnOnce() -> Result<T, TorchError>) -> Result<T, TorchError> {
         let before = self.enter()?;
         let result = body();
         before.enter()?;
@@ -104,9 +89,7 @@ impl Stream {
     /// The host waits for what threads that chose no stream have given to the GPU.
     pub(super) fn synchronize_default(gpu: c_int) -> Result<(), TorchError> {
         // SAFETY: takes a number.
-        check("waiting for a stream", unsafe {
-            dtrp_default_stream_synchronize(gpu)
-        })
+        check("waiting for a stream", unsafe { dtrp_default_stream_synchronize(gpu) })
     }
 }
 
@@ -141,9 +124,7 @@ impl Event {
     pub(super) fn happened(&self) -> Result<bool, TorchError> {
         let mut happened = 0;
         // SAFETY: as above.
-        check("event", unsafe {
-            dtrp_event_query(self.0.as_ptr(), &mut happened)
-        })?;
+        check("event", unsafe { dtrp_event_query(self.0.as_ptr(), &mut happened) })?;
         Ok(happened != 0)
     }
 
@@ -203,16 +184,11 @@ impl Drop for Engine {
 /// Keeps the memory of a tensor from being used again before the calling thread's stream is done with it.
 pub(super) fn record_stream(tensor: &Tensor) -> Result<(), TorchError> {
     // SAFETY: a live tensor, here and below.
-    check("stream", unsafe {
-        dtrp_record_stream(tensor.as_ptr().cast())
-    })
+    check("stream", unsafe { dtrp_record_stream(tensor.as_ptr().cast()) })
 }
 
 /// Calls a function that makes one tensor.
-fn made(
-    what: &'static str,
-    call: impl FnOnce(*mut *mut CTensor) -> *mut c_char,
-) -> Result<Tensor, TorchError> {
+fn made(what: &'static str, call: impl FnOnce(*mut *mut CTensor) -> *mut c_char) -> Result<Tensor, TorchError> {
     let mut raw: *mut CTensor = std::ptr::null_mut();
     check(what, call(&mut raw))?;
     // SAFETY: where it reports no error, the shim has made a tensor, which is ours.
@@ -230,9 +206,7 @@ pub(super) fn host_copy(tensor: &Tensor, as_double: bool) -> Result<Tensor, Torc
 /// A copy of a tensor in pinned host memory.
 pub(super) fn pin(tensor: &Tensor) -> Result<Tensor, TorchError> {
     // SAFETY: as above.
-    made("pinned memory", |raw| unsafe {
-        dtrp_pin(tensor.as_ptr().cast(), raw)
-    })
+    made("pinned memory", |raw| unsafe { dtrp_pin(tensor.as_ptr().cast(), raw) })
 }
 
 /// The tensor on a GPU; the host does not wait for the copy if the tensor is pinned or on a GPU.

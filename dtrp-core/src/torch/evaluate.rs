@@ -53,8 +53,7 @@ pub fn evaluate(
         recording: Recording::Logical,
         ..Options::default()
     };
-    let program =
-        Method::named("local").and_then(|method| method.program(&Plan::new(modules, batches)));
+    let program = Method::named("local").and_then(|method| method.program(&Plan::new(modules, batches)));
     // The method exists and takes any plan with a module.
     let Ok(program) = program else {
         return Ok(Evaluation::default());
@@ -112,21 +111,11 @@ impl Stage for Observer<'_> {
         Activation::new(self.source.as_mut().ok_or_else(none)?.next(unit)?)
     }
 
-    fn forward(
-        &mut self,
-        _: Unit,
-        input: Activation,
-        _: Option<u32>,
-    ) -> Result<Activation, TorchError> {
+    fn forward(&mut self, _: Unit, input: Activation, _: Option<u32>) -> Result<Activation, TorchError> {
         Ok(input)
     }
 
-    fn forward_graph(
-        &mut self,
-        _: Unit,
-        input: Activation,
-        _: Option<u32>,
-    ) -> Result<Option<Activation>, TorchError> {
+    fn forward_graph(&mut self, _: Unit, input: Activation, _: Option<u32>) -> Result<Option<Activation>, TorchError> {
         let output = tch::no_grad(|| self.stage.look(&input))?;
         if !self.last {
             return Ok(Some(output));

@@ -114,10 +114,7 @@ mod tests {
             ("No CUDA GPUs are available", GpuFault::NoGpu),
             (
                 "CUDA unknown error - this may be due to an incorrectly set up environment\nmore",
-                GpuFault::Other(
-                    "CUDA unknown error - this may be due to an incorrectly set up environment"
-                        .to_owned(),
-                ),
+                GpuFault::Other("CUDA unknown error - this may be due to an incorrectly set up environment".to_owned()),
             ),
         ] {
             assert_eq!(GpuFault::of(message), fault);

@@ -39,9 +39,7 @@ pub(super) fn values(spec: &ParamSpec, seed: u64) -> Vec<f64> {
     let count = spec.len();
     match spec.init {
         Init::Constant(value) => vec![value; count],
-        Init::Uniform { bound } => (0..count)
-            .map(|_| bound * (2.0 * uniform() - 1.0))
-            .collect(),
+        Init::Uniform { bound } => (0..count).map(|_| bound * (2.0 * uniform() - 1.0)).collect(),
         Init::Normal { std } => {
             let mut values = Vec::with_capacity(count + 1);
             while values.len() < count {

@@ -91,10 +91,7 @@ impl LearningRate {
             Curve::Cosine { floor, .. } => numbers.push(("the final learning rate", *floor)),
         }
         numbers.extend(warmup.map(|w| ("the warm-up's first share", w.from)));
-        match numbers
-            .into_iter()
-            .find(|(_, n)| !n.is_finite() || *n < 0.0)
-        {
+        match numbers.into_iter().find(|(_, n)| !n.is_finite() || *n < 0.0) {
             Some((what, value)) => Err(RateError::Number { what, value }),
             None => Ok(Self {
                 base,
@@ -162,9 +159,7 @@ impl LearningRate {
 
     /// The rates of the `count` updates that follow `updates` others.
     pub fn coming(&self, updates: u64, count: u32) -> Vec<f64> {
-        (0..u64::from(count))
-            .map(|i| self.at(updates + i))
-            .collect()
+        (0..u64::from(count)).map(|i| self.at(updates + i)).collect()
     }
 }
 
@@ -187,28 +182,14 @@ mod tests {
     fn curves() {
         check(Curve::Constant, None, &[(0, 0.1), (1_000_000, 0.1)]);
         let milestones = vec![10, 20];
-        let steps = Curve::MultiStep {
-            milestones,
-            gamma: 0.1,
-        };
-        check(
-            steps,
-            None,
-            &[(0, 0.1), (9, 0.1), (10, 0.01), (19, 0.01), (20, 0.001)],
-        );
+        let steps = Curve::MultiStep { milestones, gamma: 0.1 };
+        check(steps, None, &[(0, 0.1), (9, 0.1), (10, 0.01), (19, 0.01), (20, 0.001)]);
         let cosine = Curve::Cosine {
             total: 100,
             floor: 0.02,
         };
-        check(
-            cosine,
-            None,
-            &[(0, 0.1), (50, 0.06), (100, 0.02), (200, 0.02)],
-        );
-        let warmup = Some(Warmup {
-            updates: 4,
-            from: 0.2,
-        });
+        check(cosine, None, &[(0, 0.1), (50, 0.06), (100, 0.02), (200, 0.02)]);
+        let warmup = Some(Warmup { updates: 4, from: 0.2 });
         check(
             Curve::Constant,
             warmup,
@@ -232,16 +213,6 @@ mod tests {
         assert!(LearningRate::constant(-0.1).is_err());
         assert!(LearningRate::constant(f64::NAN).is_err());
         let milestones = vec![20, 10];
-        assert!(
-            LearningRate::new(
-                0.1,
-                Curve::MultiStep {
-                    milestones,
-                    gamma: 0.1
-                },
-                None
-            )
-            .is_err()
-        );
+        assert!(LearningRate::new(0.1, Curve::MultiStep { milestones, gamma: 0.1 }, None).is_err());
     }
 }

@@ -20,12 +20,6 @@ impl Loss {
         /// PyTorch's default: no class has this number, so none is ignored.
         const IGNORE_NONE: i64 = -100;
         let smoothing = self.label_smoothing;
-        Ok(logits.f_cross_entropy_loss::<Tensor>(
-            labels,
-            None,
-            Reduction::Mean,
-            IGNORE_NONE,
-            smoothing,
-        )?)
+        Ok(logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, IGNORE_NONE, smoothing)?)
     }
 }

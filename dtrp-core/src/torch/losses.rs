@@ -34,13 +34,7 @@ impl Losses {
     /// # Errors
     ///
     /// [`TorchError::Diverged`] where a loss is not finite; on a GPU it may be that of an earlier unit.
-    pub(super) fn take(
-        &mut self,
-        unit: Unit,
-        parts: u16,
-        rate: f64,
-        loss: &Tensor,
-    ) -> Result<(), TorchError> {
+    pub(super) fn take(&mut self, unit: Unit, parts: u16, rate: f64, loss: &Tensor) -> Result<(), TorchError> {
         self.readback.send_for(Part { unit, parts, rate }, loss)?;
         self.tell(false)
     }

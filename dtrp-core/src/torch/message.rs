@@ -32,10 +32,7 @@ impl Message {
 
     /// A tensor that stays with the worker that has it.
     pub(super) fn local(tensor: Tensor) -> Self {
-        Self {
-            tensor,
-            ready: None,
-        }
+        Self { tensor, ready: None }
     }
 
     /// The tensor on the receiver's device, for the calling thread's stream.

@@ -31,9 +31,7 @@ mod worker;
 
 pub use arena::{Arena, Layout};
 pub use batch::{Activation, Input, LossEvent, Source};
-pub use block::{
-    Block, BlockSpec, BufferId, BufferSpec, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars,
-};
+pub use block::{Block, BlockSpec, BufferId, BufferSpec, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars};
 pub use device::{DeviceMemory, OnSynchronize};
 pub use error::TorchError;
 pub use evaluate::{Evaluation, evaluate};

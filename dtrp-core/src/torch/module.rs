@@ -31,12 +31,7 @@ impl Module {
     /// # Errors
     ///
     /// When the device has no room.
-    pub fn new(
-        blocks: Vec<BlockSpec>,
-        first_block: usize,
-        kind: Kind,
-        device: Device,
-    ) -> Result<Self, TorchError> {
+    pub fn new(blocks: Vec<BlockSpec>, first_block: usize, kind: Kind, device: Device) -> Result<Self, TorchError> {
         Self::with_auxiliary(blocks, None, first_block, kind, device)
     }
 
@@ -55,8 +50,7 @@ impl Module {
         let own = blocks.len();
         blocks.extend(auxiliary);
         let layout = Layout::new(blocks.iter().flat_map(|b| &b.params));
-        let buffer =
-            |spec: &BufferSpec| Tensor::f_full(spec.shape.as_slice(), spec.start, (kind, device));
+        let buffer = |spec: &BufferSpec| Tensor::f_full(spec.shape.as_slice(), spec.start, (kind, device));
         let buffers = blocks
             .iter()
             .flat_map(|b| &b.buffers)
@@ -143,12 +137,7 @@ impl Module {
     /// # Errors
     ///
     /// Those of libtorch.
-    pub fn auxiliary(
-        &self,
-        arena: &Arena,
-        output: &Tensor,
-        pass: Pass,
-    ) -> Result<Option<Tensor>, TorchError> {
+    pub fn auxiliary(&self, arena: &Arena, output: &Tensor, pass: Pass) -> Result<Option<Tensor>, TorchError> {
         let head = self.own..self.blocks.len();
         (!head.is_empty())
             .then(|| {
@@ -158,13 +147,7 @@ impl Module {
             .transpose()
     }
 
-    fn run(
-        &self,
-        range: Range<usize>,
-        arena: &Arena,
-        input: &Tensor,
-        mut pass: Pass,
-    ) -> Result<Tensor, TorchError> {
+    fn run(&self, range: Range<usize>, arena: &Arena, input: &Tensor, mut pass: Pass) -> Result<Tensor, TorchError> {
         let mut activation = input.shallow_clone();
         let (mut params, mut buffers) = (&arena.leaves[..], &self.buffers[..]);
         for (index, spec) in self.blocks.iter().enumerate().take(range.end) {
@@ -188,15 +171,8 @@ impl Module {
     /// # Errors
     ///
     /// [`TorchError::Shape`] when a tensor has another shape.
-    pub fn load(
-        &self,
-        arena: &Arena,
-        tensors: &HashMap<String, Tensor>,
-    ) -> Result<usize, TorchError> {
-        let params = self
-            .params()
-            .map(|s| (&s.name, &s.shape))
-            .zip(&arena.leaves);
+    pub fn load(&self, arena: &Arena, tensors: &HashMap<String, Tensor>) -> Result<usize, TorchError> {
+        let params = self.params().map(|s| (&s.name, &s.shape)).zip(&arena.leaves);
         let buffers = self.buffers().map(|(s, t)| ((&s.name, &s.shape), t));
         let mut taken = 0;
         for ((name, shape), place) in params.chain(buffers) {

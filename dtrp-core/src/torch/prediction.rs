@@ -137,11 +137,7 @@ impl Forecaster {
     }
 
     /// Shows the predictor an update that was just made.
-    pub(super) fn observe(
-        &mut self,
-        context: &Context<'_>,
-        state: &State<'_>,
-    ) -> Result<(), TorchError> {
+    pub(super) fn observe(&mut self, context: &Context<'_>, state: &State<'_>) -> Result<(), TorchError> {
         self.stages(state.weights);
         observe(&mut *self.predictor, context, state)
     }
@@ -162,9 +158,7 @@ impl Forecaster {
             return Ok(());
         }
         let direction = match state.direction {
-            Some(d) if self.predictor.wants_feedback() => {
-                Some(d.f_mul_scalar(-context.rate_sum())?)
-            }
+            Some(d) if self.predictor.wants_feedback() => Some(d.f_mul_scalar(-context.rate_sum())?),
             _ => None,
         };
         self.since_probe = 0;

@@ -116,17 +116,13 @@ fn here<T>((what, pending): (T, Pending)) -> (T, Vec<f64>) {
         Pending::Here(numbers) => (what, numbers),
         Pending::Underway { host, .. } => {
             // SAFETY: pinned host memory of contiguous doubles, and the event says that they are there.
-            let numbers =
-                unsafe { std::slice::from_raw_parts(host.data_ptr().cast::<f64>(), host.numel()) };
+            let numbers = unsafe { std::slice::from_raw_parts(host.data_ptr().cast::<f64>(), host.numel()) };
             (what, numbers.to_vec())
         }
     }
 }
 
 fn elements(numbers: &Tensor) -> Result<Vec<f64>, TorchError> {
-    let numbers = numbers
-        .f_detach()?
-        .f_to_kind(Kind::Double)?
-        .f_flatten(0, -1)?;
+    let numbers = numbers.f_detach()?.f_to_kind(Kind::Double)?.f_flatten(0, -1)?;
     Ok(Vec::<f64>::try_from(&numbers)?)
 }

@@ -19,12 +19,7 @@ unsafe extern "C" {
         results: *mut *mut CTensor,
     ) -> *mut c_char;
     fn dtrp_add_scaled(y: *mut CTensor, x: *const CTensor, alpha: f64) -> *mut c_char;
-    fn dtrp_copy_all(
-        to: *const *const CTensor,
-        from: *const *const CTensor,
-        count: usize,
-        add: c_int,
-    ) -> *mut c_char;
+    fn dtrp_copy_all(to: *const *const CTensor, from: *const *const CTensor, count: usize, add: c_int) -> *mut c_char;
     fn dtrp_flush_denormals(on: c_int) -> c_int;
     fn dtrp_build_information() -> *mut c_char;
     fn dtrp_parallel_information() -> *mut c_char;
@@ -102,9 +97,7 @@ pub(super) fn add_all(to: &[Tensor], from: &[Tensor]) -> Result<(), TorchError> 
 }
 
 fn all(to: &[Tensor], from: &[Tensor], add: bool) -> Result<(), TorchError> {
-    let pointers = |tensors: &[Tensor]| -> Vec<*const CTensor> {
-        tensors.iter().map(|t| t.as_ptr().cast()).collect()
-    };
+    let pointers = |tensors: &[Tensor]| -> Vec<*const CTensor> { tensors.iter().map(|t| t.as_ptr().cast()).collect() };
     let (to, from) = (pointers(to), pointers(from));
     let count = to.len().min(from.len());
     // SAFETY: `count` pointers to live tensors in each.

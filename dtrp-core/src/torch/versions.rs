@@ -63,8 +63,7 @@ impl Versions {
         if let Some(index) = (0..self.arenas.len()).find(free) {
             return Ok(index);
         }
-        self.arenas
-            .push(Arena::zeros(module.layout(), module.options())?);
+        self.arenas.push(Arena::zeros(module.layout(), module.options())?);
         self.holds.push(0);
         Ok(self.arenas.len() - 1)
     }

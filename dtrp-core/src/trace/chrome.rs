@@ -37,18 +37,8 @@ impl Timeline {
         };
         name(&mut out, 0, "process_name", &format!("\"name\":{title}"));
         for k in 1..=self.workers().len() {
-            name(
-                &mut out,
-                k,
-                "thread_name",
-                &format!("\"name\":\"worker {k}\""),
-            );
-            name(
-                &mut out,
-                k,
-                "thread_sort_index",
-                &format!("\"sort_index\":{k}"),
-            );
+            name(&mut out, k, "thread_name", &format!("\"name\":\"worker {k}\""));
+            name(&mut out, k, "thread_sort_index", &format!("\"sort_index\":{k}"));
         }
         let flows = self.flows();
         for (k, events) in (1..).zip(self.workers()) {
@@ -136,9 +126,7 @@ fn write_flow(out: &mut String, worker: usize, event: &Event, id: usize, at: Dur
 fn microseconds(time: Duration) -> String {
     match (time.as_nanos() / 1000, time.as_nanos() % 1000) {
         (whole, 0) => whole.to_string(),
-        (whole, rest) => format!("{whole}.{rest:03}")
-            .trim_end_matches('0')
-            .to_owned(),
+        (whole, rest) => format!("{whole}.{rest:03}").trim_end_matches('0').to_owned(),
     }
 }
 

@@ -54,13 +54,7 @@ type Sends = HashMap<Unit, (u32, u64)>;
 
 /// Places a worker's actions one after the other in their slots. A message takes a slot, so what arrives is there when a
 /// slot begins; only in a sweep an activation arrives within the slot in which it is sent.
-fn place(
-    order: Order,
-    actions: &[Action],
-    worker: usize,
-    slots: &Slots,
-    sent_below: &Sends,
-) -> (Vec<Place>, Sends) {
+fn place(order: Order, actions: &[Action], worker: usize, slots: &Slots, sent_below: &Sends) -> (Vec<Place>, Sends) {
     let sweep = order == Order::Sweep;
     let mut sends = HashMap::new();
     let mut places = Vec::with_capacity(actions.len());

@@ -139,13 +139,9 @@ impl Trace {
                 .zip(planned)
                 .position(|(a, b)| a != b)
                 .unwrap_or(ran.logical.len());
-            let show =
-                |action: Option<&Action>| action.map_or("nothing".to_owned(), ToString::to_string);
+            let show = |action: Option<&Action>| action.map_or("nothing".to_owned(), ToString::to_string);
             let (planned, ran) = (show(planned.get(at)), show(ran.logical.get(at)));
-            return Err(format!(
-                "worker {k}, action {}: planned {planned}, ran {ran}",
-                at + 1
-            ));
+            return Err(format!("worker {k}, action {}: planned {planned}, ran {ran}", at + 1));
         }
         Ok(())
     }

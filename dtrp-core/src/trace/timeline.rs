@@ -114,9 +114,7 @@ impl Timeline {
 
     /// How long worker `worker` (from 1) computes, messages and waiting not counted.
     pub fn busy(&self, worker: usize) -> Duration {
-        let computations = self.workers[worker - 1]
-            .iter()
-            .filter(|e| !e.action.op.is_message());
+        let computations = self.workers[worker - 1].iter().filter(|e| !e.action.op.is_message());
         computations.map(|e| e.end.saturating_sub(e.begin)).sum()
     }
 
@@ -153,10 +151,7 @@ impl Timeline {
     }
 
     /// Worker, index and action of every event of the workers wanted.
-    fn actions(
-        &self,
-        wanted: impl Fn(usize) -> bool,
-    ) -> impl Iterator<Item = (usize, usize, Action)> {
+    fn actions(&self, wanted: impl Fn(usize) -> bool) -> impl Iterator<Item = (usize, usize, Action)> {
         let workers = (1..).zip(&self.workers).filter(move |(k, _)| wanted(*k));
         workers.flat_map(|(worker, events)| {
             let indexed = events.iter().enumerate();

@@ -12,14 +12,7 @@ pub(crate) fn variants() -> Vec<(&'static Method, Order)> {
 }
 
 /// The plan, with what the method lacks left at 1.
-pub(crate) fn plan(
-    method: &Method,
-    order: Order,
-    modules: usize,
-    batches: u32,
-    micro: u16,
-    accumulate: u32,
-) -> Plan {
+pub(crate) fn plan(method: &Method, order: Order, modules: usize, batches: u32, micro: u16, accumulate: u32) -> Plan {
     let plan = Plan::new(modules, batches).order(order);
     let plan = if method.micro_batches {
         plan.micro_batches(micro)
@@ -40,13 +33,11 @@ pub(crate) fn programs(
     micro: u16,
 ) -> impl Strategy<Value = (&'static Method, Plan, Program)> {
     let variant = proptest::sample::select(variants());
-    (variant, 1..=modules, 0..=batches, 1..=micro, 1..=3u32).prop_map(
-        |((method, order), k, n, m, accumulate)| {
-            let plan = plan(method, order, k, n, m, accumulate);
-            let program = method
-                .program(&plan)
-                .expect("the plan asks only for what the method has");
-            (method, plan, program)
-        },
-    )
+    (variant, 1..=modules, 0..=batches, 1..=micro, 1..=3u32).prop_map(|((method, order), k, n, m, accumulate)| {
+        let plan = plan(method, order, k, n, m, accumulate);
+        let program = method
+            .program(&plan)
+            .expect("the plan asks only for what the method has");
+        (method, plan, program)
+    })
 }

@@ -1,11 +1,10 @@
 //! The text of augmentations.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::{Augment, Op};
 use crate::DataError;
 use crate::error::nearest;
+use std::fmt;
+use std::str::FromStr;
 
 pub(super) const NAMES: &[(&str, &str)] = &[
     ("none", "no change"),

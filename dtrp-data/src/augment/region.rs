@@ -55,9 +55,7 @@ fn power_of_4_3(x: f64) -> f64 {
     const LN_4_3: f64 = 0.287_682_072_451_780_9;
     let y = x * LN_4_3;
     // |y| < 0.29: the 12th term is below 1e-15.
-    (1..=12)
-        .rev()
-        .fold(1.0, |sum, n| 1.0 + sum * y / f64::from(n))
+    (1..=12).rev().fold(1.0, |sum, n| 1.0 + sum * y / f64::from(n))
 }
 
 #[cfg(test)]
@@ -68,10 +66,7 @@ mod tests {
     fn the_series_is_the_power() {
         for n in -100..=100 {
             let x = f64::from(n) / 100.0;
-            assert!(
-                (power_of_4_3(x) - (4.0f64 / 3.0).powf(x)).abs() < 1e-15,
-                "{x}"
-            );
+            assert!((power_of_4_3(x) - (4.0f64 / 3.0).powf(x)).abs() < 1e-15, "{x}");
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Looking at every sample of a part: counts by class, and the distribution of the pixels.
 
+use super::Problem;
+use crate::{DataError, Dataset};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-use super::Problem;
-use crate::{DataError, Dataset};
 
 /// What one part of a set holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,10 +76,7 @@ impl Levels {
     /// An image whose channels stand together in every pixel.
     pub(crate) fn add_interleaved(&mut self, image: &[u8], channels: usize) {
         for channel in 0..channels {
-            self.add(
-                channel,
-                image.iter().skip(channel).step_by(channels).copied(),
-            );
+            self.add(channel, image.iter().skip(channel).step_by(channels).copied());
         }
     }
 

@@ -7,14 +7,13 @@
 //! is checked when it is opened and held in memory, 184 MB. Any number of records in a file is
 //! fine, so that small sets can be made in the same layout.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use crate::check::Checked;
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::files::{self, Fault};
 use crate::{DataError, DataSpec};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const SHAPE: ImageShape = ImageShape::new(3, 32, 32);
 
@@ -97,13 +96,9 @@ impl Layout {
             self.files().collect::<Vec<_>>().join(", "),
             self.name
         );
-        files::locate(
-            self.name,
-            spec.dir.as_deref(),
-            &[self.folder],
-            help,
-            |folder| self.files().any(|file| folder.join(file).exists()),
-        )
+        files::locate(self.name, spec.dir.as_deref(), &[self.folder], help, |folder| {
+            self.files().any(|file| folder.join(file).exists())
+        })
     }
 
     /// The classes' names from the set's own list if it is there.
@@ -173,26 +168,23 @@ impl Layout {
         let empty = bytes
             .is_empty()
             .then(|| Fault::new(0, "the file is empty; get it again"));
-        let labels = bytes
-            .chunks_exact(record)
-            .enumerate()
-            .flat_map(move |(number, bytes)| {
-                let bad = self
-                    .labels
-                    .iter()
-                    .enumerate()
-                    .filter(move |&(at, &classes)| bytes[at] >= classes);
-                bad.map(move |(at, classes)| {
-                    let label = bytes[at];
-                    Fault::new(
-                        number * record + at,
-                        format!(
-                            "record {number} has label {label}, but labels are below {classes}: \
+        let labels = bytes.chunks_exact(record).enumerate().flat_map(move |(number, bytes)| {
+            let bad = self
+                .labels
+                .iter()
+                .enumerate()
+                .filter(move |&(at, &classes)| bytes[at] >= classes);
+            bad.map(move |(at, classes)| {
+                let label = bytes[at];
+                Fault::new(
+                    number * record + at,
+                    format!(
+                        "record {number} has label {label}, but labels are below {classes}: \
                          the file is damaged or of another set; get it again"
-                        ),
-                    )
-                })
-            });
+                    ),
+                )
+            })
+        });
         let rest = bytes.len() % record;
         let partial = (rest != 0).then(|| {
             Fault::new(
@@ -209,12 +201,8 @@ impl Layout {
 
 /// One name a line; blank lines are ignored.
 pub(crate) fn parse_class_names(bytes: &[u8], classes: usize) -> Result<Vec<String>, Fault> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        Fault::new(
-            error.valid_up_to(),
-            "not UTF-8 text; get the file again or remove it",
-        )
-    })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Fault::new(error.valid_up_to(), "not UTF-8 text; get the file again or remove it"))?;
     let names: Vec<_> = text
         .lines()
         .map(str::trim)

@@ -1,10 +1,9 @@
 //! `digits`: the shipped set, 1,797 handwritten digits of 8×8 pixels. Origin, licence and format:
 //! `digits/README.md`.
 
-use std::sync::Arc;
-
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::{DataError, DataSpec};
+use std::sync::Arc;
 
 const BYTES: &[u8] = include_bytes!("../../digits/digits.bin");
 const HEADER: usize = 16;
@@ -18,9 +17,7 @@ struct Digits {
 }
 
 pub(crate) fn open(_spec: &DataSpec) -> Result<Split, DataError> {
-    let count = |at: usize| {
-        u32::from_le_bytes([BYTES[at], BYTES[at + 1], BYTES[at + 2], BYTES[at + 3]]) as usize
-    };
+    let count = |at: usize| u32::from_le_bytes([BYTES[at], BYTES[at + 1], BYTES[at + 2], BYTES[at + 3]]) as usize;
     let (train, test) = BYTES[HEADER..].split_at(count(8) * RECORD);
     debug_assert_eq!(test.len(), count(12) * RECORD);
     Ok(Split {

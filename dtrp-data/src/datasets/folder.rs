@@ -9,18 +9,16 @@
 
 mod scan;
 
-use std::panic::catch_unwind;
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use scan::{Listing, scan};
-
 use crate::check::{Checked, Part};
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::files::{self, Fault};
 use crate::image_file;
 use crate::resample::{Pixels, Region};
 use crate::{DataError, DataSpec};
+use scan::{Listing, scan};
+use std::panic::catch_unwind;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 const NAME: &str = "image-folder";
 
@@ -34,20 +32,14 @@ pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
         })
     };
     let sides = 1..=1 << 16;
-    if !matches!(shape.channels, 1 | 3)
-        || !sides.contains(&shape.height)
-        || !sides.contains(&shape.width)
-    {
+    if !matches!(shape.channels, 1 | 3) || !sides.contains(&shape.height) || !sides.contains(&shape.width) {
         return option(
             "shape",
             "must have 1 channel (grey) or 3 (colour), and sides from 1 to 65536",
         );
     }
     let largest = shape.height.max(shape.width);
-    if spec
-        .resize
-        .is_some_and(|resize| !(largest..=1 << 16).contains(&resize))
-    {
+    if spec.resize.is_some_and(|resize| !(largest..=1 << 16).contains(&resize)) {
         return option(
             "resize",
             &format!("must be from {largest}, the larger side of `shape`, to 65536"),
@@ -57,11 +49,7 @@ pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
     if !errors.is_empty() {
         return Err(errors.swap_remove(0));
     }
-    let Listing {
-        classes,
-        train,
-        test,
-    } = listing;
+    let Listing { classes, train, test } = listing;
     let classes = Arc::new(classes);
     let part = |files| {
         Arc::new(Folder {

@@ -8,15 +8,13 @@
 
 mod parse;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use parse::{HEADER_1, HEADER_3, parse_images, parse_labels};
-
 use crate::check::Checked;
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::files;
 use crate::{DataError, DataSpec};
+use parse::{HEADER_1, HEADER_3, parse_images, parse_labels};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the sets differ in.
 pub(crate) struct Layout {
@@ -58,10 +56,7 @@ pub(crate) const FASHION_MNIST: Layout = Layout {
 };
 
 /// The stems of image and label file, for training and test part.
-const PARTS: [[&str; 2]; 2] = [
-    ["train-images", "train-labels"],
-    ["t10k-images", "t10k-labels"],
-];
+const PARTS: [[&str; 2]; 2] = [["train-images", "train-labels"], ["t10k-images", "t10k-labels"]];
 
 pub(crate) fn open(layout: &'static Layout, spec: &DataSpec) -> Result<Split, DataError> {
     let folder = layout.locate(spec)?;
@@ -126,11 +121,7 @@ impl Layout {
         (parts, errors)
     }
 
-    fn read_part(
-        &'static self,
-        folder: &Path,
-        [images, labels]: [&str; 2],
-    ) -> Result<Idx, Vec<DataError>> {
+    fn read_part(&'static self, folder: &Path, [images, labels]: [&str; 2]) -> Result<Idx, Vec<DataError>> {
         let mut errors = Vec::new();
         let mut read = |stem, header, rank| {
             let result = find(folder, stem).ok_or_else(|| DataError::Missing {
@@ -143,12 +134,7 @@ impl Layout {
                 ),
             });
             result
-                .and_then(|path| {
-                    Ok((
-                        files::read_unpacked(&path, |start| parse::size(start, header))?,
-                        path,
-                    ))
-                })
+                .and_then(|path| Ok((files::read_unpacked(&path, |start| parse::size(start, header))?, path)))
                 .map_err(|error| errors.push(error))
                 .ok()
         };
@@ -161,10 +147,8 @@ impl Layout {
             }
         });
         if let Some((bytes, path)) = &labels {
-            errors.extend(
-                parse_labels(bytes, shape.as_ref().map(|found| found.1), CLASSES)
-                    .map(|fault| fault.at(path)),
-            );
+            errors
+                .extend(parse_labels(bytes, shape.as_ref().map(|found| found.1), CLASSES).map(|fault| fault.at(path)));
         }
         match (shape, labels) {
             (Some((images, count, shape)), Some((labels, _))) if errors.is_empty() => Ok(Idx {
@@ -193,11 +177,8 @@ fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
 fn find(folder: &Path, stem: &str) -> Option<PathBuf> {
     let rank = if stem.ends_with("images") { 3 } else { 1 };
     let names = ["-", "."].map(|dash| format!("{stem}{dash}idx{rank}-ubyte"));
-    let both = names
-        .iter()
-        .flat_map(|name| [name.clone(), format!("{name}.gz")]);
-    both.map(|name| folder.join(name))
-        .find(|path| path.exists())
+    let both = names.iter().flat_map(|name| [name.clone(), format!("{name}.gz")]);
+    both.map(|name| folder.join(name)).find(|path| path.exists())
 }
 
 struct Idx {

@@ -5,11 +5,10 @@
 //! has class `i mod classes`. Nothing is stored but the patterns, so a set of a million 3×512×512
 //! images takes no memory and costs what the random bytes cost.
 
-use std::sync::Arc;
-
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::random::Stream;
 use crate::{DataError, DataSpec};
+use std::sync::Arc;
 
 /// Blocks along each side of a pattern.
 const GRID: usize = 4;
@@ -26,10 +25,7 @@ struct Synthetic {
 pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
     let shape = spec.shape.unwrap_or(ImageShape::new(3, 32, 32));
     let classes = spec.classes.unwrap_or(10);
-    let lens = [
-        spec.train_samples.unwrap_or(10_000),
-        spec.test_samples.unwrap_or(1_000),
-    ];
+    let lens = [spec.train_samples.unwrap_or(10_000), spec.test_samples.unwrap_or(1_000)];
     let option = |option, problem: &str| {
         Err(DataError::Option {
             dataset: "synthetic".to_string(),
@@ -105,8 +101,7 @@ impl Dataset for Synthetic {
         Stream::new(self.seed, self.part, 0, index as u64).fill(image);
         for (row, pixels) in image.chunks_exact_mut(width).enumerate() {
             let (channel, y) = (row / height, row % height);
-            let blocks =
-                &self.patterns[label][(channel * GRID + y * GRID / height) * GRID..][..GRID];
+            let blocks = &self.patterns[label][(channel * GRID + y * GRID / height) * GRID..][..GRID];
             for (x, pixel) in pixels.iter_mut().enumerate() {
                 let block = blocks[x * GRID / width];
                 *pixel = ((u16::from(*pixel) + u16::from(block)) / 2) as u8;

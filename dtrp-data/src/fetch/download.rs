@@ -1,15 +1,13 @@
 //! One file over HTTP, continued where it broke off.
 
+use super::{FetchOptions, Progress, Remote, beside};
+use crate::DataError;
+use crate::files::io;
+use md5::{Digest, Md5};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::thread;
-
-use md5::{Digest, Md5};
-
-use super::{FetchOptions, Progress, Remote, beside};
-use crate::DataError;
-use crate::files::io;
 
 /// Downloads `address` to `target` by way of `target.part`, and checks it.
 pub(super) fn download(
@@ -40,10 +38,7 @@ pub(super) fn download(
     let (mut idle, mut most) = (0, 0);
     loop {
         let outcome = attempt(&agent, address, &mut file, &part, remote, progress)?;
-        let done = file
-            .metadata()
-            .map_err(io(&part, "look at the file"))?
-            .len();
+        let done = file.metadata().map_err(io(&part, "look at the file"))?.len();
         let problem = match outcome {
             Attempt::Complete => break,
             Attempt::Broken(problem) => problem,
@@ -53,9 +48,7 @@ pub(super) fn download(
         }
         idle += 1;
         if idle >= options.tries {
-            let problem = format!(
-                "{problem}; {done} bytes are kept, try again to continue, or name another address"
-            );
+            let problem = format!("{problem}; {done} bytes are kept, try again to continue, or name another address");
             return Err(DataError::Fetch {
                 address: address.to_string(),
                 problem,
@@ -101,12 +94,7 @@ fn attempt(
         Ok(response) => response,
         Err(error) => return broken_or_hopeless(address, error),
     };
-    let header = |name| {
-        response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let status = response.status().as_u16();
     let range = header("content-range").and_then(parse_range);
     let length = header("content-length").and_then(|length| length.parse::<u64>().ok());
@@ -131,9 +119,7 @@ fn attempt(
             return Ok(Attempt::Broken(format!("the server answered {status}")));
         }
         _ => {
-            let problem = format!(
-                "the server answered {status}; name another address, or get the file by hand"
-            );
+            let problem = format!("the server answered {status}; name another address, or get the file by hand");
             return Err(DataError::Fetch {
                 address: address.to_string(),
                 problem,
@@ -164,9 +150,7 @@ fn attempt(
         }
     }
     Ok(match total {
-        Some(total) if done < total => Attempt::Broken(format!(
-            "the connection ended after {done} of {total} bytes"
-        )),
+        Some(total) if done < total => Attempt::Broken(format!("the connection ended after {done} of {total} bytes")),
         _ => Attempt::Complete,
     })
 }
@@ -174,23 +158,17 @@ fn attempt(
 /// A wrong address stays wrong; a network may come back.
 fn broken_or_hopeless(address: &str, error: ureq::Error) -> Result<Attempt, DataError> {
     match error {
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::TooManyRedirects => {
-            Err(DataError::Fetch {
-                address: address.to_string(),
-                problem: format!("{error}; check the address"),
-            })
-        }
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::TooManyRedirects => Err(DataError::Fetch {
+            address: address.to_string(),
+            problem: format!("{error}; check the address"),
+        }),
         error => Ok(Attempt::Broken(error.to_string())),
     }
 }
 
 /// `bytes 5-9/10` is (5, 10), `bytes */10` is (none, 10), an unknown total is `*`.
 fn parse_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
-    let (range, total) = text
-        .trim()
-        .strip_prefix("bytes")?
-        .trim_start()
-        .split_once('/')?;
+    let (range, total) = text.trim().strip_prefix("bytes")?.trim_start().split_once('/')?;
     let start = match range.split_once('-') {
         Some((start, _)) => Some(start.trim().parse().ok()?),
         None => None,
@@ -208,11 +186,7 @@ pub(super) fn md5(path: &Path) -> Result<String, DataError> {
             count => hash.update(&buffer[..count]),
         }
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Taking a set's folder out of a `.tar.gz`.
 
-use std::fs::{self, File};
-use std::io::{BufReader, copy};
-use std::path::{Component, Path};
-
 use super::beside;
 use crate::DataError;
 use crate::files::io;
+use std::fs::{self, File};
+use std::io::{BufReader, copy};
+use std::path::{Component, Path};
 
 /// Unpacks the plain files `FOLDER/NAME` of the archive to `folder`, whose last part is FOLDER.
 ///
@@ -24,10 +23,7 @@ pub(super) fn unpack(archive: &Path, folder: &Path) -> Result<(), DataError> {
     for entry in unpacked.entries().map_err(read())? {
         let mut entry = entry.map_err(read())?;
         let path = entry.path().map_err(read())?.into_owned();
-        let parts: Vec<_> = path
-            .components()
-            .filter(|part| *part != Component::CurDir)
-            .collect();
+        let parts: Vec<_> = path.components().filter(|part| *part != Component::CurDir).collect();
         if let [Component::Normal(outer), Component::Normal(name)] = parts[..]
             && Some(outer) == folder.file_name()
             && entry.header().entry_type().is_file()

@@ -5,9 +5,8 @@
 //! `00` nor a restart marker; `FF D9` ends it. PNG (ISO/IEC 15948): 8 bytes of signature, then
 //! chunks `length type data CRC`; `IEND` ends it.
 
-use flate2::Crc;
-
 use crate::files::Fault;
+use flate2::Crc;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -45,17 +44,12 @@ fn jpeg(file: &[u8]) -> Result<usize, Fault> {
                 }
                 Some(_) => at += 1,
                 None => {
-                    return Err(truncated(
-                        file,
-                        "the image data, before the end-of-image marker",
-                    ));
+                    return Err(truncated(file, "the image data, before the end-of-image marker"));
                 }
             }
         };
         if marker == 0xd9 {
-            return data.ok_or_else(|| {
-                Fault::new(at, "the JPEG ends without image data: replace the file")
-            });
+            return data.ok_or_else(|| Fault::new(at, "the JPEG ends without image data: replace the file"));
         }
         let length = match file.get(at + 2..at + 4) {
             Some(&[high, low]) => usize::from(high) << 8 | usize::from(low),
@@ -81,9 +75,7 @@ fn png(file: &[u8]) -> Result<usize, Fault> {
     let (mut at, mut data) = (PNG.len(), None);
     loop {
         let number = |at: usize| {
-            let bytes = file
-                .get(at..at + 4)
-                .ok_or_else(|| truncated(file, "a PNG chunk"))?;
+            let bytes = file.get(at..at + 4).ok_or_else(|| truncated(file, "a PNG chunk"))?;
             Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
         };
         let length = number(at)? as usize;
@@ -99,9 +91,7 @@ fn png(file: &[u8]) -> Result<usize, Fault> {
         }
         match &file[start..start + 4] {
             b"IEND" => {
-                return data.ok_or_else(|| {
-                    Fault::new(at, "the PNG ends without image data: replace the file")
-                });
+                return data.ok_or_else(|| Fault::new(at, "the PNG ends without image data: replace the file"));
             }
             b"IDAT" => _ = data.get_or_insert(at),
             _ => {}

@@ -1,13 +1,12 @@
 //! The batches of one epoch.
 
-use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant};
-
 use super::Batch;
 use super::queue::Queue;
 use super::work::Work;
 use crate::DataError;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// An iterator over the batches of one epoch, from [`Loader::epoch`](super::Loader::epoch).
 ///

@@ -7,11 +7,10 @@
 //!     [done|…|done|…]   at most `capacity`; `…` is being made
 //! ```
 
-use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
 use super::Batch;
 use crate::DataError;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 pub(super) type Made = Result<Batch, DataError>;
 
@@ -61,10 +60,7 @@ impl Queue {
                 state.window.push_back(None);
                 return Some(next);
             }
-            state = self
-                .room
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -89,10 +85,7 @@ impl Queue {
                 self.room.notify_all();
                 return made;
             }
-            state = self
-                .made
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.made.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

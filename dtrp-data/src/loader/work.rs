@@ -1,13 +1,12 @@
 //! How one batch is made.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
-
 use super::{Batch, LoaderOptions};
 use crate::DataError;
 use crate::dataset::Dataset;
 use crate::random::Stream;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
 /// All that it takes to make any batch of one epoch, in any order.
 pub(super) struct Work {
@@ -26,23 +25,16 @@ impl Work {
         let indices = &self.order[number * size..((number + 1) * size).min(self.order.len())];
         let mut at = 0;
         // After a panic the batch is dropped whole, so that nothing half-made is seen.
-        catch_unwind(AssertUnwindSafe(|| self.fill(indices, scratch, &mut at))).unwrap_or_else(
-            |panic| {
-                Err(DataError::Panicked {
-                    dataset: self.dataset.name().to_string(),
-                    index: at,
-                    message: message(panic.as_ref()),
-                })
-            },
-        )
+        catch_unwind(AssertUnwindSafe(|| self.fill(indices, scratch, &mut at))).unwrap_or_else(|panic| {
+            Err(DataError::Panicked {
+                dataset: self.dataset.name().to_string(),
+                index: at,
+                message: message(panic.as_ref()),
+            })
+        })
     }
 
-    fn fill(
-        &self,
-        indices: &[u32],
-        scratch: &mut Vec<u8>,
-        at: &mut usize,
-    ) -> Result<Batch, DataError> {
+    fn fill(&self, indices: &[u32], scratch: &mut Vec<u8>, at: &mut usize) -> Result<Batch, DataError> {
         let shape = self.dataset.shape();
         let mut batch = self.pool.take();
         batch.shape = shape;
@@ -50,26 +42,14 @@ impl Work {
         batch.indices.clear();
         batch.indices.extend_from_slice(indices);
         batch.images.resize(indices.len() * shape.len(), 0);
-        for (image, &index) in batch
-            .images
-            .chunks_exact_mut(shape.len().max(1))
-            .zip(indices)
-        {
+        for (image, &index) in batch.images.chunks_exact_mut(shape.len().max(1)).zip(indices) {
             *at = index as usize;
             let augment = &self.options.augment;
             let label = if augment.is_none() {
                 self.dataset.get(*at, image)?
             } else {
-                let mut stream =
-                    Stream::new(self.options.seed, "augment", self.epoch, u64::from(index));
-                augment.load(
-                    self.dataset.as_ref(),
-                    *at,
-                    image,
-                    &self.mean,
-                    &mut stream,
-                    scratch,
-                )?
+                let mut stream = Stream::new(self.options.seed, "augment", self.epoch, u64::from(index));
+                augment.load(self.dataset.as_ref(), *at, image, &self.mean, &mut stream, scratch)?
             };
             batch.labels.push(i64::from(label));
         }
@@ -107,13 +87,11 @@ impl Pool {
     }
 
     fn take(&self) -> Batch {
-        super::queue::lock(&self.batches)
-            .pop()
-            .unwrap_or_else(|| Batch {
-                images: Vec::new(),
-                labels: Vec::new(),
-                indices: Vec::new(),
-                shape: crate::ImageShape::new(0, 0, 0),
-            })
+        super::queue::lock(&self.batches).pop().unwrap_or_else(|| Batch {
+            images: Vec::new(),
+            labels: Vec::new(),
+            indices: Vec::new(),
+            shape: crate::ImageShape::new(0, 0, 0),
+        })
     }
 }

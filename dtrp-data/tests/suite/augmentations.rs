@@ -1,23 +1,16 @@
 //! Augmentations against slow, obvious versions of themselves.
 
+use crate::support::{contains, message};
 use dtrp_data::random::Stream;
 use dtrp_data::{Augment, ImageShape};
 use proptest::prelude::*;
-
-use crate::support::{contains, message};
 
 const MEAN: [u8; 3] = [101, 102, 103];
 
 fn apply(text: &str, image: &[u8], shape: ImageShape, mut stream: Stream) -> Vec<u8> {
     let mut image = image.to_vec();
     let augment: Augment = text.parse().unwrap();
-    augment.apply(
-        &mut image,
-        shape,
-        &MEAN[..shape.channels],
-        &mut stream,
-        &mut Vec::new(),
-    );
+    augment.apply(&mut image, shape, &MEAN[..shape.channels], &mut stream, &mut Vec::new());
     image
 }
 
@@ -97,14 +90,7 @@ fn crops_reach_every_window_and_flips_both_sides() {
     let shape = ImageShape::new(1, 32, 32);
     let image: Vec<u8> = (0..1024).map(|at| (at % 251 + 1) as u8).collect();
     let seen: std::collections::HashSet<_> = (0..2000)
-        .map(|index| {
-            apply(
-                "crop-flip",
-                &image,
-                shape,
-                Stream::new(0, "augment", 0, index),
-            )
-        })
+        .map(|index| apply("crop-flip", &image, shape, Stream::new(0, "augment", 0, index)))
         .collect();
     // 9 × 9 windows of the image padded by 32/8 = 4, each in two directions.
     assert_eq!(seen.len(), 9 * 9 * 2);
@@ -131,11 +117,7 @@ fn wrong_texts_say_what_is_right() {
     for (text, parts) in [
         (
             "crop-flop",
-            &[
-                "`crop-flop`",
-                "did you mean `crop-flip`?",
-                "none, crop-flip",
-            ][..],
+            &["`crop-flop`", "did you mean `crop-flip`?", "none, crop-flip"][..],
         ),
         ("", &["``", "none, crop-flip"]),
         ("crop,", &["``"]),

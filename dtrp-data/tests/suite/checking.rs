@@ -1,12 +1,10 @@
 //! `check` finds everything, `detect` knows the folder.
 
-use std::fs;
-use std::path::Path;
-
-use dtrp_data::{DataSpec, check, detect};
-
 use crate::image_folders::{make, picture, put};
 use crate::support::{contains, message};
+use dtrp_data::{DataSpec, check, detect};
+use std::fs;
+use std::path::Path;
 
 /// `expected`: the end of each problem's path, its offset and a part of its text, in any order.
 fn found(spec: &DataSpec, files: usize, expected: &[(&str, Option<u64>, &str)]) {
@@ -14,9 +12,7 @@ fn found(spec: &DataSpec, files: usize, expected: &[(&str, Option<u64>, &str)]) 
     assert_eq!(report.files, files, "{report:?}");
     for (path, offset, text) in expected {
         let fits = |problem: &&dtrp_data::Problem| {
-            problem.path.ends_with(path)
-                && problem.offset == *offset
-                && problem.problem.contains(text)
+            problem.path.ends_with(path) && problem.offset == *offset && problem.problem.contains(text)
         };
         assert!(
             report.problems.iter().any(|problem| fits(&problem)),
@@ -84,11 +80,7 @@ fn every_problem_of_idx_files_is_found() {
             ("train-images-idx3-ubyte", Some(17), "truncated"),
             ("train-labels-idx1-ubyte", Some(8), "label 0 is 10"),
             ("train-labels-idx1-ubyte", Some(9), "label 1 is 11"),
-            (
-                "t10k-images-idx3-ubyte.gz",
-                Some(0),
-                "compressed data is damaged",
-            ),
+            ("t10k-images-idx3-ubyte.gz", Some(0), "compressed data is damaged"),
             ("t10k-labels-idx1-ubyte", None, "not there"),
         ],
     );
@@ -101,10 +93,7 @@ fn every_problem_of_an_image_folder_is_found() {
     let spec = DataSpec::in_dir("image-folder", root.path());
     found(&spec, 6, &[]);
     let jpeg = picture(image::ImageFormat::Jpeg, 8, 8, [1; 3]);
-    put(
-        root.path().join("train/blue/2.jpg"),
-        &jpeg[..jpeg.len() - 2],
-    );
+    put(root.path().join("train/blue/2.jpg"), &jpeg[..jpeg.len() - 2]);
     put(root.path().join("train/red/b.jpg"), b"");
     put(root.path().join("val/blue/y.png"), b"no png");
     put(root.path().join("val/green/y.png"), b"no png");
@@ -156,11 +145,7 @@ fn what_is_there_is_counted() {
     let record = |label: u8, level: u8| [vec![label], vec![level; 3072]].concat();
     for number in 1..=5 {
         let records = [record(number, 0), record(9, 255)].concat();
-        fs::write(
-            folder.path().join(format!("data_batch_{number}.bin")),
-            records,
-        )
-        .unwrap();
+        fs::write(folder.path().join(format!("data_batch_{number}.bin")), records).unwrap();
     }
     fs::write(folder.path().join("test_batch.bin"), record(3, 51)).unwrap();
     let report = check(&DataSpec::in_dir("cifar10", folder.path()), 3).unwrap();
@@ -173,14 +158,8 @@ fn what_is_there_is_counted() {
 #[test]
 fn sets_without_files_have_no_problems_and_wrong_specs_are_errors() {
     found(&DataSpec::new("digits"), 0, &[]);
-    contains(
-        &message(check(&DataSpec::new("digit"), 1)),
-        &["did you mean `digits`"],
-    );
-    contains(
-        &message(check(&DataSpec::new("mnist"), 1)),
-        &["`dir` is missing"],
-    );
+    contains(&message(check(&DataSpec::new("digit"), 1)), &["did you mean `digits`"]);
+    contains(&message(check(&DataSpec::new("mnist"), 1)), &["`dir` is missing"]);
     found(
         &DataSpec::in_dir("mnist", "/nowhere"),
         0,
@@ -200,16 +179,8 @@ fn folders_are_recognised() {
     check("cifar-10-batches-bin", "test_batch.bin", "cifar10");
     check("cifar-100-binary", "train.bin", "cifar100");
     check("mnist", "t10k-labels-idx1-ubyte.gz", "mnist");
-    check(
-        "fashion-mnist",
-        "t10k-labels-idx1-ubyte.gz",
-        "fashion-mnist",
-    );
-    check(
-        "FashionMNIST/raw",
-        "train-images-idx3-ubyte",
-        "fashion-mnist",
-    );
+    check("fashion-mnist", "t10k-labels-idx1-ubyte.gz", "fashion-mnist");
+    check("FashionMNIST/raw", "train-images-idx3-ubyte", "fashion-mnist");
     check("", "train/cat/1.jpg", "image-folder");
     contains(&message(detect(Path::new("/nowhere"))), &["/nowhere"]);
 }

@@ -1,13 +1,10 @@
 //! CIFAR binary folders, whole and broken.
 
+use crate::support::{all, contains, message};
+use dtrp_data::{DataError, DataSpec, check, open};
+use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
-
-use dtrp_data::{DataError, DataSpec, check, open};
-
-use proptest::prelude::*;
-
-use crate::support::{all, contains, message};
 
 const CIFAR10: [&str; 6] = [
     "data_batch_1.bin",
@@ -32,11 +29,7 @@ fn records(labels: &[&[u8]], start: u8) -> Vec<u8> {
 fn write_cifar10(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     for (number, file) in CIFAR10.iter().enumerate() {
-        fs::write(
-            folder.join(file),
-            records(&[&[number as u8], &[9]], number as u8),
-        )
-        .unwrap();
+        fs::write(folder.join(file), records(&[&[number as u8], &[9]], number as u8)).unwrap();
     }
 }
 
@@ -47,25 +40,15 @@ fn both_sets_are_read_from_their_folder_or_its_parent() {
     write_cifar10(&folder);
     for dir in [parent.path(), &folder] {
         let set = open(&DataSpec::in_dir("cifar10", dir)).unwrap();
-        let labels: Vec<_> = all(&set.train)
-            .into_iter()
-            .map(|(_, label)| label)
-            .collect();
+        let labels: Vec<_> = all(&set.train).into_iter().map(|(_, label)| label).collect();
         assert_eq!(labels, [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]);
         assert_eq!(all(&set.test)[1].1, 9);
         assert_eq!(all(&set.train)[3].0, records(&[&[1], &[9]], 1)[3073 + 1..]);
         assert_eq!(set.train.class_names()[9], "9");
     }
-    fs::write(
-        folder.join("batches.meta.txt"),
-        "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n",
-    )
-    .unwrap();
+    fs::write(folder.join("batches.meta.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n").unwrap();
     assert_eq!(
-        open(&DataSpec::in_dir("cifar10", &folder))
-            .unwrap()
-            .test
-            .class_names()[9],
+        open(&DataSpec::in_dir("cifar10", &folder)).unwrap().test.class_names()[9],
         "j"
     );
 
@@ -77,10 +60,7 @@ fn both_sets_are_read_from_their_folder_or_its_parent() {
     for dir in [parent.path(), &folder] {
         let set = open(&DataSpec::in_dir("cifar100", dir)).unwrap();
         assert_eq!(
-            all(&set.train)
-                .iter()
-                .map(|(_, label)| *label)
-                .collect::<Vec<_>>(),
+            all(&set.train).iter().map(|(_, label)| *label).collect::<Vec<_>>(),
             [99, 42]
         );
         assert_eq!(all(&set.test)[0].0, records(&[&[19, 99]], 5)[2..]);
@@ -99,54 +79,14 @@ fn broken_files_are_named_with_the_offset() {
     };
     for (file, bytes, offset, problem) in [
         ("data_batch_3.bin", good[..0].to_vec(), "byte 0:", "empty"),
-        (
-            "test_batch.bin",
-            good[..1].to_vec(),
-            "byte 0:",
-            "1 of 3073 bytes",
-        ),
-        (
-            "data_batch_1.bin",
-            good[..3072].to_vec(),
-            "byte 0:",
-            "3072 of 3073",
-        ),
-        (
-            "data_batch_1.bin",
-            good[..3074].to_vec(),
-            "byte 3073:",
-            "1 of 3073",
-        ),
-        (
-            "data_batch_5.bin",
-            good[..9000].to_vec(),
-            "byte 6146:",
-            "2854 of 3073",
-        ),
-        (
-            "data_batch_2.bin",
-            bad_label(0),
-            "byte 0:",
-            "record 0 has label 10",
-        ),
-        (
-            "test_batch.bin",
-            bad_label(2),
-            "byte 6146:",
-            "record 2 has label 12",
-        ),
-        (
-            "batches.meta.txt",
-            b"cat\ndog\n".to_vec(),
-            "byte 8:",
-            "2 class names",
-        ),
-        (
-            "batches.meta.txt",
-            b"ca\xfft\n".to_vec(),
-            "byte 2:",
-            "not UTF-8",
-        ),
+        ("test_batch.bin", good[..1].to_vec(), "byte 0:", "1 of 3073 bytes"),
+        ("data_batch_1.bin", good[..3072].to_vec(), "byte 0:", "3072 of 3073"),
+        ("data_batch_1.bin", good[..3074].to_vec(), "byte 3073:", "1 of 3073"),
+        ("data_batch_5.bin", good[..9000].to_vec(), "byte 6146:", "2854 of 3073"),
+        ("data_batch_2.bin", bad_label(0), "byte 0:", "record 0 has label 10"),
+        ("test_batch.bin", bad_label(2), "byte 6146:", "record 2 has label 12"),
+        ("batches.meta.txt", b"cat\ndog\n".to_vec(), "byte 8:", "2 class names"),
+        ("batches.meta.txt", b"ca\xfft\n".to_vec(), "byte 2:", "not UTF-8"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         write_cifar10(folder.path());
@@ -161,11 +101,7 @@ fn broken_files_are_named_with_the_offset() {
 #[test]
 fn coarse_labels_are_checked_too() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join("train.bin"),
-        records(&[&[0, 1], &[20, 1]], 0),
-    )
-    .unwrap();
+    fs::write(folder.path().join("train.bin"), records(&[&[0, 1], &[20, 1]], 0)).unwrap();
     fs::write(folder.path().join("test.bin"), records(&[&[0, 1]], 0)).unwrap();
     contains(
         &message(open(&DataSpec::in_dir("cifar100", folder.path()))),

@@ -1,17 +1,15 @@
 //! Downloads from a server in this process that answers, breaks off and lies as told.
 
+use crate::support::{contains, message};
+use dtrp_data::fetch::{FetchOptions, Remote, Source, fetch, fetch_source, sources};
+use dtrp_data::{DataError, DataSpec, open};
+use md5::{Digest, Md5};
+use proptest::prelude::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use dtrp_data::fetch::{FetchOptions, Remote, Source, fetch, fetch_source, sources};
-use dtrp_data::{DataError, DataSpec, open};
-use md5::{Digest, Md5};
-use proptest::prelude::*;
-
-use crate::support::{contains, message};
 
 /// What the server does with one request.
 #[derive(Clone, Copy)]
@@ -44,11 +42,7 @@ fn serve(body: Vec<u8>, answers: &[Answer]) -> (String, Arc<Mutex<Vec<String>>>)
             let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_string();
             let headers = lines.take_while(|line| !line.is_empty());
             let range = headers
-                .filter_map(|line| {
-                    line.to_lowercase()
-                        .strip_prefix("range: bytes=")
-                        .map(str::to_string)
-                })
+                .filter_map(|line| line.to_lowercase().strip_prefix("range: bytes=").map(str::to_string))
                 .last();
             log.lock()
                 .unwrap()
@@ -72,9 +66,7 @@ fn serve(body: Vec<u8>, answers: &[Answer]) -> (String, Arc<Mutex<Vec<String>>>)
                 _ => String::new(),
             };
             let length = total - start;
-            let head = format!(
-                "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{range}Connection: close\r\n\r\n"
-            );
+            let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{range}Connection: close\r\n\r\n");
             let _ = stream.write_all(head.as_bytes());
             let _ = stream.write_all(&body[start..][..most.min(length)]);
         }
@@ -87,19 +79,11 @@ fn leak(text: String) -> &'static str {
 }
 
 fn md5(bytes: &[u8]) -> &'static str {
-    leak(
-        Md5::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-    )
+    leak(Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn source(name: &'static str, body: &[u8], folder: &'static str, archive: bool) -> Source {
-    let files = Box::leak(Box::new([Remote {
-        name,
-        md5: md5(body),
-    }]));
+    let files = Box::leak(Box::new([Remote { name, md5: md5(body) }]));
     Source {
         dataset: "test",
         base: "http://127.0.0.1:9",
@@ -120,9 +104,7 @@ fn options(dir: &Path, from: String) -> FetchOptions {
 }
 
 fn body() -> Vec<u8> {
-    (0..200_000u32)
-        .map(|n| (n.wrapping_mul(n) >> 7) as u8)
-        .collect()
+    (0..200_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect()
 }
 
 /// The file comes whole; `asked` is what the server was asked for.
@@ -171,18 +153,10 @@ fn downloads_are_continued_where_they_broke_off() {
     check(&[Good], Some(200_000), &["200000-"]);
     // A server that knows no ranges, or gets them wrong.
     check(&[Break(5), Whole], None, &["all", "5-"]);
-    check(
-        &[WholeBreak(5), WholeBreak(50), Whole],
-        None,
-        &["all", "5-", "50-"],
-    );
+    check(&[WholeBreak(5), WholeBreak(50), Whole], None, &["all", "5-", "50-"]);
     check(&[Break(5), WrongRange, Good], None, &["all", "5-", "all"]);
     // A server that has trouble for a while.
-    check(
-        &[Status(503), Status(429), Good],
-        None,
-        &["all", "all", "all"],
-    );
+    check(&[Status(503), Status(429), Good], None, &["all", "all", "all"]);
     check(&[Break(8), Status(500), Good], None, &["all", "8-", "8-"]);
 }
 
@@ -204,10 +178,7 @@ fn hopeless_downloads_end_with_a_clear_error() {
         )
     };
     let (error, _) = fails(&[Status(404)], body());
-    contains(
-        &error.to_string(),
-        &["/mirror/data.gz", "404", "another address"],
-    );
+    contains(&error.to_string(), &["/mirror/data.gz", "404", "another address"]);
     let (error, kept) = fails(&[Break(100), Break(0), Break(0), Break(0)], body());
     contains(&error.to_string(), &["100 bytes are kept", "try again"]);
     assert_eq!(kept, Some(100));
@@ -215,34 +186,17 @@ fn hopeless_downloads_end_with_a_clear_error() {
     assert!(matches!(error, DataError::Checksum { .. }), "{error}");
     contains(&error.to_string(), &[md5(b"something else"), md5(&body())]);
     assert_eq!(kept, None);
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let result = fetch(
-        "mnist",
-        &options(dir.path(), format!("http://{nobody}")),
-        &mut |_| {},
-    );
+    let result = fetch("mnist", &options(dir.path(), format!("http://{nobody}")), &mut |_| {});
     contains(
         &message(result),
-        &[&format!(
-            "cannot fetch http://{nobody}/train-images-idx3-ubyte.gz"
-        )],
+        &[&format!("cannot fetch http://{nobody}/train-images-idx3-ubyte.gz")],
     );
-    let result = fetch(
-        "mnist",
-        &options(dir.path(), "no address".to_string()),
-        &mut |_| {},
-    );
+    let result = fetch("mnist", &options(dir.path(), "no address".to_string()), &mut |_| {});
     contains(&message(result), &["cannot fetch no address"]);
     contains(
-        &message(fetch(
-            "cifar-10",
-            &options(dir.path(), String::new()),
-            &mut |_| {},
-        )),
+        &message(fetch("cifar-10", &options(dir.path(), String::new()), &mut |_| {})),
         &["`cifar10`", "cifar100, mnist"],
     );
 }
@@ -279,8 +233,7 @@ fn archives_are_unpacked_and_nothing_outside_the_folder_is_touched() {
         ("other/evil", b"x"),
         ("./cifar-10-batches-bin/test_batch.bin", &record),
     ];
-    let names = ["1", "2", "3", "4", "5"]
-        .map(|number| format!("cifar-10-batches-bin/data_batch_{number}.bin"));
+    let names = ["1", "2", "3", "4", "5"].map(|number| format!("cifar-10-batches-bin/data_batch_{number}.bin"));
     entries.extend(names.iter().map(|name| (name.as_str(), record.as_slice())));
     let body = archive(&entries);
     let dir = tempfile::tempdir().unwrap();
@@ -292,13 +245,7 @@ fn archives_are_unpacked_and_nothing_outside_the_folder_is_touched() {
     for _ in 0..2 {
         // The second time there is nothing to do.
         let folder = fetch_source(&source, &options(&inner, address.clone()), &mut |_| {}).unwrap();
-        assert_eq!(
-            open(&DataSpec::in_dir("cifar10", folder))
-                .unwrap()
-                .train
-                .len(),
-            5
-        );
+        assert_eq!(open(&DataSpec::in_dir("cifar10", folder)).unwrap().train.len(), 5);
     }
     assert_eq!(asked.lock().unwrap().len(), 2);
     let list = |path: &Path| {
@@ -373,17 +320,10 @@ fn two_at_once_do_not_mix() {
 #[test]
 fn sources_are_registered_sets_with_well_formed_checksums() {
     for source in sources() {
-        assert!(
-            dtrp_data::names()
-                .iter()
-                .any(|set| set.name == source.dataset)
-        );
+        assert!(dtrp_data::names().iter().any(|set| set.name == source.dataset));
         assert!(!source.archive || source.files.len() == 1);
         for file in source.files {
-            assert!(
-                file.md5.len() == 32
-                    && file.md5.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
-            );
+            assert!(file.md5.len() == 32 && file.md5.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));
         }
     }
 }

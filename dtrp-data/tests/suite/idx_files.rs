@@ -1,13 +1,11 @@
 //! MNIST's file format, whole and broken, plain and compressed.
 
+use crate::support::{all, contains, message};
+use dtrp_data::{DataSpec, ImageShape, check, open};
+use proptest::prelude::*;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-
-use dtrp_data::{DataSpec, ImageShape, check, open};
-use proptest::prelude::*;
-
-use crate::support::{all, contains, message};
 
 fn idx(sizes: &[u32], data: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, sizes.len() as u8];
@@ -25,10 +23,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// Three training and two test images of 2×3 pixels.
 fn files() -> [(&'static str, Vec<u8>); 4] {
     [
-        (
-            "train-images-idx3-ubyte",
-            idx(&[3, 2, 3], &(0..18).collect::<Vec<_>>()),
-        ),
+        ("train-images-idx3-ubyte", idx(&[3, 2, 3], &(0..18).collect::<Vec<_>>())),
         ("train-labels-idx1-ubyte", idx(&[3], &[4, 0, 9])),
         (
             "t10k-images-idx3-ubyte",
@@ -70,21 +65,10 @@ fn every_usual_place_and_spelling_is_read() {
         };
         write(&dir.path().join(inner), pack, spelling);
         let set = open(&DataSpec::in_dir(name, dir.path())).unwrap();
-        let labels = |part| {
-            all(part)
-                .into_iter()
-                .map(|(_, label)| label)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            (labels(&set.train), labels(&set.test)),
-            (vec![4, 0, 9], vec![1, 2])
-        );
+        let labels = |part| all(part).into_iter().map(|(_, label)| label).collect::<Vec<_>>();
+        assert_eq!((labels(&set.train), labels(&set.test)), (vec![4, 0, 9], vec![1, 2]));
         assert_eq!(all(&set.train)[1].0, [6, 7, 8, 9, 10, 11]);
-        assert_eq!(
-            (set.test.shape(), set.test.classes()),
-            (ImageShape::new(1, 2, 3), 10)
-        );
+        assert_eq!((set.test.shape(), set.test.classes()), (ImageShape::new(1, 2, 3), 10));
         assert_eq!(set.test.name(), name);
     }
 }
@@ -99,30 +83,10 @@ fn broken_files_are_named_with_the_offset() {
     for (file, bytes, offset, problem) in [
         (IMAGES, vec![], "byte 0:", "empty"),
         (IMAGES, vec![0, 0], "byte 2:", "inside its header"),
-        (
-            IMAGES,
-            images[..10].to_vec(),
-            "byte 10:",
-            "inside its header",
-        ),
-        (
-            IMAGES,
-            images[..20].to_vec(),
-            "byte 20:",
-            "[3, 2, 3] promises 34 bytes",
-        ),
-        (
-            IMAGES,
-            [&images[..], &[7]].concat(),
-            "byte 34:",
-            "ends here",
-        ),
-        (
-            IMAGES,
-            vec![0x1f; 40],
-            "byte 0:",
-            "starts with [0, 0, 8, 3]",
-        ),
+        (IMAGES, images[..10].to_vec(), "byte 10:", "inside its header"),
+        (IMAGES, images[..20].to_vec(), "byte 20:", "[3, 2, 3] promises 34 bytes"),
+        (IMAGES, [&images[..], &[7]].concat(), "byte 34:", "ends here"),
+        (IMAGES, vec![0x1f; 40], "byte 0:", "starts with [0, 0, 8, 3]"),
         (IMAGES, files()[1].1.clone(), "byte 3:", "exchanged"),
         (IMAGES, idx(&[3, 0, 3], &[]), "byte 8:", "size 0"),
         (
@@ -131,12 +95,7 @@ fn broken_files_are_named_with_the_offset() {
             "byte 18:",
             "promises far more bytes",
         ),
-        (
-            LABELS,
-            idx(&[3], &[1, 2, 3]),
-            "byte 4:",
-            "3 labels for 2 images",
-        ),
+        (LABELS, idx(&[3], &[1, 2, 3]), "byte 4:", "3 labels for 2 images"),
         (LABELS, idx(&[2], &[1, 10]), "byte 9:", "label 1 is 10"),
         (
             "t10k-images-idx3-ubyte",
@@ -179,15 +138,9 @@ fn broken_compression_and_absent_files_are_named() {
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
     fs::write(&path, flipped).unwrap();
-    contains(
-        &opened(),
-        &["train-labels-idx1-ubyte.gz: byte 11:", "damaged"],
-    );
+    contains(&opened(), &["train-labels-idx1-ubyte.gz: byte 11:", "damaged"]);
     fs::remove_file(&path).unwrap();
-    contains(
-        &opened(),
-        &["train-labels-idx1-ubyte is not there", "incomplete"],
-    );
+    contains(&opened(), &["train-labels-idx1-ubyte is not there", "incomplete"]);
     fs::create_dir(&path).unwrap();
     contains(&opened(), &["train-labels-idx1-ubyte.gz: cannot "]);
     let empty = tempfile::tempdir().unwrap();
@@ -254,9 +207,7 @@ fn real_fashion_mnist() {
     let (mut counts, mut levels, mut image) = ([0; 10], [0u64; 256], vec![0; 784]);
     for index in 0..set.train.len() {
         counts[set.train.get(index, &mut image).unwrap() as usize] += 1;
-        image
-            .iter()
-            .for_each(|&pixel| levels[usize::from(pixel)] += 1);
+        image.iter().for_each(|&pixel| levels[usize::from(pixel)] += 1);
     }
     assert_eq!(counts, [6000; 10]);
     let moment = |power| {
@@ -268,12 +219,6 @@ fn real_fashion_mnist() {
     };
     let (mean, std) = (moment(1), (moment(2) - moment(1).powi(2)).sqrt());
     let normalization = set.train.normalization();
-    assert!(
-        (f64::from(normalization.mean[0]) - mean).abs() < 1e-4,
-        "{mean}"
-    );
-    assert!(
-        (f64::from(normalization.std[0]) - std).abs() < 1e-4,
-        "{std}"
-    );
+    assert!((f64::from(normalization.mean[0]) - mean).abs() < 1e-4, "{mean}");
+    assert!((f64::from(normalization.std[0]) - std).abs() < 1e-4, "{std}");
 }

@@ -1,24 +1,18 @@
 //! Folders of JPEG and PNG files.
 
+use crate::support::{contains, message};
+use dtrp_data::{Batch, DataSpec, ImageShape, Loader, LoaderOptions, check, open};
+use image::{ImageFormat, Rgb, RgbImage};
+use proptest::prelude::*;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dtrp_data::{Batch, DataSpec, ImageShape, Loader, LoaderOptions, check, open};
-use image::{ImageFormat, Rgb, RgbImage};
-use proptest::prelude::*;
-
-use crate::support::{contains, message};
-
 /// A picture of one colour, with a darker right half.
 pub(crate) fn picture(format: ImageFormat, height: u32, width: u32, color: [u8; 3]) -> Vec<u8> {
     let image = RgbImage::from_fn(width, height, |x, _| {
-        Rgb(if x < width / 2 {
-            color
-        } else {
-            color.map(|c| c / 2)
-        })
+        Rgb(if x < width / 2 { color } else { color.map(|c| c / 2) })
     });
     let mut file = Cursor::new(Vec::new());
     image.write_to(&mut file, format).unwrap();
@@ -59,10 +53,7 @@ fn classes_are_folders_and_samples_come_in_turns() {
     make(root.path());
     let set = open(&spec(root.path(), 8)).unwrap();
     assert_eq!(set.train.class_names(), ["blue", "red"]);
-    assert_eq!(
-        (set.train.len(), set.test.len(), set.train.classes()),
-        (5, 1, 2)
-    );
+    assert_eq!((set.train.len(), set.test.len(), set.train.classes()), (5, 1, 2));
     let mut image = vec![0; 192];
     let expected = [
         (0, [10, 20, 200]),
@@ -147,26 +138,14 @@ fn broken_files_are_named_with_the_offset() {
         (jpeg[..scan + 3].to_vec(), at(scan + 3), "truncated"),
         (jpeg[..scan + 5].to_vec(), at(scan + 5), "truncated"),
         (jpeg[..data + 4].to_vec(), at(data + 4), "truncated"),
-        (
-            jpeg[..jpeg.len() - 1].to_vec(),
-            at(jpeg.len() - 1),
-            "truncated",
-        ),
+        (jpeg[..jpeg.len() - 1].to_vec(), at(jpeg.len() - 1), "truncated"),
         (changed(&jpeg, 5, 0), at(4), "segment of length 0"),
-        (
-            [&jpeg[..2], &[0xff, 0xd9]].concat(),
-            at(2),
-            "without image data",
-        ),
+        ([&jpeg[..2], &[0xff, 0xd9]].concat(), at(2), "without image data"),
         (changed(&jpeg, scan + 4, 200), at(data), "cannot be decoded"),
         (png[..7].to_vec(), at(0), "neither JPEG nor PNG"),
         (png[..8].to_vec(), at(8), "truncated"),
         (png[..idat + 20].to_vec(), at(idat + 20), "truncated"),
-        (
-            png[..png.len() - 1].to_vec(),
-            at(png.len() - 1),
-            "truncated",
-        ),
+        (png[..png.len() - 1].to_vec(), at(png.len() - 1), "truncated"),
         (
             changed(&png, idat + 20, png[idat + 20] ^ 1),
             at(idat),
@@ -177,8 +156,7 @@ fn broken_files_are_named_with_the_offset() {
         let root = tempfile::tempdir().unwrap();
         make(root.path());
         put(root.path().join("train/blue/2.jpg"), &bytes);
-        let result =
-            open(&spec(root.path(), 8)).and_then(|set| set.train.get(2, &mut [0; 192]).map(|_| ()));
+        let result = open(&spec(root.path(), 8)).and_then(|set| set.train.get(2, &mut [0; 192]).map(|_| ()));
         contains(&message(result), &["train/blue/2.jpg", &offset, problem]);
     }
 }
@@ -191,12 +169,8 @@ fn wrong_folders_say_what_to_do() {
         change(root.path());
         contains(&message(open(&spec(root.path(), 8))), parts);
     };
-    let remove =
-        |inner: &'static str| move |root: &Path| fs::remove_dir_all(root.join(inner)).unwrap();
-    check(
-        &remove("train"),
-        &["train is not there", "train/CLASS/*.jpg"],
-    );
+    let remove = |inner: &'static str| move |root: &Path| fs::remove_dir_all(root.join(inner)).unwrap();
+    check(&remove("train"), &["train is not there", "train/CLASS/*.jpg"]);
     check(&remove("val"), &["test is not there", "train/CLASS/*.jpg"]);
     check(&remove("val/blue"), &["val/CLASS/*.jpg is not there"]);
     check(
@@ -219,18 +193,9 @@ fn wrong_folders_say_what_to_do() {
         }))
     };
     contains(&none(None, None), &["/nowhere is not there", "data.dir"]);
-    contains(
-        &none(Some(ImageShape::new(2, 8, 8)), None),
-        &["`shape`", "1 channel"],
-    );
-    contains(
-        &none(Some(ImageShape::new(3, 8, 0)), None),
-        &["`shape`", "1 to 65536"],
-    );
-    contains(
-        &none(Some(ImageShape::new(3, 8, 9)), Some(8)),
-        &["`resize`", "from 9"],
-    );
+    contains(&none(Some(ImageShape::new(2, 8, 8)), None), &["`shape`", "1 channel"]);
+    contains(&none(Some(ImageShape::new(3, 8, 0)), None), &["`shape`", "1 to 65536"]);
+    contains(&none(Some(ImageShape::new(3, 8, 9)), Some(8)), &["`resize`", "from 9"]);
 }
 
 proptest! {

@@ -1,13 +1,11 @@
 //! The loader: what comes out, in which order, and that nothing hangs.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
+use crate::support::{Counting, contains, message};
 use dtrp_data::random::{Stream, shuffled};
 use dtrp_data::{Augment, Batch, DataError, Dataset, Loader, LoaderOptions};
 use proptest::prelude::*;
-
-use crate::support::{Counting, contains, message};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn loader(set: Counting, options: LoaderOptions) -> Loader {
     Loader::new(Arc::new(set), options).unwrap()
@@ -81,10 +79,7 @@ fn the_order_is_the_documented_one() {
     assert_eq!(shuffled(10, 3, 7), [8, 4, 5, 2, 1, 3, 6, 0, 7, 9]);
     let mut stream = Stream::new(1, "augment", 2, 3);
     let coins: Vec<_> = (0..20).map(|_| u8::from(stream.coin())).collect();
-    assert_eq!(
-        coins,
-        [1, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0]
-    );
+    assert_eq!(coins, [1, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0]);
 }
 
 /// Every place of a shuffle is as likely as any other: 24,000 epochs of 4 samples have each of 24
@@ -97,10 +92,7 @@ fn orders_are_equally_likely() {
     }
     assert_eq!(counts.len(), 24);
     // Six standard deviations of a binomial with mean 1,000.
-    assert!(
-        counts.values().all(|count| (810..1190).contains(count)),
-        "{counts:?}"
-    );
+    assert!(counts.values().all(|count| (810..1190).contains(count)), "{counts:?}");
 }
 
 #[test]
@@ -123,10 +115,7 @@ fn an_image_changes_with_epoch_and_seed_alone() {
             let at = batch.indices.iter().position(|&index| index == 11)?;
             Some(batch.images[at * 40..][..40].to_vec())
         };
-        batches(loader, epoch, 0)
-            .into_iter()
-            .find_map(find)
-            .unwrap()
+        batches(loader, epoch, 0).into_iter().find_map(find).unwrap()
     };
     // Neither the batch size nor the order matters.
     assert_eq!(image(&with(4, 7, true), 2), image(&with(4, 30, false), 2));
@@ -151,10 +140,7 @@ fn the_last_batch_is_small_or_left_out() {
             },
         );
         let sizes: Vec<_> = batches(&loader, 0, 0).iter().map(Batch::len).collect();
-        assert_eq!(
-            (sizes.len(), loader.samples()),
-            (loader.batches_per_epoch(), 10)
-        );
+        assert_eq!((sizes.len(), loader.samples()), (loader.batches_per_epoch(), 10));
         sizes
     };
     assert_eq!(sizes(false), [4, 4, 2]);
@@ -219,11 +205,7 @@ fn dropping_an_epoch_early_returns_soon() {
             }
         }
     }
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 /// Counts how far ahead of the consumer the loader runs.

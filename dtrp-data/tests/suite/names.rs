@@ -1,8 +1,7 @@
 //! The registry.
 
-use dtrp_data::{DataSpec, names, open};
-
 use crate::support::{contains, message};
+use dtrp_data::{DataSpec, names, open};
 
 #[test]
 fn an_unknown_name_lists_the_known_ones_and_the_nearest() {
@@ -25,10 +24,7 @@ fn options_of_other_sets_are_errors() {
         classes: Some(3),
         ..DataSpec::in_dir("cifar10", "/nowhere")
     };
-    contains(
-        &message(open(&spec)),
-        &["cifar10", "`classes`", "remove it"],
-    );
+    contains(&message(open(&spec)), &["cifar10", "`classes`", "remove it"]);
     contains(
         &message(open(&DataSpec::in_dir("digits", "/nowhere"))),
         &["digits", "`dir`", "remove it"],

@@ -1,16 +1,13 @@
 //! Resizing against Pillow 12's `resize(…, BILINEAR)` of the same pixels, to the bit.
 
-use std::sync::Arc;
-
 use dtrp_data::random::Stream;
 use dtrp_data::{DataError, DataSpec, Dataset, ImageShape, Normalization, Region, augment, open};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Pixel i is (37·i + 11·i²) mod 256.
 fn pixels(count: usize) -> Vec<u8> {
-    (0..count)
-        .map(|i| ((i * 37 + i * i * 11) % 256) as u8)
-        .collect()
+    (0..count).map(|i| ((i * 37 + i * i * 11) % 256) as u8).collect()
 }
 
 /// Goes through a PNG in an image folder, which is brought to `shape` whole.
@@ -19,8 +16,7 @@ fn check(from: (u32, u32), to: (usize, usize), expected: &[u8]) {
     for part in ["train", "test"] {
         let class = root.path().join(part).join("one");
         std::fs::create_dir_all(&class).unwrap();
-        let image =
-            image::GrayImage::from_raw(from.1, from.0, pixels((from.0 * from.1) as usize)).unwrap();
+        let image = image::GrayImage::from_raw(from.1, from.0, pixels((from.0 * from.1) as usize)).unwrap();
         image.save(class.join("a.png")).unwrap();
     }
     let spec = DataSpec {

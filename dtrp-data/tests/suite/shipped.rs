@@ -1,24 +1,15 @@
 //! The sets that need no files.
 
+use crate::support::{all, contains, message};
 use dtrp_data::{DataError, DataSpec, ImageShape, open};
 
-use crate::support::{all, contains, message};
-
 /// `counts`: samples per class.
-fn check_digits(
-    part: &std::sync::Arc<dyn dtrp_data::Dataset>,
-    counts: [usize; 10],
-    first: [u8; 8],
-    label: u32,
-) {
+fn check_digits(part: &std::sync::Arc<dyn dtrp_data::Dataset>, counts: [usize; 10], first: [u8; 8], label: u32) {
     let samples = all(part);
     let count = |class| samples.iter().filter(|(_, label)| *label == class).count();
     assert_eq!(std::array::from_fn(|class| count(class as u32)), counts);
     assert_eq!((&samples[0].0[8..16], samples[0].1), (&first[..], label));
-    assert_eq!(
-        (part.shape(), part.classes()),
-        (ImageShape::new(1, 8, 8), 10)
-    );
+    assert_eq!((part.shape(), part.classes()), (ImageShape::new(1, 8, 8), 10));
 }
 
 /// Counts by class and the second row of the first image, as `digits/make.py` and scikit-learn have
@@ -58,14 +49,8 @@ fn digits_have_their_normalization() {
     let mean = pixels.iter().sum::<f64>() / pixels.len() as f64;
     let std = (pixels.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / pixels.len() as f64).sqrt();
     let normalization = train.normalization();
-    assert!(
-        (f64::from(normalization.mean[0]) - mean).abs() < 1e-4,
-        "{mean}"
-    );
-    assert!(
-        (f64::from(normalization.std[0]) - std).abs() < 1e-4,
-        "{std}"
-    );
+    assert!((f64::from(normalization.mean[0]) - mean).abs() < 1e-4, "{mean}");
+    assert!((f64::from(normalization.std[0]) - std).abs() < 1e-4, "{std}");
 }
 
 fn synthetic(shape: ImageShape, classes: usize, seed: u64) -> dtrp_data::Split {
@@ -107,8 +92,7 @@ fn synthetic_can_be_learnt_and_is_the_same_every_time() {
                 .sum()
         };
         for (image, label) in all(&set.test) {
-            let nearest =
-                (0..classes).min_by(|&a, &b| distance(&image, a).total_cmp(&distance(&image, b)));
+            let nearest = (0..classes).min_by(|&a, &b| distance(&image, a).total_cmp(&distance(&image, b)));
             assert_eq!(nearest, Some(label as usize), "{shape}");
         }
     }
@@ -135,11 +119,7 @@ fn wrong_arguments_are_errors() {
     );
     assert!(matches!(
         set.get(0, &mut [0; 63]),
-        Err(DataError::Buffer {
-            want: 64,
-            got: 63,
-            ..
-        })
+        Err(DataError::Buffer { want: 64, got: 63, .. })
     ));
     for spec in [
         DataSpec {
@@ -159,9 +139,6 @@ fn wrong_arguments_are_errors() {
             ..DataSpec::new("synthetic")
         },
     ] {
-        assert!(
-            matches!(open(&spec), Err(DataError::Option { .. })),
-            "{spec:?}"
-        );
+        assert!(matches!(open(&spec), Err(DataError::Option { .. })), "{spec:?}");
     }
 }

@@ -1,8 +1,7 @@
 //! Small sets to test with.
 
-use std::sync::Arc;
-
 use dtrp_data::{DataError, Dataset, ImageShape, Normalization};
+use std::sync::Arc;
 
 /// `len` images; pixel (index, position) and the label are known functions.
 pub(crate) struct Counting {
@@ -43,10 +42,7 @@ impl Dataset for Counting {
         3
     }
     fn normalization(&self) -> Normalization {
-        Normalization::new(
-            &vec![0.5; self.shape.channels],
-            &vec![0.25; self.shape.channels],
-        )
+        Normalization::new(&vec![0.5; self.shape.channels], &vec![0.25; self.shape.channels])
     }
     fn get(&self, index: usize, image: &mut [u8]) -> Result<u32, DataError> {
         std::thread::sleep(self.pause);

@@ -101,9 +101,7 @@ pub(super) fn assemble(
                 Residual {
                     main: match body {
                         Body::Basic => basic(&mut scope, inputs, outputs, stride),
-                        Body::Bottleneck { .. } => {
-                            bottleneck(&mut scope, inputs, inner, outputs, stride)
-                        }
+                        Body::Bottleneck { .. } => bottleneck(&mut scope, inputs, inner, outputs, stride),
                     },
                     shortcut: (stride != 1 || inputs != outputs).then(|| {
                         let mut scope = scope.sub("downsample");
@@ -147,25 +145,14 @@ struct Residual {
     shortcut: Option<(Conv2d, BatchNorm2d)>,
 }
 
-fn basic(
-    scope: &mut Scope<'_>,
-    inputs: i64,
-    outputs: i64,
-    stride: i64,
-) -> Vec<(Conv2d, BatchNorm2d)> {
+fn basic(scope: &mut Scope<'_>, inputs: i64, outputs: i64, stride: i64) -> Vec<(Conv2d, BatchNorm2d)> {
     vec![
         unit(scope, 1, [inputs, outputs], 3, stride),
         unit(scope, 2, [outputs, outputs], 3, 1),
     ]
 }
 
-fn bottleneck(
-    scope: &mut Scope<'_>,
-    inputs: i64,
-    inner: i64,
-    outputs: i64,
-    stride: i64,
-) -> Vec<(Conv2d, BatchNorm2d)> {
+fn bottleneck(scope: &mut Scope<'_>, inputs: i64, inner: i64, outputs: i64, stride: i64) -> Vec<(Conv2d, BatchNorm2d)> {
     vec![
         unit(scope, 1, [inputs, inner], 1, 1),
         unit(scope, 2, [inner, inner], 3, stride),

@@ -40,19 +40,13 @@ enum ShortcutKind {
 fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
     let depth = options.count("depth", 20)?;
     if depth < 8 || depth % 6 != 2 {
-        return Err(options.invalid(
-            "depth",
-            "6n+2 with n from 1: 8, 14, 20, 32, 44, 56, 110, ...",
-        ));
+        return Err(options.invalid("depth", "6n+2 with n from 1: 8, 14, 20, 32, 44, 56, 110, ..."));
     }
     let width = options.count("width", 16)? as i64;
     let shortcut = [("A", ShortcutKind::Pad), ("B", ShortcutKind::Project)];
     let shortcut = options.choice("shortcut", &shortcut, ShortcutKind::Pad)?;
     if input.height.min(input.width) < 4 {
-        return Err(options.misfit(
-            input,
-            "two stages halve the image, so it needs at least 4 x 4 pixels",
-        ));
+        return Err(options.misfit(input, "two stages halve the image, so it needs at least 4 x 4 pixels"));
     }
     let mut blocks = vec![BlockSpec::build("stem", |scope| Stem {
         conv: Conv2d::new(&mut scope.sub("conv1"), input.channels as i64, width, 3, 1),
@@ -64,9 +58,7 @@ fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mod
         for index in 0..(depth - 2) / 6 {
             let stride = if stage > 1 && index == 0 { 2 } else { 1 };
             let name = format!("layer{stage}.{index}");
-            let block = |scope: &mut Scope<'_>| {
-                Basic::new(&mut scope.sub(&name), inputs, outputs, stride, shortcut)
-            };
+            let block = |scope: &mut Scope<'_>| Basic::new(&mut scope.sub(&name), inputs, outputs, stride, shortcut);
             blocks.push(BlockSpec::build(&name, block));
             inputs = outputs;
         }
@@ -90,10 +82,7 @@ struct Stem {
 
 impl Block for Stem {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
-        relu(
-            self.norm
-                .forward(vars, &self.conv.forward(vars, input)?, pass)?,
-        )
+        relu(self.norm.forward(vars, &self.conv.forward(vars, input)?, pass)?)
     }
 }
 
@@ -117,13 +106,7 @@ enum Shortcut {
 }
 
 impl Basic {
-    fn new(
-        scope: &mut Scope<'_>,
-        inputs: i64,
-        outputs: i64,
-        stride: i64,
-        kind: ShortcutKind,
-    ) -> Self {
+    fn new(scope: &mut Scope<'_>, inputs: i64, outputs: i64, stride: i64, kind: ShortcutKind) -> Self {
         let shortcut = |scope: &mut Scope<'_>| match kind {
             _ if stride == 1 && inputs == outputs => Shortcut::Identity,
             ShortcutKind::Pad => Shortcut::Pad {
@@ -149,22 +132,15 @@ impl Basic {
 impl Block for Basic {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
         // The normalisations' outputs are this block's own and their backward does not read them: changed in place.
-        let hidden = relu(
-            self.bn1
-                .forward(vars, &self.conv1.forward(vars, input)?, pass)?,
-        )?;
-        let mut output = self
-            .bn2
-            .forward(vars, &self.conv2.forward(vars, &hidden)?, pass)?;
+        let hidden = relu(self.bn1.forward(vars, &self.conv1.forward(vars, input)?, pass)?)?;
+        let mut output = self.bn2.forward(vars, &self.conv2.forward(vars, &hidden)?, pass)?;
         let shortcut = match &self.shortcut {
             Shortcut::Identity => input.shallow_clone(),
             Shortcut::Pad { stride, channels } => input
                 .f_slice(2, None, None, *stride)?
                 .f_slice(3, None, None, *stride)?
                 .f_constant_pad_nd([0, 0, 0, 0, *channels, *channels])?,
-            Shortcut::Project(conv, norm) => {
-                norm.forward(vars, &conv.forward(vars, input)?, pass)?
-            }
+            Shortcut::Project(conv, norm) => norm.forward(vars, &conv.forward(vars, input)?, pass)?,
         };
         relu(output.f_add_(&shortcut)?)
     }

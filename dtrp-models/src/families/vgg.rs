@@ -84,10 +84,8 @@ fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mod
             blocks.push(BlockSpec::build(&name(number), |scope| {
                 let mut conv_scope = scope.sub(&name(number));
                 Unit {
-                    conv: Conv2d::fan_out(&mut conv_scope, inputs, outputs, 3, 1)
-                        .biased(&mut conv_scope, outputs),
-                    norm: batch_norm
-                        .then(|| BatchNorm2d::new(&mut scope.sub(&name(number + 1)), outputs)),
+                    conv: Conv2d::fan_out(&mut conv_scope, inputs, outputs, 3, 1).biased(&mut conv_scope, outputs),
+                    norm: batch_norm.then(|| BatchNorm2d::new(&mut scope.sub(&name(number + 1)), outputs)),
                     pool,
                 }
             }));
@@ -152,14 +150,7 @@ fn hidden(name: &str, inputs: i64, pool: Option<[i64; 2]>, rate: f64) -> BlockSp
     })
 }
 
-fn last(
-    name: &str,
-    inputs: i64,
-    pool: Option<[i64; 2]>,
-    classes: i64,
-    weight: Init,
-    bias: Init,
-) -> BlockSpec {
+fn last(name: &str, inputs: i64, pool: Option<[i64; 2]>, classes: i64, weight: Init, bias: Init) -> BlockSpec {
     BlockSpec::build(name, |scope| Dense {
         pool,
         linear: Linear::with_bias(&mut scope.sub(name), inputs, classes, weight, bias),

@@ -99,9 +99,8 @@ impl Residual {
             bn2: BatchNorm2d::new(&mut scope.sub("bn2"), outputs),
             dropout: Dropout::new(rate, 0),
             conv2: Conv2d::fan_out(&mut scope.sub("conv2"), outputs, outputs, 3, 1),
-            shortcut: (inputs != outputs).then(|| {
-                Conv2d::fan_out(&mut scope.sub("convShortcut"), inputs, outputs, 1, stride)
-            }),
+            shortcut: (inputs != outputs)
+                .then(|| Conv2d::fan_out(&mut scope.sub("convShortcut"), inputs, outputs, 1, stride)),
         }
     }
 }

@@ -21,13 +21,7 @@ impl Conv2d {
     }
 
     /// The same, initialised by fan-out, as torchvision's ResNets and VGGs are.
-    pub fn fan_out(
-        scope: &mut Scope<'_>,
-        inputs: i64,
-        outputs: i64,
-        kernel: i64,
-        stride: i64,
-    ) -> Self {
+    pub fn fan_out(scope: &mut Scope<'_>, inputs: i64, outputs: i64, kernel: i64, stride: i64) -> Self {
         let fan = outputs * kernel * kernel;
         Self::declare(scope, [outputs, inputs, kernel, kernel], fan, stride)
     }

@@ -40,13 +40,7 @@ impl Dropout {
             tally::keeps_bytes((x.numel() * x.kind().elt_size_in_bytes()) as u64);
             return Ok(x);
         }
-        let mask = dropout_mask(
-            &x.size(),
-            self.rate,
-            pass,
-            self.layer,
-            (x.kind(), x.device()),
-        )?;
+        let mask = dropout_mask(&x.size(), self.rate, pass, self.layer, (x.kind(), x.device()))?;
         x.f_mul(&mask)
     }
 }
@@ -79,9 +73,7 @@ pub fn dropout_mask(
     };
     let mask = kept.f_to_kind(kind)?.f_mul_scalar(1.0 / (1.0 - rate))?;
     match *shape {
-        [samples, channels, height, width] => mask
-            .f_view([samples, height, width, channels])?
-            .f_permute([0, 3, 1, 2]),
+        [samples, channels, height, width] => mask.f_view([samples, height, width, channels])?.f_permute([0, 3, 1, 2]),
         _ => mask.f_view(shape),
     }
 }
@@ -151,10 +143,7 @@ mod tests {
                 let largest = mask.max().double_value(&[]);
                 assert_eq!(largest, 1.0 / (1.0 - rate));
                 let mean = mask.mean(Kind::Double).double_value(&[]);
-                assert!(
-                    (mean - 1.0).abs() < allowed / (1.0 - rate),
-                    "{rate}: {mean}"
-                );
+                assert!((mean - 1.0).abs() < allowed / (1.0 - rate), "{rate}: {mean}");
             }
         }
     }

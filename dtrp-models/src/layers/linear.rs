@@ -26,13 +26,7 @@ impl Linear {
     }
 
     /// Declares both with the given starts.
-    pub fn with_bias(
-        scope: &mut Scope<'_>,
-        inputs: i64,
-        outputs: i64,
-        weight: Init,
-        bias: Init,
-    ) -> Self {
+    pub fn with_bias(scope: &mut Scope<'_>, inputs: i64, outputs: i64, weight: Init, bias: Init) -> Self {
         Self {
             weight: scope.param("weight", &[outputs, inputs], Role::Weight, weight),
             bias: scope.param("bias", &[outputs], Role::BiasOrNorm, bias),

@@ -36,8 +36,7 @@ impl BatchNorm2d {
     ///
     /// Those of libtorch.
     pub fn forward(&self, vars: &Vars<'_>, x: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
-        let running = (pass.mode != Mode::TrainKeepingStatistics)
-            .then(|| (&vars[self.mean], &vars[self.variance]));
+        let running = (pass.mode != Mode::TrainKeepingStatistics).then(|| (&vars[self.mean], &vars[self.variance]));
         tally::keeps(x);
         x.f_batch_norm(
             Some(&vars[self.weight]),

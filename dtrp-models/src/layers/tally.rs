@@ -24,8 +24,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Bytes kept for the backward pass, each tensor once, without `input` and with `output`.
     pub(crate) fn bytes_between(mut self, input: &Tensor, output: &Tensor) -> u64 {
-        self.kept
-            .insert(output.data_ptr() as usize, output.shallow_clone());
+        self.kept.insert(output.data_ptr() as usize, output.shallow_clone());
         self.kept.remove(&(input.data_ptr() as usize));
         let bytes = |t: &Tensor| (t.numel() * t.kind().elt_size_in_bytes()) as u64;
         self.kept.values().map(bytes).sum::<u64>() + self.more
@@ -40,9 +39,7 @@ pub fn multiply_adds(count: u64) {
 /// Reports that a tensor is kept for the backward pass. The same one may be reported any number of times.
 pub fn keeps(tensor: &Tensor) {
     with(|tally| {
-        tally
-            .kept
-            .insert(tensor.data_ptr() as usize, tensor.shallow_clone());
+        tally.kept.insert(tensor.data_ptr() as usize, tensor.shallow_clone());
     });
 }
 

@@ -3,11 +3,7 @@
 mod plugin;
 mod precision;
 #[path = "../training/run.rs"]
-#[allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "shared with the tests on the CPU"
-)]
+#[allow(dead_code, clippy::allow_attributes, reason = "shared with the tests on the CPU")]
 mod run;
 mod streams;
 

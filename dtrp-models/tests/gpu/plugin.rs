@@ -5,8 +5,8 @@ use crate::run::{Run, assert_same_bits, state};
 use dtrp_core::engine::Executor;
 use dtrp_core::torch::HostReads;
 use dtrp_predictors::{
-    Context, Definition, Description, GpuArrays, Inputs, Kind, Options, Predictor, PredictorError,
-    Registration, Rule, Views, inventory,
+    Context, Definition, Description, GpuArrays, Inputs, Kind, Options, Predictor, PredictorError, Registration, Rule,
+    Views, inventory,
 };
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -135,10 +135,7 @@ fn staged_and_in_device_memory_are_the_same() {
     let (cpu, reads) = trained("org.example.on-gpu", Device::Cpu);
     assert_eq!(reads, HostReads::default());
     for (name, tensor) in &cpu {
-        assert!(
-            crate::run::difference(tensor, &there[name]) < 1e-10,
-            "{name}"
-        );
+        assert!(crate::run::difference(tensor, &there[name]) < 1e-10, "{name}");
     }
     let races = dtrp_simulated_gpu::races();
     assert!(races.is_empty(), "{}", races.join("\n"));

@@ -43,10 +43,7 @@ fn recomputing_in_bf16_gives_what_the_forward_gave() {
         let bp = still("bp", None);
         let dtrp = still("dtrp", Some(Order::Lockstep));
         for (ours, theirs) in dtrp.iter().zip(&bp) {
-            for (ours, theirs) in [
-                (&ours.outputs, &theirs.outputs),
-                (&ours.deltas, &theirs.deltas),
-            ] {
+            for (ours, theirs) in [(&ours.outputs, &theirs.outputs), (&ours.deltas, &theirs.deltas)] {
                 assert_eq!(ours.len(), theirs.len());
                 for (batch, tensor) in ours {
                     assert_eq!(tensor.kind(), Kind::BFloat16, "batch {batch} on {device:?}");
@@ -127,17 +124,11 @@ fn channels_last_changes_the_layout_and_not_the_numbers() {
             let [_, inputs, height, width] = weight.size()[..] else {
                 panic!("the first parameter is a convolution's");
             };
-            assert_eq!(
-                weight.stride(),
-                [inputs * height * width, 1, width * inputs, inputs]
-            );
+            assert_eq!(weight.stride(), [inputs * height * width, 1, width * inputs, inputs]);
             let (plain, last) = (run.weights(), last.weights());
             for (name, tensor) in &plain {
                 assert_eq!(tensor.size(), last[name].size());
-                assert!(
-                    last[name].is_contiguous(),
-                    "{name}: as it is written to files"
-                );
+                assert!(last[name].is_contiguous(), "{name}: as it is written to files");
                 let difference = difference(tensor, &last[name]);
                 assert!(difference < 1e-10, "{name} on {device:?}: {difference:e}");
             }

@@ -46,10 +46,7 @@ fn assert_close(what: &str, a: &BTreeMap<String, Tensor>, b: &BTreeMap<String, T
     assert!(a.keys().eq(b.keys()), "{what}: names");
     for (name, tensor) in a {
         let difference = difference(tensor, &b[name]);
-        assert!(
-            difference < 1e-10,
-            "{what}: {name} differs by {difference:e}"
-        );
+        assert!(difference < 1e-10, "{what}: {name} differs by {difference:e}");
     }
 }
 

@@ -41,9 +41,9 @@ impl History {
     }
 
     fn forward(&self, weights: &Tensors, x: &Tensor, statistics: bool) -> Tensor {
-        self.blocks.clone().fold(x.shallow_clone(), |x, index| {
-            block(weights, index, &x, statistics)
-        })
+        self.blocks
+            .clone()
+            .fold(x.shallow_clone(), |x, index| block(weights, index, &x, statistics))
     }
 
     /// Adds a batch's gradient to those that wait.
@@ -155,24 +155,14 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
             };
             match &delta {
                 None => {
-                    let loss = output.cross_entropy_loss::<Tensor>(
-                        &labels,
-                        None,
-                        Reduction::Mean,
-                        -100,
-                        0.0,
-                    );
+                    let loss = output.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
                     loss.backward();
                 }
                 // The gradient of sum(y * delta) with respect to y is delta.
-                Some(delta) => (&output * delta * run.gradient_shrink)
-                    .sum(output.kind())
-                    .backward(),
+                Some(delta) => (&output * delta * run.gradient_shrink).sum(output.kind()).backward(),
             }
             let gradient = leaves.iter().filter(|(name, _)| is_parameter(name));
-            let gradient: Tensors = gradient
-                .map(|(name, leaf)| (name.clone(), leaf.grad()))
-                .collect();
+            let gradient: Tensors = gradient.map(|(name, leaf)| (name.clone(), leaf.grad())).collect();
             delta = input.requires_grad().then(|| input.grad());
             tch::no_grad(|| {
                 history.wait(gradient);
@@ -199,9 +189,7 @@ fn check(method: &'static str, order: Option<Order>, predictor: &'static str, ru
                 gradient_shrink,
                 ..Run::new(method, modules)
             });
-            let what = format!(
-                "{method} {predictor} {order:?} K={modules} N={batches} beta={gradient_shrink}"
-            );
+            let what = format!("{method} {predictor} {order:?} K={modules} N={batches} beta={gradient_shrink}");
             assert_same_bits(&what, &run.weights(), &plain_loop(&run, rules));
         }
     }
@@ -356,8 +344,7 @@ fn accumulated(run: &Run) -> Tensors {
             let leaves = as_leaves(&history.newest().0);
             let logits = history.forward(&leaves, &images.narrow(0, from, to - from), true);
             let labels = labels.narrow(0, from, to - from);
-            let loss =
-                logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
+            let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
             let loss = if m > 1 {
                 loss * ((to - from) as f64 / total as f64)
             } else {

@@ -75,10 +75,7 @@ fn with_learning_rate_zero_everything_equals_backpropagation() {
         let expected = still("bp", None);
         for (method, order) in variants() {
             for (k, (seen, bp)) in still(method, Some(order)).iter().zip(&expected).enumerate() {
-                for (what, ours, theirs) in [
-                    ("y", &seen.outputs, &bp.outputs),
-                    ("delta", &seen.deltas, &bp.deltas),
-                ] {
+                for (what, ours, theirs) in [("y", &seen.outputs, &bp.outputs), ("delta", &seen.deltas, &bp.deltas)] {
                     assert_eq!(ours.len(), theirs.len());
                     for (batch, tensor) in ours {
                         let same = tensor.equal(&theirs[batch]);
@@ -156,10 +153,7 @@ fn prediction_brings_the_two_forwards_together() {
     assert!(none.cosine.is_nan());
     let momentum = gain("momentum");
     assert!(momentum.probes > 10);
-    assert!(
-        momentum.error < 0.9 && momentum.cosine > 0.5,
-        "{momentum:?}"
-    );
+    assert!(momentum.error < 0.9 && momentum.cosine > 0.5, "{momentum:?}");
 }
 
 #[test]

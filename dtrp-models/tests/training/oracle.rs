@@ -19,11 +19,9 @@ fn unsplit(run: &Run) -> Tensors {
     let mut velocity: Tensors = BTreeMap::new();
     for batch in 1..=run.batches {
         let (images, labels) = run.data(batch);
-        let logits =
-            (0..reference::BLOCKS).fold(images, |x, index| block(&weights, index, &x, true));
+        let logits = (0..reference::BLOCKS).fold(images, |x, index| block(&weights, index, &x, true));
         let smoothing = run.label_smoothing;
-        let loss =
-            logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, smoothing);
+        let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, smoothing);
         loss.backward();
         tch::no_grad(|| {
             for (name, w) in weights.iter_mut().filter(|(name, _)| is_parameter(name)) {
@@ -55,8 +53,7 @@ fn bp_equals_the_unsplit_network() {
                         label_smoothing,
                         ..run
                     };
-                    let what =
-                        format!("K={modules} shortcut={shortcut} nesterov={nesterov} {kind:?}");
+                    let what = format!("K={modules} shortcut={shortcut} nesterov={nesterov} {kind:?}");
                     assert_same_bits(&what, &run.weights(), &unsplit(&run));
                 }
             }

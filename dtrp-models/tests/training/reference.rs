@@ -10,30 +10,14 @@ pub(crate) type Tensors = BTreeMap<String, Tensor>;
 /// Stem, three residual blocks, head.
 pub(crate) const BLOCKS: usize = 5;
 
-fn conv_bn(
-    w: &Tensors,
-    conv: &str,
-    norm: &str,
-    x: &Tensor,
-    stride: i64,
-    statistics: bool,
-) -> Tensor {
+fn conv_bn(w: &Tensors, conv: &str, norm: &str, x: &Tensor, stride: i64, statistics: bool) -> Tensor {
     let weight = &w[&format!("{conv}.weight")];
     let pad = weight.size()[2] / 2;
     let y = x.conv2d::<Tensor>(weight, None, [stride; 2], [pad; 2], [1, 1], 1);
     let get = |what: &str| Some(&w[&format!("{norm}.{what}")]);
     let running = |what: &str| get(what).filter(|_| statistics);
     let (mean, variance) = (running("running_mean"), running("running_var"));
-    y.batch_norm(
-        get("weight"),
-        get("bias"),
-        mean,
-        variance,
-        true,
-        0.1,
-        1e-5,
-        true,
-    )
+    y.batch_norm(get("weight"), get("bias"), mean, variance, true, 0.1, 1e-5, true)
 }
 
 /// Block `index` in training mode; running statistics are updated only if asked for.
@@ -52,14 +36,7 @@ pub(crate) fn block(w: &Tensors, index: usize, x: &Tensor, statistics: bool) -> 
     let shortcut = if index == 1 {
         x.shallow_clone()
     } else if w.contains_key(&name("shortcut.0.weight")) {
-        conv_bn(
-            w,
-            &name("shortcut.0"),
-            &name("shortcut.1"),
-            x,
-            2,
-            statistics,
-        )
+        conv_bn(w, &name("shortcut.0"), &name("shortcut.1"), x, 2, statistics)
     } else {
         let channels = x.size()[1] / 2;
         let thinned = x.slice(2, None, None, 2).slice(3, None, None, 2);
@@ -73,13 +50,7 @@ pub(crate) fn is_parameter(name: &str) -> bool {
 }
 
 /// One step of SGD on one parameter: new weight and new velocity.
-pub(crate) fn sgd(
-    run: &Run,
-    name: &str,
-    w: &Tensor,
-    g: &Tensor,
-    v: Option<&Tensor>,
-) -> (Tensor, Tensor) {
+pub(crate) fn sgd(run: &Run, name: &str, w: &Tensor, g: &Tensor, v: Option<&Tensor>) -> (Tensor, Tensor) {
     let norm_or_bias = name.ends_with("bias") || name.contains("bn") || name.contains("shortcut.1");
     let g = if run.decay_all || !norm_or_bias {
         g + w * run.weight_decay
@@ -90,11 +61,7 @@ pub(crate) fn sgd(
         None => g.copy(),
         Some(v) => v * run.momentum + &g,
     };
-    let step = if run.nesterov {
-        &g + &v * run.momentum
-    } else {
-        v.copy()
-    };
+    let step = if run.nesterov { &g + &v * run.momentum } else { v.copy() };
     (w - step * run.rate, v)
 }
 

@@ -4,8 +4,8 @@
 use dtrp_core::engine::{self, Executor, Options, Outcome, Stage};
 use dtrp_core::schedule::{Method, Order, Plan, Unit};
 use dtrp_core::torch::{
-    Activation, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd,
-    Source, StageOptions, TorchError, TorchStage, Upload, Worker,
+    Activation, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd, Source, StageOptions,
+    TorchError, TorchStage, Upload, Worker,
 };
 use dtrp_models::{Cuts, ModelInput, build, options, split};
 use dtrp_predictors::Spec;
@@ -79,11 +79,7 @@ impl Run {
     /// Batch `number` (from 1): random images and labels, the same for every method. The last one is smaller.
     pub(crate) fn data(&self, number: u32) -> (Tensor, Tensor) {
         let samples = if number == self.batches { 5 } else { 8 };
-        let mut state = self
-            .seed
-            .wrapping_mul(1_000_003)
-            .wrapping_add(u64::from(number))
-            | 1;
+        let mut state = self.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(number)) | 1;
         let mut next = || {
             state ^= state << 13;
             state ^= state >> 7;
@@ -97,10 +93,7 @@ impl Run {
         let images = Tensor::from_slice(&pixels)
             .view([samples as i64, 3, 8, 8])
             .to_kind(self.kind);
-        let images = images
-            .permute([0, 2, 3, 1])
-            .contiguous()
-            .permute([0, 3, 1, 2]);
+        let images = images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
         (images, Tensor::from_slice(&labels))
     }
 
@@ -110,10 +103,7 @@ impl Run {
             ("width", 4.into()),
             ("shortcut", self.shortcut.into()),
         ]);
-        let mut blocks = build("resnet-cifar", &choice, &INPUT)
-            .unwrap()
-            .blocks
-            .into_iter();
+        let mut blocks = build("resnet-cifar", &choice, &INPUT).unwrap().blocks.into_iter();
         let ranges = split(blocks.len(), self.modules, &Cuts::Even).unwrap();
         let stage = |(index, range): (usize, std::ops::Range<usize>)| {
             let own = blocks.by_ref().take(range.len()).collect();
@@ -171,9 +161,7 @@ impl Run {
     pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut [S]) -> Outcome {
         let mut plan = Plan::new(self.modules, self.batches);
         plan.order = self.order;
-        let plan = plan
-            .micro_batches(self.micro_batches)
-            .accumulate(self.accumulate);
+        let plan = plan.micro_batches(self.micro_batches).accumulate(self.accumulate);
         let program = Method::named(self.method).unwrap().program(&plan).unwrap();
         let options = Options {
             executor: self.executor,
@@ -207,18 +195,11 @@ impl Run {
 }
 
 pub(crate) fn state(stages: &[TorchStage]) -> BTreeMap<String, Tensor> {
-    stages
-        .iter()
-        .flat_map(|stage| stage.state().unwrap())
-        .collect()
+    stages.iter().flat_map(|stage| stage.state().unwrap()).collect()
 }
 
 /// Fails unless both hold the same names with the same bits.
-pub(crate) fn assert_same_bits(
-    what: &str,
-    a: &BTreeMap<String, Tensor>,
-    b: &BTreeMap<String, Tensor>,
-) {
+pub(crate) fn assert_same_bits(what: &str, a: &BTreeMap<String, Tensor>, b: &BTreeMap<String, Tensor>) {
     assert_eq!(
         a.keys().collect::<Vec<_>>(),
         b.keys().collect::<Vec<_>>(),
@@ -297,22 +278,12 @@ impl Stage for Spy<'_> {
     fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
         self.stage.input(unit)
     }
-    fn forward(
-        &mut self,
-        unit: Unit,
-        input: Activation,
-        horizon: Option<u32>,
-    ) -> Result<Activation, TorchError> {
+    fn forward(&mut self, unit: Unit, input: Activation, horizon: Option<u32>) -> Result<Activation, TorchError> {
         let output = self.stage.forward(unit, input, horizon)?;
         self.seen.outputs.insert(unit.batch, output.tensor().copy());
         Ok(output)
     }
-    fn forward_graph(
-        &mut self,
-        u: Unit,
-        x: Activation,
-        h: Option<u32>,
-    ) -> Result<Option<Activation>, TorchError> {
+    fn forward_graph(&mut self, u: Unit, x: Activation, h: Option<u32>) -> Result<Option<Activation>, TorchError> {
         let output = self.stage.forward_graph(u, x, h)?;
         if let Some(output) = &output {
             self.seen.outputs.insert(u.batch, output.tensor().copy());
@@ -322,11 +293,7 @@ impl Stage for Spy<'_> {
     fn recompute(&mut self, unit: Unit) -> Result<(), TorchError> {
         self.stage.recompute(unit)
     }
-    fn backward(
-        &mut self,
-        unit: Unit,
-        delta: Option<Message>,
-    ) -> Result<Option<Message>, TorchError> {
+    fn backward(&mut self, unit: Unit, delta: Option<Message>) -> Result<Option<Message>, TorchError> {
         if let Some(delta) = &delta {
             self.seen.deltas.insert(unit.batch, delta.tensor().copy());
         }

@@ -35,8 +35,7 @@ fn heads_fit_every_family_at_every_cut() {
                     continue;
                 }
                 let module = Module::new(vec![head], index, Kind::Float, Device::Cpu).unwrap();
-                let arena =
-                    dtrp_core::torch::Arena::zeros(module.layout(), module.options()).unwrap();
+                let arena = dtrp_core::torch::Arena::zeros(module.layout(), module.options()).unwrap();
                 let mut shape = vec![2];
                 shape.extend(blocks[index].output_shape.iter().map(|n| *n as i64));
                 let features = Tensor::zeros(shape, module.options());

@@ -16,12 +16,7 @@ fn options(value: serde_json::Value) -> Options {
     serde_json::from_value(value).unwrap()
 }
 
-fn describe(
-    family: &str,
-    choice: serde_json::Value,
-    side: usize,
-    classes: usize,
-) -> Vec<BlockInfo> {
+fn describe(family: &str, choice: serde_json::Value, side: usize, classes: usize) -> Vec<BlockInfo> {
     let input = input(side, classes);
     let network = build(family, &options(choice), &input).unwrap();
     network.describe(&input).unwrap()
@@ -41,13 +36,7 @@ fn parameters_are_the_published_ones() {
         ("resnet-cifar", depth(56), 32, 10, 853_018),
         ("resnet-cifar", depth(110), 32, 10, 1_727_962),
         ("resnet-cifar", depth(1202), 32, 10, 19_421_274),
-        (
-            "resnet",
-            json!({"depth": 18, "stem": "cifar"}),
-            32,
-            10,
-            11_173_962,
-        ),
+        ("resnet", json!({"depth": 18, "stem": "cifar"}), 32, 10, 11_173_962),
         ("resnet", depth(18), 224, 1000, 11_689_512),
         ("resnet", depth(34), 224, 1000, 21_797_672),
         ("resnet", depth(50), 224, 1000, 25_557_032),
@@ -63,20 +52,8 @@ fn parameters_are_the_published_ones() {
         ("vgg", vgg(13, true), 224, 1000, 133_053_736),
         ("vgg", vgg(16, true), 224, 1000, 138_365_992),
         ("vgg", vgg(19, true), 224, 1000, 143_678_248),
-        (
-            "wide-resnet-cifar",
-            json!({"depth": 16, "width": 4}),
-            32,
-            10,
-            2_748_890,
-        ),
-        (
-            "wide-resnet-cifar",
-            json!({"depth": 40, "width": 4}),
-            32,
-            10,
-            8_949_210,
-        ),
+        ("wide-resnet-cifar", json!({"depth": 16, "width": 4}), 32, 10, 2_748_890),
+        ("wide-resnet-cifar", json!({"depth": 40, "width": 4}), 32, 10, 8_949_210),
         (
             "wide-resnet-cifar",
             json!({"depth": 28, "width": 10}),
@@ -132,11 +109,7 @@ fn every_family_runs_with_its_defaults_and_ends_in_logits() {
         let blocks = describe(family.name, json!({}), 32, 7);
         let last = blocks.last().unwrap();
         assert_eq!(last.output_shape, [7], "{}", family.name);
-        assert!(
-            blocks.iter().all(|block| block.activation_bytes > 0),
-            "{}",
-            family.name
-        );
+        assert!(blocks.iter().all(|block| block.activation_bytes > 0), "{}", family.name);
         let mut names: Vec<_> = blocks.iter().map(|block| &block.name).collect();
         names.sort();
         names.dedup();

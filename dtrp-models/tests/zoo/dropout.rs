@@ -20,11 +20,7 @@ struct Piece {
 
 /// A small WideResNet, and the second and third layer of VGG's classifier.
 fn pieces() -> [Piece; 2] {
-    let wide = options([
-        ("depth", 10.into()),
-        ("width", 1.into()),
-        ("dropout", 0.3.into()),
-    ]);
+    let wide = options([("depth", 10.into()), ("width", 1.into()), ("dropout", 0.3.into())]);
     let wide = build("wide-resnet-cifar", &wide, &INPUT).unwrap();
     let vgg = build("vgg", &options([("depth", 11.into())]), &INPUT).unwrap();
     let mut vgg = vgg.blocks;
@@ -102,9 +98,6 @@ fn the_mask_is_that_of_seed_block_and_batch() {
         let other = logits(moved, &[], Mode::Train, 1, 2);
         assert!(!base.equal(&other), "other block");
         let evaluate = |seed, batch| logits(piece(), &[], Mode::Evaluate, seed, batch);
-        assert!(
-            evaluate(1, 2).equal(&evaluate(2, 3)),
-            "evaluation draws nothing"
-        );
+        assert!(evaluate(1, 2).equal(&evaluate(2, 3)), "evaluation draws nothing");
     }
 }

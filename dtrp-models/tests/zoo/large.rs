@@ -36,13 +36,7 @@ fn train(family: &str, depth: usize, width: usize, modules: usize, batches: u32,
     let losses = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&losses);
     stages[modules - 1].on_loss(move |event| told.lock().unwrap().push(event.loss));
-    stages[0].begin(
-        0,
-        Some(Box::new(Images {
-            samples,
-            input: INPUT,
-        })),
-    );
+    stages[0].begin(0, Some(Box::new(Images { samples, input: INPUT })));
     let method = Method::named("dtrp").unwrap();
     let program = method.program(&Plan::new(modules, batches)).unwrap();
     let run = Options {

@@ -18,11 +18,7 @@ const INPUT: ModelInput = ModelInput {
 const BATCHES: u32 = 60;
 
 /// Trains; `rate` gives the learning rate of module k. Returns the stages and the losses of each module.
-fn train(
-    kind: HeadKind,
-    modules: usize,
-    rate: impl Fn(usize) -> f64,
-) -> (Vec<TorchStage>, Vec<Vec<f64>>) {
+fn train(kind: HeadKind, modules: usize, rate: impl Fn(usize) -> f64) -> (Vec<TorchStage>, Vec<Vec<f64>>) {
     let choice = options([("depth", 8.into()), ("width", 8.into())]);
     let network = || build("resnet-cifar", &choice, &INPUT).unwrap();
     let blocks = network().describe(&INPUT).unwrap();

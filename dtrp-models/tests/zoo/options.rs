@@ -46,30 +46,14 @@ fn errors_name_the_option_and_what_it_may_be() {
             json!({"batchnorm": true}),
             "no option `batchnorm`, did you mean `batch_norm`?",
         ),
-        (
-            "resnet",
-            json!({"depth": 20}),
-            "must be 18, 34, 50, 101 or 152",
-        ),
+        ("resnet", json!({"depth": 20}), "must be 18, 34, 50, 101 or 152"),
         ("resnet", json!({"stem": 3}), "must be imagenet or cifar"),
         ("wide-resnet", json!({"depth": 152}), "must be 50 or 101"),
-        (
-            "wide-resnet",
-            json!({"width": 0}),
-            "must be a whole number from 1",
-        ),
+        ("wide-resnet", json!({"width": 0}), "must be a whole number from 1"),
         ("wide-resnet-cifar", json!({"depth": 20}), "must be 6n+4"),
         ("resnet-cifar", json!({"depth": 21}), "must be 6n+2"),
-        (
-            "tiny",
-            json!({"depth": -1}),
-            "must be a whole number from 1",
-        ),
-        (
-            "wide-resnet-cifra",
-            json!({}),
-            "did you mean `wide-resnet-cifar`?",
-        ),
+        ("tiny", json!({"depth": -1}), "must be a whole number from 1"),
+        ("wide-resnet-cifra", json!({}), "did you mean `wide-resnet-cifar`?"),
     ];
     for (family, choice, expected) in table {
         let message = message(family, choice.clone(), 224);
@@ -106,10 +90,7 @@ fn declared_defaults_are_the_defaults() {
             .iter()
             .map(|option| {
                 let value = serde_json::from_str(option.default);
-                (
-                    option.name.to_owned(),
-                    value.unwrap_or_else(|_| option.default.into()),
-                )
+                (option.name.to_owned(), value.unwrap_or_else(|_| option.default.into()))
             })
             .collect();
         let spelt = build(family.name, &declared, &input).unwrap();

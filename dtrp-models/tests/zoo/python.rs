@@ -33,10 +33,7 @@ fn check(name: &str) {
     };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("theirs.safetensors");
-    assert!(script(
-        &[Path::new("full"), Path::new(name), &file],
-        &python
-    ));
+    assert!(script(&[Path::new("full"), Path::new(name), &file], &python));
     let theirs = weights::load(&file).unwrap();
     let state: HashMap<String, Tensor> = theirs
         .iter()
@@ -67,10 +64,7 @@ fn check(name: &str) {
     // Back: saved by us, PyTorch takes it strictly and computes the same.
     let stored = folder.path().join("ours.safetensors");
     let names = single.names().into_iter().map(|(name, _)| name);
-    let buffers = single
-        .module
-        .buffers()
-        .map(|(_, tensor)| tensor.shallow_clone());
+    let buffers = single.module.buffers().map(|(_, tensor)| tensor.shallow_clone());
     let leaves = single.arena.leaves.iter().map(Tensor::shallow_clone);
     let ours: Vec<_> = names.zip(leaves.chain(buffers)).collect();
     weights::save(&stored, &ours, 0).unwrap();

@@ -48,8 +48,7 @@ fn check(name: &str) {
     assert_eq!(gradients.len(), expected.len(), "{name}: parameters");
     let mut worst: f64 = 0.0;
     for (parameter, gradient) in gradients {
-        let [norm, product]: [f64; 2] =
-            serde_json::from_value(expected[&parameter].clone()).unwrap();
+        let [norm, product]: [f64; 2] = serde_json::from_value(expected[&parameter].clone()).unwrap();
         let flat = gradient.contiguous().view(-1);
         let other: Vec<f64> = draw(&format!("{parameter}#"), flat.numel()).collect();
         let ours = [

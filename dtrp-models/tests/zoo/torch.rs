@@ -30,10 +30,7 @@ impl Net {
 
     /// Names and shapes of parameters and buffers.
     pub(crate) fn names(&self) -> Vec<(String, Vec<i64>)> {
-        let params = self
-            .module
-            .params()
-            .map(|spec| (spec.name.clone(), spec.shape.clone()));
+        let params = self.module.params().map(|spec| (spec.name.clone(), spec.shape.clone()));
         let buffers = self.module.buffers();
         params
             .chain(buffers.map(|(spec, _)| (spec.name.clone(), spec.shape.clone())))
@@ -63,9 +60,7 @@ impl Net {
 
     /// The loss of a training step, and every parameter's gradient by name.
     pub(crate) fn gradients(&self) -> (f64, Vec<(String, Tensor)>) {
-        let labels: Vec<i64> = (0..SAMPLES)
-            .map(|i| ((3 * i + 1) % CLASSES) as i64)
-            .collect();
+        let labels: Vec<i64> = (0..SAMPLES).map(|i| ((3 * i + 1) % CLASSES) as i64).collect();
         let logits = self.forward(&images(), Mode::Train);
         let labels = Tensor::from_slice(&labels);
         let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
@@ -94,9 +89,9 @@ pub(crate) fn draw(name: &str, count: usize) -> impl Iterator<Item = f64> {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
-    let key = name.bytes().fold(0u64, |key, byte| {
-        mix(key.wrapping_add(GAMMA) ^ u64::from(byte))
-    });
+    let key = name
+        .bytes()
+        .fold(0u64, |key, byte| mix(key.wrapping_add(GAMMA) ^ u64::from(byte)));
     let bits = move |i: u64| mix(key.wrapping_add(i.wrapping_mul(GAMMA))) >> 40;
     (0..count as u64).map(move |i| bits(i) as f64 / f64::from(1 << 23) - 1.0)
 }

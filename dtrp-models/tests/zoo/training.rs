@@ -2,8 +2,7 @@
 
 use dtrp_core::schedule::{Method, Unit};
 use dtrp_core::torch::{
-    BlockSpec, Forecaster, Input, LearningRate, Loss, Module, Sgd, Source, StageOptions,
-    TorchError, TorchStage, Worker,
+    BlockSpec, Forecaster, Input, LearningRate, Loss, Module, Sgd, Source, StageOptions, TorchError, TorchStage, Worker,
 };
 use dtrp_models::{ModelInput, Network};
 use dtrp_predictors::Spec;

@@ -1,11 +1,10 @@
 //! Between the structs of the interface and the types of this crate.
 
+use super::{inputs, optimizer, read_within};
+use crate::{OptimizerState, Real, abi};
 use std::ffi::c_char;
 #[cfg(feature = "host")]
 use std::{ffi::c_void, ptr::null};
-
-use super::{inputs, optimizer, read_within};
-use crate::{OptimizerState, Real, abi};
 
 impl abi::Text {
     /// Borrows a string. The result must not outlive it.
@@ -35,8 +34,7 @@ pub(crate) unsafe fn read_text(data: *const c_char, size: usize) -> String {
         return String::new();
     }
     // SAFETY: the caller's promise.
-    String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) })
-        .into_owned()
+    String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) }).into_owned()
 }
 
 /// The header's form of a context. It borrows the learning rates of `context`.
@@ -94,9 +92,7 @@ pub(crate) fn context_to(context: &crate::Context<'_>) -> abi::Context {
 /// # Safety
 ///
 /// `source` is null or a context as the header describes it, valid for `'a`.
-pub(crate) unsafe fn context_from<'a>(
-    source: *const abi::Context,
-) -> Result<crate::Context<'a>, String> {
+pub(crate) unsafe fn context_from<'a>(source: *const abi::Context) -> Result<crate::Context<'a>, String> {
     // SAFETY: the caller's promise.
     let raw = unsafe { read_within(source) }.ok_or("the context is null")?;
     let learning_rates = if raw.horizon == 0 || raw.learning_rates.is_null() {
@@ -183,10 +179,7 @@ fn tensor<T: NativeTensor>(data: *mut T, shape: *mut i64) -> abi::Tensor {
 
 /// Runs `call` with the header's form of inputs, which live as long as the call.
 #[cfg(feature = "host")]
-pub(crate) fn views_to<T: NativeTensor, R>(
-    views: &crate::Views<'_, T>,
-    call: impl FnOnce(&abi::Views) -> R,
-) -> R {
+pub(crate) fn views_to<T: NativeTensor, R>(views: &crate::Views<'_, T>, call: impl FnOnce(&abi::Views) -> R) -> R {
     let mut shape = shape_of(views.weights.len());
     let shape = shape.as_mut_ptr();
     // The contract forbids writing to inputs, so that giving away `*mut` to what is shared is sound.
@@ -206,10 +199,7 @@ pub(crate) fn views_to<T: NativeTensor, R>(
 
 /// Runs `call` with the header's form of an output, which lives as long as the call.
 #[cfg(feature = "host")]
-pub(crate) fn slice_out<T: NativeTensor, R>(
-    out: &mut [T],
-    call: impl FnOnce(&abi::Tensor) -> R,
-) -> R {
+pub(crate) fn slice_out<T: NativeTensor, R>(out: &mut [T], call: impl FnOnce(&abi::Tensor) -> R) -> R {
     let mut shape = shape_of(out.len());
     call(&tensor(out.as_mut_ptr(), shape.as_mut_ptr()))
 }
@@ -237,9 +227,7 @@ pub(crate) fn gpu_views_to<R>(
         },
         ..tensor(data.cast::<f32>(), shape)
     };
-    let input = |data: *const c_void, asked: bool| {
-        (asked && !data.is_null()).then(|| on_gpu(data.cast_mut()))
-    };
+    let input = |data: *const c_void, asked: bool| (asked && !data.is_null()).then(|| on_gpu(data.cast_mut()));
     let weights = on_gpu(arrays.weights.cast_mut());
     let direction = input(arrays.direction, asked.direction);
     let gradient = input(arrays.gradient, asked.gradient);
@@ -260,16 +248,12 @@ pub(crate) fn gpu_views_to<R>(
 /// # Safety
 ///
 /// `source` is null or a struct of views as the header describes it, valid for `'a`.
-pub(crate) unsafe fn views_from<'a, T: NativeTensor>(
-    source: *const abi::Views,
-) -> Result<crate::Views<'a, T>, String> {
+pub(crate) unsafe fn views_from<'a, T: NativeTensor>(source: *const abi::Views) -> Result<crate::Views<'a, T>, String> {
     // SAFETY: the caller's promise.
     let raw = unsafe { read_within(source) }.ok_or("the views are null")?;
     let optional = |tensor: *const abi::Tensor| {
         // SAFETY: a pointer that is not null is a tensor, by the header.
-        (!tensor.is_null())
-            .then(|| unsafe { slice_from(&*tensor) })
-            .transpose()
+        (!tensor.is_null()).then(|| unsafe { slice_from(&*tensor) }).transpose()
     };
     Ok(crate::Views {
         weights: optional(raw.weights)?.ok_or("the weights are null")?,
@@ -320,18 +304,8 @@ impl abi::Tensor {
             return Err(format!("the array has {} dimensions, not 1", self.ndim));
         }
         // SAFETY: `ndim` is 1, so that one length and, unless null, one stride can be read.
-        let (length, stride) = unsafe {
-            (
-                *self.shape,
-                if self.strides.is_null() {
-                    1
-                } else {
-                    *self.strides
-                },
-            )
-        };
-        let length =
-            usize::try_from(length).map_err(|_| format!("the array has length {length}"))?;
+        let (length, stride) = unsafe { (*self.shape, if self.strides.is_null() { 1 } else { *self.strides }) };
+        let length = usize::try_from(length).map_err(|_| format!("the array has length {length}"))?;
         if stride != 1 && length > 1 {
             return Err(format!("the array has stride {stride}, not 1"));
         }

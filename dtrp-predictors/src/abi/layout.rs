@@ -1,10 +1,7 @@
 //! Size of each struct, size and offset of each field: asserted here, compared with the header by a test.
 
+use super::{Context, DataType, Descriptor, Device, Entry, Host, Predictor, Probe, Rule, Tensor, Text, Views};
 use std::mem::offset_of;
-
-use super::{
-    Context, DataType, Descriptor, Device, Entry, Host, Predictor, Probe, Rule, Tensor, Text, Views,
-};
 
 /// Where one field lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,7 @@ mod convert;
 pub mod layout;
 mod types;
 
-pub(crate) use convert::{
-    NativeTensor, context_from, inputs_to, probe_from, read_text, views_from,
-};
+pub(crate) use convert::{NativeTensor, context_from, inputs_to, probe_from, read_text, views_from};
 #[cfg(feature = "host")]
 pub(crate) use convert::{context_to, gpu_views_to, inputs_from, probe_to, slice_out, views_to};
 pub use types::*;
@@ -95,9 +93,7 @@ pub(crate) unsafe fn read_within<T: Versioned>(source: *const T) -> Option<T> {
     }
     // SAFETY: the caller promises a readable size, and the alignment was checked.
     let size = unsafe { source.cast::<u64>().read() };
-    let known = usize::try_from(size)
-        .unwrap_or(usize::MAX)
-        .min(size_of::<T>());
+    let known = usize::try_from(size).unwrap_or(usize::MAX).min(size_of::<T>());
     let mut copy = std::mem::MaybeUninit::<T>::zeroed();
     // SAFETY: `known` bytes are readable by the caller's promise and fit into T; all of T is initialised, and any prefix
     // of a T followed by zeros is a T, as its `Versioned` states.
@@ -169,11 +165,7 @@ mod tests {
         };
         let (read_later, read_now) = (read_later.expect("not null"), read_now.expect("not null"));
         assert_eq!(
-            (
-                read_later.probe.horizon,
-                read_later.probe.error_norm2,
-                read_later.added
-            ),
+            (read_later.probe.horizon, read_later.probe.error_norm2, read_later.added),
             (3, 5.0, 0.0)
         );
         assert_eq!((read_now.horizon, read_now.error_norm2), (3, 5.0));

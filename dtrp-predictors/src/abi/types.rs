@@ -170,8 +170,7 @@ pub struct Rule {
 }
 
 /// `predict`: context, inputs, output.
-pub type Predict =
-    unsafe extern "C" fn(*mut c_void, *const Context, *const Views, *const Tensor) -> i32;
+pub type Predict = unsafe extern "C" fn(*mut c_void, *const Context, *const Views, *const Tensor) -> i32;
 /// `observe`: context, inputs.
 pub type Observe = unsafe extern "C" fn(*mut c_void, *const Context, *const Views) -> i32;
 
@@ -232,14 +231,8 @@ pub struct Descriptor {
 }
 
 /// `create`: host, id, options, where to put the instance.
-pub type Create = unsafe extern "C" fn(
-    *const Host,
-    *const c_char,
-    usize,
-    *const c_char,
-    usize,
-    *mut *const Predictor,
-) -> i32;
+pub type Create =
+    unsafe extern "C" fn(*const Host, *const c_char, usize, *const c_char, usize, *mut *const Predictor) -> i32;
 
 /// The exported symbol.
 #[repr(C)]

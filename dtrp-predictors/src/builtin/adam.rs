@@ -2,8 +2,8 @@
 
 use super::{RHO, describe};
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, OptimizerState, Options, Predictor,
-    PredictorError, Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, OptimizerState, Options, Predictor, PredictorError,
+    Registration, Rule,
 };
 
 /// Ŵ = w − Σ_i η_i r_i·d: Adam, run ahead with gradient 0 and its second moment frozen.
@@ -38,16 +38,12 @@ pub(super) fn ratios(beta1: f64, beta2: f64, t: u64, horizon: u32) -> impl Itera
         if t == 0.0 {
             return 0.0;
         }
-        power(beta1, i) * first / (1.0 - power(beta1, t + i))
-            * ((1.0 - power(beta2, t + i)) / second).sqrt()
+        power(beta1, i) * first / (1.0 - power(beta1, t + i)) * ((1.0 - power(beta2, t + i)) / second).sqrt()
     })
 }
 
 /// β₁, β₂, λ and whether the decay is decoupled; an error that names `predictor` if the optimizer is of another family.
-pub(super) fn scalars(
-    predictor: &str,
-    context: &Context<'_>,
-) -> Result<(f64, f64, f64, bool), PredictorError> {
+pub(super) fn scalars(predictor: &str, context: &Context<'_>) -> Result<(f64, f64, f64, bool), PredictorError> {
     match context.optimizer {
         OptimizerState::Adam {
             beta1,

@@ -6,8 +6,7 @@ use super::{
     describe,
 };
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, Options, Predictor, PredictorError,
-    Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, Options, Predictor, PredictorError, Registration, Rule,
 };
 
 /// As [`Adam`](super::Adam), with w ← (1 − η_i λ)·w before each step:
@@ -39,12 +38,11 @@ impl Predictor for AdamW {
             });
         }
         let mut rule = Coefficients::IDENTITY;
-        for (rate, ratio) in context.learning_rates.iter().zip(ratios(
-            beta1,
-            beta2,
-            context.update,
-            context.horizon(),
-        )) {
+        for (rate, ratio) in context
+            .learning_rates
+            .iter()
+            .zip(ratios(beta1, beta2, context.update, context.horizon()))
+        {
             let keep = 1.0 - rate * weight_decay;
             rule.weights *= keep;
             rule.direction = keep * rule.direction - rate * ratio;

@@ -2,8 +2,8 @@
 
 use super::{RHO, describe};
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, OptionDescription, Options, Predictor,
-    PredictorError, Probe, Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, OptionDescription, Options, Predictor, PredictorError,
+    Probe, Registration, Rule,
 };
 
 /// Ŵ = w + c·e with e = −(Σ η_i)·d and c fitted online, per module, to what really came.
@@ -60,8 +60,7 @@ impl Predictor for Adaptive {
         let usable = probe.realised_dot_direction.is_finite() && probe.direction_norm2.is_finite();
         if usable && probe.direction_norm2 > 0.0 {
             let blend = |average: f64, new: f64| self.memory * average + (1.0 - self.memory) * new;
-            self.realised_dot_direction =
-                blend(self.realised_dot_direction, probe.realised_dot_direction);
+            self.realised_dot_direction = blend(self.realised_dot_direction, probe.realised_dot_direction);
             self.direction_norm2 = blend(self.direction_norm2, probe.direction_norm2);
         }
     }

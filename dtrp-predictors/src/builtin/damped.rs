@@ -2,8 +2,8 @@
 
 use super::{RHO, describe};
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, OptimizerState, Options, Predictor,
-    PredictorError, Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, OptimizerState, Options, Predictor, PredictorError,
+    Registration, Rule,
 };
 
 /// Ŵ = w − (Σ_i η_i μ^i)·d: no gradient comes any more, and the momentum that is there runs out.
@@ -25,10 +25,7 @@ impl Predictor for Damped {
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {
-        let OptimizerState::Sgd {
-            momentum, nesterov, ..
-        } = context.optimizer
-        else {
+        let OptimizerState::Sgd { momentum, nesterov, .. } = context.optimizer else {
             return Err(PredictorError::Optimizer {
                 predictor: self.name().into(),
                 needs: "sgd",

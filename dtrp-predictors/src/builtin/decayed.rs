@@ -2,8 +2,8 @@
 
 use super::{RHO, describe};
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, OptimizerState, OptionDescription,
-    Options, Predictor, PredictorError, Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, OptimizerState, OptionDescription, Options, Predictor,
+    PredictorError, Registration, Rule,
 };
 
 /// s steps of SGD with gradient 0 (or with the last gradient in the first step), weight decay included.
@@ -56,23 +56,11 @@ impl Predictor for Decayed {
         let mut w = [1.0, 0.0, 0.0];
         let mut v = [0.0, 1.0, 0.0];
         for (i, rate) in context.learning_rates.iter().enumerate() {
-            let last = if i == 0 && self.last_gradient {
-                1.0
-            } else {
-                0.0
-            };
-            let p = [
-                weight_decay * w[0],
-                weight_decay * w[1],
-                weight_decay * w[2] + last,
-            ];
+            let last = if i == 0 && self.last_gradient { 1.0 } else { 0.0 };
+            let p = [weight_decay * w[0], weight_decay * w[1], weight_decay * w[2] + last];
             for j in 0..3 {
                 v[j] = momentum * v[j] + p[j];
-                let step = if nesterov {
-                    p[j] + momentum * v[j]
-                } else {
-                    v[j]
-                };
+                let step = if nesterov { p[j] + momentum * v[j] } else { v[j] };
                 w[j] -= rate * step;
             }
         }

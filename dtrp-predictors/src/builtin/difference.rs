@@ -2,8 +2,7 @@
 
 use super::{RHO, describe};
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, Options, Predictor, PredictorError,
-    Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, Options, Predictor, PredictorError, Registration, Rule,
 };
 
 /// Ŵ = w + s·Δ: every coming update moves the weights as the last one did.

@@ -2,8 +2,7 @@
 
 use super::{RHO, describe};
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, Options, Predictor, PredictorError,
-    Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, Options, Predictor, PredictorError, Registration, Rule,
 };
 
 /// Ŵ = w − (Σ η_i)·d: the coming gradients keep feeding the direction, so that it stays.

@@ -2,8 +2,7 @@
 
 use super::describe;
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, Options, Predictor, PredictorError,
-    Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, Options, Predictor, PredictorError, Registration, Rule,
 };
 
 /// Ŵ = w. Decoupled training with re-computation alone (DTR, which is DSP).

@@ -20,16 +20,14 @@
 mod play;
 mod report;
 
-use std::{path::Path, sync::Arc, thread, time::Duration};
-
-use serde_json::Value;
-
 use self::play::{Problem, Subject};
 pub use self::report::{Check, Checked, Outcome, Report};
 use crate::{
     PluginError, PredictorError, abi,
     loader::{DEFAULT_LIMIT, Descriptor, Library, limit::limited},
 };
+use serde_json::Value;
+use std::{path::Path, sync::Arc, thread, time::Duration};
 
 /// How a check is run.
 #[derive(Debug, Clone)]
@@ -79,8 +77,7 @@ pub fn check_entry(entry: &'static abi::Entry) -> Report {
 
 fn check_library(library: &'static Library, settings: &Settings) -> Report {
     let mut report = Report::of(library);
-    let wanted =
-        |descriptor: &&Descriptor| settings.only.as_ref().is_none_or(|id| *id == descriptor.id);
+    let wanted = |descriptor: &&Descriptor| settings.only.as_ref().is_none_or(|id| *id == descriptor.id);
     for descriptor in library.descriptors().iter().filter(wanted) {
         let checks = check_predictor(library, descriptor, settings);
         report.predictors.push(Checked {
@@ -105,24 +102,13 @@ fn check_library(library: &'static Library, settings: &Settings) -> Report {
 }
 
 /// The checks that one play of the script can fail, in the order in which they are reported.
-const OF_A_PLAY: [&str; 6] = [
-    "in time",
-    "calls succeed",
-    "output",
-    "finite",
-    "inputs",
-    "horizon 0",
-];
+const OF_A_PLAY: [&str; 6] = ["in time", "calls succeed", "output", "finite", "inputs", "horizon 0"];
 /// Those that come after it.
 const AFTERWARDS: [&str; 4] = ["same bytes", "save and load", "wrong options", "threads"];
 
 const THREADS: usize = 4;
 
-fn check_predictor(
-    library: &'static Library,
-    descriptor: &'static Descriptor,
-    settings: &Settings,
-) -> Vec<Check> {
+fn check_predictor(library: &'static Library, descriptor: &'static Descriptor, settings: &Settings) -> Vec<Check> {
     let options = if settings.options.is_null() {
         String::new()
     } else {
@@ -136,40 +122,26 @@ fn check_predictor(
     let mut checks = Vec::new();
     let within = |work: fn(&Subject) -> Result<Vec<u64>, Problem>| {
         let subject = subject.clone();
-        let late = Problem::new(
-            "in time",
-            format!("it has not come back after {:?}", settings.limit),
-        );
+        let late = Problem::new("in time", format!("it has not come back after {:?}", settings.limit));
         limited(settings.limit, move || work(&subject)).unwrap_or(Err(late))
     };
 
-    if let Err(problem) = within(|subject| {
-        subject
-            .instance()
-            .map(|_| Vec::new())
-            .map_err(Problem::of_create)
-    }) {
+    if let Err(problem) = within(|subject| subject.instance().map(|_| Vec::new()).map_err(Problem::of_create)) {
         checks.push(Check::failed(problem.check, problem.message));
         return checks;
     }
     checks.push(Check::passed("create"));
 
-    let script =
-        match within(play::script) {
-            Ok(bytes) => bytes,
-            Err(Problem { check, message }) => {
-                // A failure ends the play, so that the others may or may not hold.
-                let rest = OF_A_PLAY
-                    .iter()
-                    .chain(&AFTERWARDS)
-                    .filter(|name| **name != check);
-                checks.push(Check::failed(check, message));
-                checks.extend(rest.map(|name| {
-                    Check::skipped(name, format!("not reached, since `{check}` failed"))
-                }));
-                return checks;
-            }
-        };
+    let script = match within(play::script) {
+        Ok(bytes) => bytes,
+        Err(Problem { check, message }) => {
+            // A failure ends the play, so that the others may or may not hold.
+            let rest = OF_A_PLAY.iter().chain(&AFTERWARDS).filter(|name| **name != check);
+            checks.push(Check::failed(check, message));
+            checks.extend(rest.map(|name| Check::skipped(name, format!("not reached, since `{check}` failed"))));
+            return checks;
+        }
+    };
     checks.extend(OF_A_PLAY.map(Check::passed));
 
     let outcome = |name, result: Result<Vec<u64>, Problem>, expected: Option<&[u64]>| match result {
@@ -197,10 +169,7 @@ fn check_predictor(
             if all.is_empty() {
                 all = bytes;
             } else if all != bytes {
-                return Err(Problem::new(
-                    "threads",
-                    "the forecasts differ in their bits".into(),
-                ));
+                return Err(Problem::new("threads", "the forecasts differ in their bits".into()));
             }
         }
         Ok(all)

@@ -1,7 +1,5 @@
 //! The script that a predictor plays, and what can be seen to go wrong in it.
 
-use std::sync::Arc;
-
 use crate::{
     Context, OptimizerState, PluginError, Predictor, PredictorError, Probe,
     abi::{self, NativeTensor},
@@ -11,6 +9,7 @@ use crate::{
         trial::{Arrays, OPTIMIZERS, guarded},
     },
 };
+use std::sync::Arc;
 
 /// What is checked.
 #[derive(Clone)]
@@ -46,9 +45,7 @@ impl Problem {
 impl From<PredictorError> for Problem {
     fn from(error: PredictorError) -> Self {
         let check = match &error {
-            PredictorError::Plugin(
-                PluginError::WroteOutside { .. } | PluginError::LeftUnwritten { .. },
-            ) => "output",
+            PredictorError::Plugin(PluginError::WroteOutside { .. } | PluginError::LeftUnwritten { .. }) => "output",
             PredictorError::Plugin(PluginError::NonFinite { .. }) => "finite",
             _ => "calls succeed",
         };
@@ -100,9 +97,7 @@ pub(super) fn interrupted(subject: &Subject) -> Result<Vec<u64>, Problem> {
 /// What must be refused, and with a reason.
 pub(super) fn wrong_options(subject: &Subject) -> Result<Vec<u64>, Problem> {
     let Subject {
-        library,
-        descriptor,
-        ..
+        library, descriptor, ..
     } = subject;
     for (what, id, options) in [
         (
@@ -113,12 +108,7 @@ pub(super) fn wrong_options(subject: &Subject) -> Result<Vec<u64>, Problem> {
         ("options that are not JSON", &*descriptor.id, "{"),
         ("an id that does not exist", "dtrp.no.such.predictor", ""),
     ] {
-        let fail = |how: String| {
-            Err(Problem::new(
-                "wrong options",
-                format!("{what} ({options:?}) {how}"),
-            ))
-        };
+        let fail = |how: String| Err(Problem::new("wrong options", format!("{what} ({options:?}) {how}")));
         match Loaded::create(library, descriptor, id, options) {
             Ok(_) => return fail("was accepted".into()),
             Err(PredictorError::Plugin(
@@ -131,9 +121,7 @@ pub(super) fn wrong_options(subject: &Subject) -> Result<Vec<u64>, Problem> {
             )) if message.starts_with("it does not say why") => {
                 return fail("was refused without a reason; call host->set_error".into());
             }
-            Err(PredictorError::Plugin(
-                PluginError::Options { .. } | PluginError::Failed { call: "create", .. },
-            )) => {}
+            Err(PredictorError::Plugin(PluginError::Options { .. } | PluginError::Failed { call: "create", .. })) => {}
             Err(error) => return fail(format!("was not refused in an orderly way: {error}")),
         }
     }
@@ -183,10 +171,7 @@ impl std::fmt::Display for Scene {
 }
 
 /// Runs `work` for every number type, family of optimizers and length; one of the families may be refused.
-fn each_type(
-    subject: &Subject,
-    work: impl Fn(&Scene) -> Result<Vec<u64>, Stop>,
-) -> Result<Vec<u64>, Problem> {
+fn each_type(subject: &Subject, work: impl Fn(&Scene) -> Result<Vec<u64>, Stop>) -> Result<Vec<u64>, Problem> {
     let mut bits = Vec::new();
     let declared = |bit| subject.descriptor.linear || subject.descriptor.dtypes & bit != 0;
     for (double, bit) in [(false, abi::dtype::F32), (true, abi::dtype::F64)] {
@@ -227,11 +212,7 @@ impl Scene {
         }
     }
 
-    fn play_in<T: NativeTensor>(
-        &self,
-        predictor: &mut Loaded,
-        update: u64,
-    ) -> Result<Vec<u64>, Stop> {
+    fn play_in<T: NativeTensor>(&self, predictor: &mut Loaded, update: u64) -> Result<Vec<u64>, Stop> {
         let plugin = predictor.plugin();
         let arrays = Arrays::<T>::new(self.length, 1.0 / (1.0 + update as f64));
         let before = arrays.checksum();
@@ -263,15 +244,8 @@ impl Scene {
             };
             let out = guarded(&plugin, predictor, &context, views)?;
             untouched()?;
-            if horizon == 0
-                && !out
-                    .iter()
-                    .zip(views.weights)
-                    .all(|(a, b)| a.bits() == b.bits())
-            {
-                let message = format!(
-                    "the forecast for horizon 0 is not the weights ({self}, after {update} updates)"
-                );
+            if horizon == 0 && !out.iter().zip(views.weights).all(|(a, b)| a.bits() == b.bits()) {
+                let message = format!("the forecast for horizon 0 is not the weights ({self}, after {update} updates)");
                 return Err(Problem::new("horizon 0", message).into());
             }
             bits.extend(out.iter().map(|x| x.bits()));

@@ -1,11 +1,10 @@
 //! What a check found, for people and for programs.
 
+use crate::{PredictorError, abi, loader::Descriptor, loader::Library};
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
-
-use crate::{PredictorError, abi, loader::Descriptor, loader::Library};
 
 /// What the check of a library found. `Display` gives it as a small table.
 #[derive(Debug)]
@@ -104,15 +103,10 @@ impl Report {
     /// Id of the predictor, name of the check, and how it failed.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &'static str, &str)> {
         self.predictors.iter().flat_map(|checked| {
-            checked
-                .checks
-                .iter()
-                .filter_map(|check| match &check.outcome {
-                    Outcome::Failed(how) => {
-                        Some((checked.descriptor.id.as_str(), check.name, how.as_str()))
-                    }
-                    Outcome::Passed | Outcome::Skipped(_) => None,
-                })
+            checked.checks.iter().filter_map(|check| match &check.outcome {
+                Outcome::Failed(how) => Some((checked.descriptor.id.as_str(), check.name, how.as_str())),
+                Outcome::Passed | Outcome::Skipped(_) => None,
+            })
         })
     }
 }

@@ -1,13 +1,11 @@
 //! The trait of an instance: each function is one call of its table.
 
-use std::ffi::c_void;
-
 use super::instance::Loaded;
 use crate::{
-    Coefficients, Context, GpuArrays, Inputs, PluginError, Predictor, PredictorError, Probe, Rule,
-    Views,
+    Coefficients, Context, GpuArrays, Inputs, PluginError, Predictor, PredictorError, Probe, Rule, Views,
     abi::{self, kind, status},
 };
+use std::ffi::c_void;
 
 impl Predictor for Loaded {
     fn name(&self) -> &str {
@@ -81,12 +79,8 @@ impl Predictor for Loaded {
                     displacement,
                 }))
             }
-            kind::CUSTOM if self.descriptor.linear => {
-                contract("it is custom, but the descriptor says linear".into())
-            }
-            kind::CUSTOM if self.table.predict.is_none() => {
-                contract("it is custom, but there is no `predict`".into())
-            }
+            kind::CUSTOM if self.descriptor.linear => contract("it is custom, but the descriptor says linear".into()),
+            kind::CUSTOM if self.table.predict.is_none() => contract("it is custom, but there is no `predict`".into()),
             kind::CUSTOM => Ok(Rule::Custom),
             other => contract(format!("the kind {other} does not exist")),
         }
@@ -106,11 +100,7 @@ impl Predictor for Loaded {
         unsafe { self.predict_on_gpu(context, arrays, out) }
     }
 
-    unsafe fn observe_gpu(
-        &mut self,
-        context: &Context<'_>,
-        arrays: &GpuArrays,
-    ) -> Result<(), PredictorError> {
+    unsafe fn observe_gpu(&mut self, context: &Context<'_>, arrays: &GpuArrays) -> Result<(), PredictorError> {
         // SAFETY: the caller's promise.
         unsafe { self.observe_on_gpu(context, arrays) }
     }
@@ -137,19 +127,11 @@ impl Predictor for Loaded {
         self.table.observe.is_some()
     }
 
-    fn observe_f32(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f32>,
-    ) -> Result<(), PredictorError> {
+    fn observe_f32(&mut self, context: &Context<'_>, views: Views<'_, f32>) -> Result<(), PredictorError> {
         self.observe(context, views)
     }
 
-    fn observe_f64(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f64>,
-    ) -> Result<(), PredictorError> {
+    fn observe_f64(&mut self, context: &Context<'_>, views: Views<'_, f64>) -> Result<(), PredictorError> {
         self.observe(context, views)
     }
 
@@ -161,9 +143,7 @@ impl Predictor for Loaded {
         if let Some(feedback) = self.table.feedback {
             let probe = abi::probe_to(probe);
             // SAFETY: the probe lives as long as the call.
-            self.call_quietly("feedback", |data| unsafe {
-                feedback(data, &raw const probe)
-            });
+            self.call_quietly("feedback", |data| unsafe { feedback(data, &raw const probe) });
         }
     }
 
@@ -192,9 +172,7 @@ impl Predictor for Loaded {
             };
         };
         // SAFETY: the bytes live as long as the call.
-        match self.call("load", |data| unsafe {
-            load(data, state.as_ptr(), state.len())
-        }) {
+        match self.call("load", |data| unsafe { load(data, state.as_ptr(), state.len()) }) {
             Err(PluginError::Failed {
                 status: status::INVALID_STATE,
                 message,

@@ -1,8 +1,7 @@
 //! From an address to an entry that may be called.
 
-use std::{mem::offset_of, path::Path};
-
 use crate::{PluginError, abi};
+use std::{mem::offset_of, path::Path};
 
 /// Reads the entry at `address`: magic, major version and size before anything else, and all of it before anything is
 /// called. A struct of a later minor version is longer, and read as far as this program knows it.
@@ -11,10 +10,7 @@ use crate::{PluginError, abi};
 ///
 /// `address` is that of the symbol `dtrp_predictor_entry` of a loaded library: as many bytes are readable as its
 /// `struct_size` says, if it has the right magic, and as many as the header fields otherwise.
-pub(super) unsafe fn read_entry(
-    path: &Path,
-    address: *const abi::Entry,
-) -> Result<abi::Entry, PluginError> {
+pub(super) unsafe fn read_entry(path: &Path, address: *const abi::Entry) -> Result<abi::Entry, PluginError> {
     let path = || path.to_owned();
     if address.is_null() || !address.is_aligned() {
         return Err(PluginError::NoEntry { path: path() });
@@ -53,10 +49,7 @@ pub(super) unsafe fn read_entry(
         ("create", entry.create.is_some()),
     ] {
         if !there {
-            return Err(PluginError::MissingFunction {
-                path: path(),
-                function,
-            });
+            return Err(PluginError::MissingFunction { path: path(), function });
         }
     }
     Ok(entry)
@@ -67,10 +60,7 @@ pub(super) unsafe fn read_entry(
 /// # Safety
 ///
 /// `table` is null or what `create` of a plug-in gave.
-pub(super) unsafe fn read_table(
-    path: &Path,
-    table: *const abi::Predictor,
-) -> Result<abi::Predictor, PluginError> {
+pub(super) unsafe fn read_table(path: &Path, table: *const abi::Predictor) -> Result<abi::Predictor, PluginError> {
     // SAFETY: the caller's promise.
     let read = unsafe { abi::read_within(table) };
     let Some(table) = read else {
@@ -88,10 +78,7 @@ pub(super) unsafe fn read_table(
             needed,
         });
     }
-    for (function, there) in [
-        ("destroy", table.destroy.is_some()),
-        ("rule", table.rule.is_some()),
-    ] {
+    for (function, there) in [("destroy", table.destroy.is_some()), ("rule", table.rule.is_some())] {
         if !there {
             return Err(PluginError::MissingFunction {
                 path: path.to_owned(),

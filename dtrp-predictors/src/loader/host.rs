@@ -1,8 +1,7 @@
 //! What the host offers to plug-ins: a place for error texts, and the log.
 
-use std::{cell::RefCell, ffi::c_char, sync::OnceLock};
-
 use crate::abi;
+use std::{cell::RefCell, ffi::c_char, sync::OnceLock};
 
 /// How much a line of a plug-in's log matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,5 @@
 //! An instance of a plug-in as a [`Predictor`].
 
-use std::{cell::RefCell, ffi::c_void, ptr::null};
-
 use super::{
     descriptor::Descriptor,
     handshake::read_table,
@@ -12,6 +10,7 @@ use crate::{
     Context, GpuArrays, Inputs, PluginError, Predictor, PredictorError, Real, Views,
     abi::{self, NativeTensor, status},
 };
+use std::{cell::RefCell, ffi::c_void, ptr::null};
 
 /// An instance of a plug-in. Made by [`Library::create`].
 #[derive(Debug)]
@@ -81,29 +80,16 @@ impl Loaded {
     }
 
     /// Runs one call of the table, unless the instance is broken.
-    pub(super) fn call(
-        &self,
-        name: &'static str,
-        call: impl FnOnce(*mut c_void) -> i32,
-    ) -> Result<(), PluginError> {
+    pub(super) fn call(&self, name: &'static str, call: impl FnOnce(*mut c_void) -> i32) -> Result<(), PluginError> {
         if let Some((call, message)) = &*self.panicked.borrow() {
             let (plugin, message) = (self.plugin(), message.clone());
-            return Err(PluginError::Panicked {
-                plugin,
-                call,
-                message,
-            });
+            return Err(PluginError::Panicked { plugin, call, message });
         }
         if let Some(error) = self.pending.take() {
             return Err(error);
         }
         clear_error();
-        let result = check(
-            self.library,
-            &self.descriptor.id,
-            name,
-            call(self.table.data),
-        );
+        let result = check(self.library, &self.descriptor.id, name, call(self.table.data));
         if let Err(PluginError::Panicked { call, message, .. }) = &result {
             self.panicked.replace(Some((call, message.clone())));
         }
@@ -191,10 +177,7 @@ impl Loaded {
             return Ok(());
         }
         let index = out.iter().position(|x| !x.is_finite()).unwrap_or(0);
-        let (value, what) = (
-            out[index].into(),
-            format!("parameter {index} of {}", out.len()),
-        );
+        let (value, what) = (out[index].into(), format!("parameter {index} of {}", out.len()));
         Err(PluginError::NonFinite {
             plugin: self.plugin(),
             value,

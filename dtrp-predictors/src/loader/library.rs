@@ -1,5 +1,9 @@
 //! A loaded plug-in.
 
+use super::{descriptor::Descriptor, handshake::read_entry, instance::Loaded, limit::limited, trial};
+use crate::{PluginError, Predictor, PredictorError, abi, error::nearest};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::{
     collections::HashSet,
     fs::File,
@@ -8,14 +12,6 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
-
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-
-use super::{
-    descriptor::Descriptor, handshake::read_entry, instance::Loaded, limit::limited, trial,
-};
-use crate::{PluginError, Predictor, PredictorError, abi, error::nearest};
 
 /// How long a plug-in may take for being loaded, and for being tried out.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
@@ -106,11 +102,7 @@ impl Library {
     /// # Safety
     ///
     /// As [`read_entry`]; the functions of the entry do what the header says.
-    unsafe fn from_address(
-        path: PathBuf,
-        sha256: String,
-        address: *const abi::Entry,
-    ) -> Result<Self, PluginError> {
+    unsafe fn from_address(path: PathBuf, sha256: String, address: *const abi::Entry) -> Result<Self, PluginError> {
         // SAFETY: the caller's promise.
         let entry = unsafe { read_entry(&path, address) }?;
         let (Some(count), Some(descriptor)) = (entry.count, entry.descriptor) else {
@@ -125,8 +117,7 @@ impl Library {
                     reason: reason.into(),
                 };
                 // SAFETY: the index is less than the count; a descriptor lives as long as the process.
-                let raw = unsafe { abi::read_within(descriptor(index)) }
-                    .ok_or_else(|| fail("it is null"))?;
+                let raw = unsafe { abi::read_within(descriptor(index)) }.ok_or_else(|| fail("it is null"))?;
                 // SAFETY: the texts of a descriptor live as long as the process.
                 unsafe { Descriptor::read(&raw) }.map_err(fail)
             })
@@ -134,13 +125,10 @@ impl Library {
         if descriptors.is_empty() {
             return Err(PluginError::Empty { path });
         }
-        if let Some(twice) = (1..descriptors.len())
-            .find(|&i| descriptors[..i].iter().any(|d| d.id == descriptors[i].id))
+        if let Some(twice) =
+            (1..descriptors.len()).find(|&i| descriptors[..i].iter().any(|d| d.id == descriptors[i].id))
         {
-            let reason = format!(
-                "its id `{}` is that of an earlier one",
-                descriptors[twice].id
-            );
+            let reason = format!("its id `{}` is that of an earlier one", descriptors[twice].id);
             return Err(PluginError::Descriptor {
                 path,
                 index: twice as u32,
@@ -163,11 +151,7 @@ impl Library {
     /// # Errors
     ///
     /// The variants of [`PluginError`] from `UnknownId` on.
-    pub fn create(
-        &'static self,
-        id: &str,
-        options: &Value,
-    ) -> Result<Box<dyn Predictor>, PredictorError> {
+    pub fn create(&'static self, id: &str, options: &Value) -> Result<Box<dyn Predictor>, PredictorError> {
         self.create_within(id, options, DEFAULT_LIMIT)
     }
 
@@ -193,12 +177,10 @@ impl Library {
         let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if !tried().contains(&key) {
             let given = options.clone();
-            limited(limit, move || trial::run(self, descriptor, &given)).ok_or_else(|| {
-                PluginError::Timeout {
-                    plugin: self.plugin(&descriptor.id),
-                    call: "create, rule, predict or observe",
-                    limit,
-                }
+            limited(limit, move || trial::run(self, descriptor, &given)).ok_or_else(|| PluginError::Timeout {
+                plugin: self.plugin(&descriptor.id),
+                call: "create, rule, predict or observe",
+                limit,
             })??;
             tried().insert(key);
         }
@@ -282,11 +264,7 @@ fn hash(path: &Path) -> std::io::Result<String> {
             n => hasher.update(&buffer[..n]),
         }
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Loads a library for ever and finds its entry.

@@ -6,10 +6,7 @@ use std::{panic::resume_unwind, sync::mpsc, thread, time::Duration};
 /// goes on, with all that `work` owns, and ends with the process at the latest.
 ///
 /// A panic of `work` goes on in the caller.
-pub(crate) fn limited<R: Send + 'static>(
-    limit: Duration,
-    work: impl FnOnce() -> R + Send + 'static,
-) -> Option<R> {
+pub(crate) fn limited<R: Send + 'static>(limit: Duration, work: impl FnOnce() -> R + Send + 'static) -> Option<R> {
     let (send, receive) = mpsc::channel();
     let thread = thread::spawn(move || {
         // Nobody listens any more if the limit has passed.

@@ -122,16 +122,9 @@ impl<T: NativeTensor> Arrays<T> {
     /// The bits of everything, for comparing before and after.
     pub(crate) fn checksum(&self) -> u64 {
         // Opaque, since the compiler may take it that nobody writes to what is only lent.
-        let all = std::hint::black_box([
-            &self.weights,
-            &self.direction,
-            &self.gradient,
-            &self.displacement,
-        ]);
+        let all = std::hint::black_box([&self.weights, &self.direction, &self.gradient, &self.displacement]);
         all.into_iter().flatten().fold(0, |sum, x| {
-            sum.rotate_left(5)
-                .wrapping_mul(0x9E37_79B9)
-                .wrapping_add(x.bits())
+            sum.rotate_left(5).wrapping_mul(0x9E37_79B9).wrapping_add(x.bits())
         })
     }
 }

@@ -1,14 +1,13 @@
 //! The functions of an instance: from C to the trait, with panics caught on the way.
 
+use crate::{
+    Kind, Predictor, PredictorError, Real, Rule,
+    abi::{self, NativeTensor, kind, status},
+};
 use std::{
     any::Any,
     ffi::{c_char, c_void},
     panic::{AssertUnwindSafe, catch_unwind},
-};
-
-use crate::{
-    Kind, Predictor, PredictorError, Real, Rule,
-    abi::{self, NativeTensor, kind, status},
 };
 
 type SetError = Option<unsafe extern "C" fn(*const c_char, usize)>;
@@ -23,11 +22,7 @@ pub(super) struct Instance {
 
 impl Instance {
     /// Gives the instance away; `destroy` takes it back.
-    pub(super) fn leak(
-        predictor: Box<dyn Predictor>,
-        kind: Kind,
-        set_error: SetError,
-    ) -> *mut Self {
+    pub(super) fn leak(predictor: Box<dyn Predictor>, kind: Kind, set_error: SetError) -> *mut Self {
         let table = abi::Predictor {
             struct_size: size_of::<abi::Predictor>() as u64,
             data: std::ptr::null_mut(),
@@ -81,9 +76,7 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
 
 fn status_of(error: &PredictorError) -> i32 {
     match error {
-        PredictorError::UnknownOption { .. } | PredictorError::OptionValue { .. } => {
-            status::INVALID_OPTION
-        }
+        PredictorError::UnknownOption { .. } | PredictorError::OptionValue { .. } => status::INVALID_OPTION,
         PredictorError::UnknownPredictor { .. } => status::UNKNOWN_PREDICTOR,
         PredictorError::Optimizer { .. } | PredictorError::NotCustom { .. } => status::UNSUPPORTED,
         PredictorError::State { .. } => status::INVALID_STATE,
@@ -96,15 +89,10 @@ fn status_of(error: &PredictorError) -> i32 {
 /// # Safety
 ///
 /// `data` is the one of [`Instance::leak`], and no other call on it is running.
-unsafe fn with(
-    data: *mut c_void,
-    work: impl FnOnce(&mut dyn Predictor) -> Result<(), PredictorError>,
-) -> i32 {
+unsafe fn with(data: *mut c_void, work: impl FnOnce(&mut dyn Predictor) -> Result<(), PredictorError>) -> i32 {
     // SAFETY: the caller's promise; the table is not touched through this reference.
     let Instance {
-        predictor,
-        set_error,
-        ..
+        predictor, set_error, ..
     } = unsafe { &mut *data.cast::<Instance>() };
     let set_error = *set_error;
     guard(set_error, || work(&mut **predictor))
@@ -131,35 +119,19 @@ unsafe extern "C" fn destroy(data: *mut c_void) {
     });
 }
 
-unsafe extern "C" fn rule(
-    data: *mut c_void,
-    context: *const abi::Context,
-    out: *mut abi::Rule,
-) -> i32 {
+unsafe extern "C" fn rule(data: *mut c_void, context: *const abi::Context, out: *mut abi::Rule) -> i32 {
     let answer = |predictor: &mut dyn Predictor| {
         // SAFETY: the host passes a context that lives as long as the call.
         let context = unsafe { abi::context_from(context) }.map_err(other(predictor))?;
         let rule = predictor.rule(&context)?;
         let fields = match rule {
-            Rule::Linear(c) => (
-                kind::LINEAR,
-                c.weights,
-                c.direction,
-                c.gradient,
-                c.displacement,
-            ),
+            Rule::Linear(c) => (kind::LINEAR, c.weights, c.direction, c.gradient, c.displacement),
             Rule::Custom => (kind::CUSTOM, 1.0, 0.0, 0.0, 0.0),
         };
         // SAFETY: the host passes a rule; all these fields were there in the first version.
         unsafe {
             let out = &mut *out;
-            (
-                out.kind,
-                out.weights,
-                out.direction,
-                out.gradient,
-                out.displacement,
-            ) = fields;
+            (out.kind, out.weights, out.direction, out.gradient, out.displacement) = fields;
         }
         Ok(())
     };
@@ -215,18 +187,13 @@ unsafe fn predict_as<T: NativeTensor>(
     T::predict(predictor, &context, views, out)
 }
 
-unsafe extern "C" fn observe(
-    data: *mut c_void,
-    context: *const abi::Context,
-    views: *const abi::Views,
-) -> i32 {
+unsafe extern "C" fn observe(data: *mut c_void, context: *const abi::Context, views: *const abi::Views) -> i32 {
     let answer = |predictor: &mut dyn Predictor| {
         let other = other(predictor);
         // SAFETY: the host passes a context that lives as long as the call.
         let context = unsafe { abi::context_from(context) }.map_err(&other)?;
         // SAFETY: the host passes inputs that live as long as the call.
-        let raw =
-            unsafe { abi::read_within(views) }.ok_or_else(|| other("the views are null".into()))?;
+        let raw = unsafe { abi::read_within(views) }.ok_or_else(|| other("the views are null".into()))?;
         // SAFETY: the weights are null or an array, by the header.
         if unsafe { raw.weights.as_ref() }.is_some_and(|weights| weights.dtype.bits == 64) {
             // SAFETY: the inputs live as long as the call.

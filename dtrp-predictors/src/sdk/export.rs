@@ -1,18 +1,16 @@
 //! The functions behind the exported symbol: which predictors there are, and how one is made.
 
-use std::{
-    ffi::c_char,
-    ptr::{null, null_mut},
-    sync::OnceLock,
-};
-
-use serde_json::Value;
-
 use super::calls::{Instance, guard};
 use crate::{
     Definition, Description, Kind, OptionDescription, Options, Predictor, PredictorError,
     abi::{self, device, dtype, kind, status},
     error::nearest,
+};
+use serde_json::Value;
+use std::{
+    ffi::c_char,
+    ptr::{null, null_mut},
+    sync::OnceLock,
 };
 
 /// One predictor of a plug-in.
@@ -67,22 +65,14 @@ impl Export {
         // SAFETY: the host passes itself, or null.
         let host = unsafe { abi::read_within(host) };
         // SAFETY: the host passes texts of these sizes.
-        let (id, options) = unsafe {
-            (
-                abi::read_text(id, id_size),
-                abi::read_text(options, options_size),
-            )
-        };
+        let (id, options) = unsafe { (abi::read_text(id, id_size), abi::read_text(options, options_size)) };
         let set_error = host.and_then(|host| host.set_error);
         let mut unknown = false;
         let mut instance = null_mut();
         let result = guard(set_error, || {
             let Some(export) = exports.iter().find(|export| export.description.name == id) else {
                 unknown = true;
-                let names: Vec<_> = exports
-                    .iter()
-                    .map(|export| export.description.name)
-                    .collect();
+                let names: Vec<_> = exports.iter().map(|export| export.description.name).collect();
                 return Err(PredictorError::UnknownPredictor {
                     nearest: nearest(&id, names.iter().copied()),
                     name: id,
@@ -91,36 +81,22 @@ impl Export {
             };
             let options = match options.trim() {
                 "" => Value::Null,
-                text => {
-                    serde_json::from_str(text).map_err(|error| PredictorError::OptionValue {
-                        predictor: id.clone(),
-                        option: "options".into(),
-                        value: text.into(),
-                        expected: format!("JSON ({error})"),
-                    })?
-                }
+                text => serde_json::from_str(text).map_err(|error| PredictorError::OptionValue {
+                    predictor: id.clone(),
+                    option: "options".into(),
+                    value: text.into(),
+                    expected: format!("JSON ({error})"),
+                })?,
             };
-            let options = Options::new(
-                export.description.name,
-                export.description.options,
-                &options,
-            )?;
-            instance = Instance::leak(
-                (export.build)(&options)?,
-                export.description.kind,
-                set_error,
-            );
+            let options = Options::new(export.description.name, export.description.options, &options)?;
+            instance = Instance::leak((export.build)(&options)?, export.description.kind, set_error);
             Ok(())
         });
         if result == status::OK {
             // SAFETY: the header says that this is where the instance goes; `leak` gave a valid one.
             unsafe { *predictor = &raw const (*instance).table };
         }
-        if unknown {
-            status::UNKNOWN_PREDICTOR
-        } else {
-            result
-        }
+        if unknown { status::UNKNOWN_PREDICTOR } else { result }
     }
 }
 

@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-
 use tempfile::TempDir;
 
 /// The folder of `dtrp-predictors`, whichever crate of the workspace is tested.

@@ -3,9 +3,6 @@
 //! All steps share one target folder and two profiles (dev, release), so that the C++ wrappers of torch-sys, by far the
 //! slowest thing to build, are built twice and no more.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
-
 use super::{doc, setup, test};
 use crate::cargo;
 use crate::context::Context;
@@ -13,6 +10,8 @@ use crate::error::{Error, Result};
 use crate::libtorch::Request;
 use crate::tally::Tally;
 use crate::tidy;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn(&Context, &mut Tally) -> Result<()>);
@@ -135,14 +134,7 @@ fn set_up(context: &Context, _: &mut Tally) -> Result<()> {
 
 fn clippy(context: &Context, _: &mut Tally) -> Result<()> {
     let context = setup::ensure(context, Request::default())?;
-    let args = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let args = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     cargo::run(context.cargo().args(args))
 }
 
@@ -171,16 +163,10 @@ fn short_training_run(context: &Context, _: &mut Tally) -> Result<()> {
         _ => {}
     }
     let mut train = context.command(program);
-    train
-        .args(TRAIN)
-        .arg(format!("run.dir={}", folder.display()));
+    train.args(TRAIN).arg(format!("run.dir={}", folder.display()));
     cargo::run(train.current_dir(&context.workspace))?;
-    let summary = find_summary(&folder).ok_or_else(|| {
-        Error::Check(format!(
-            "the run left no summary.json below {}",
-            folder.display()
-        ))
-    })?;
+    let summary = find_summary(&folder)
+        .ok_or_else(|| Error::Check(format!("the run left no summary.json below {}", folder.display())))?;
     let accuracy = accuracy(&summary)?;
     eprintln!("test accuracy after the short run: {accuracy}");
     if accuracy > ACCURACY {
@@ -198,10 +184,7 @@ fn find_summary(folder: &Path) -> Option<PathBuf> {
     if here.is_file() {
         return Some(here);
     }
-    let folders = std::fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path());
+    let folders = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
     folders
         .filter(|path| path.is_dir())
         .find_map(|path| find_summary(&path))
@@ -210,8 +193,8 @@ fn find_summary(folder: &Path) -> Option<PathBuf> {
 fn accuracy(summary: &Path) -> Result<f64> {
     let file = summary.display();
     let text = std::fs::read_to_string(summary).map_err(Error::io(format!("read {file}")))?;
-    let json: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|error| Error::Check(format!("{file} is not JSON: {error}")))?;
+    let json: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| Error::Check(format!("{file} is not JSON: {error}")))?;
     json["final_test_accuracy"]
         .as_f64()
         .ok_or_else(|| Error::Check(format!("{file} has no number final_test_accuracy")))

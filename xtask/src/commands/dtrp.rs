@@ -1,10 +1,9 @@
 //! `cargo xtask dtrp`, `train` and `bench`: builds the program in release and becomes it.
 
-use std::ffi::OsString;
-
 use crate::cargo;
 use crate::context::Context;
 use crate::error::Result;
+use std::ffi::OsString;
 
 /// Runs `dtrp ARGS` in the folder where the user is.
 pub(crate) fn run(context: &Context, args: &[OsString]) -> Result<()> {

@@ -5,13 +5,12 @@
 //! libtorch in use (`.libtorch`) stays as it is: the CUDA one lies in the cache, and what is built with it in a target folder of
 //! its own.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use crate::cargo;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::libtorch::{self, Flavor};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The most that the folder may hold, in bytes: it is carried over slow lines.
 const LIMIT: u64 = 60_000_000;
@@ -39,11 +38,8 @@ pub(crate) fn run(context: &Context, output: Option<&Path>) -> Result<()> {
     }
     copy_folder(&context.workspace.join("configs"), &output.join("configs"))?;
     plugins(context, &output)?;
-    fs::write(
-        output.join("checks.txt"),
-        checks(context, &program, &libtorch)?,
-    )
-    .map_err(Error::io("write checks.txt"))?;
+    fs::write(output.join("checks.txt"), checks(context, &program, &libtorch)?)
+        .map_err(Error::io("write checks.txt"))?;
     let bytes = size(&output)?;
     if bytes > LIMIT {
         return Err(Error::Check(format!(
@@ -65,14 +61,7 @@ fn build(context: &Context) -> Result<PathBuf> {
     let mut cargo = context.cargo();
     let target = context.workspace.join("target/cuda");
     cargo
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "dtrp-cli",
-            "--bin",
-            "dtrp",
-        ])
+        .args(["build", "--release", "--package", "dtrp-cli", "--bin", "dtrp"])
         .args(["--config", "profile.release.strip=true"])
         .arg("--target-dir")
         .arg(&target);
@@ -113,10 +102,7 @@ fn plugins(context: &Context, output: &Path) -> Result<()> {
         .arg(examples.join("c-lookahead/lookahead.c"))
         .arg("-lm");
     cargo::run(&mut compiler)?;
-    copy_folder(
-        &examples.join("cuda-lookahead"),
-        &folder.join("cuda-lookahead"),
-    )?;
+    copy_folder(&examples.join("cuda-lookahead"), &folder.join("cuda-lookahead"))?;
     copy(
         &include.join("dtrp_predictor.h"),
         &folder.join("cuda-lookahead/dtrp_predictor.h"),

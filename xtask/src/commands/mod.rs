@@ -25,38 +25,21 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
         Command::Setup { flavor, force } => setup::run(context, Request { flavor, force }),
         Command::Build { cuda, release } => {
             let flavor = cuda.then_some(Flavor::Cuda);
-            build::run(
-                &setup::ensure(
-                    context,
-                    Request {
-                        flavor,
-                        force: false,
-                    },
-                )?,
-                release,
-            )
+            build::run(&setup::ensure(context, Request { flavor, force: false })?, release)
         }
         Command::Dtrp(args) => dtrp::run(&setup::ensure(context, Request::default())?, &args),
         Command::Doc(args) => doc::run(&setup::ensure(context, Request::default())?, &args),
         Command::Test(args) => {
             let mut tally = Tally::default();
-            let result = test::run(
-                &setup::ensure(context, Request::default())?,
-                &args,
-                &mut tally,
-            );
+            let result = test::run(&setup::ensure(context, Request::default())?, &args, &mut tally);
             // Last, so that it is where one looks.
             println!("{tally}");
             result
         }
         Command::PluginNew { path, language } => plugin::new(context, &path, language),
-        Command::PluginBuild { path } => {
-            plugin::build(&setup::ensure(context, Request::default())?, &path)
-        }
+        Command::PluginBuild { path } => plugin::build(&setup::ensure(context, Request::default())?, &path),
         Command::GpuBundle { path } => gpu_bundle::run(context, path.as_deref()),
-        Command::PluginCheck { path } => {
-            plugin::check(&setup::ensure(context, Request::default())?, &path)
-        }
+        Command::PluginCheck { path } => plugin::check(&setup::ensure(context, Request::default())?, &path),
         Command::Ci { gpu_bundle } => ci::run(context, gpu_bundle),
     }
 }

@@ -1,11 +1,10 @@
 //! `cargo xtask plugin`: a predictor plug-in from the templates, built and checked.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use crate::cargo;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The language of a new plug-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +39,7 @@ pub(crate) fn new(context: &Context, path: &Path, language: Language) -> Result<
     copy(&template, path, &words)?;
     if language == Language::Rust {
         // The versions of this workspace, so that nothing has to be looked up.
-        let lock = context
-            .workspace
-            .join("examples/plugins/linear-rule/Cargo.lock");
+        let lock = context.workspace.join("examples/plugins/linear-rule/Cargo.lock");
         let reading = Error::io(format!("read {}", lock.display()));
         let text = fs::read_to_string(&lock).map_err(reading)?;
         let to = path.join("Cargo.lock");
@@ -84,10 +81,7 @@ pub(crate) fn check(context: &Context, path: &Path) -> Result<()> {
         true => built_library(path)?,
         false => path.clone(),
     };
-    super::dtrp::run(
-        context,
-        &["predictors".into(), "check".into(), library.into()],
-    )
+    super::dtrp::run(context, &["predictors".into(), "check".into(), library.into()])
 }
 
 /// What builds a project.
@@ -136,15 +130,10 @@ fn built_library(project: &Path) -> Result<PathBuf> {
 
 /// The last part of the path: lower case, digits and hyphens.
 fn project_name(path: &Path) -> Result<String> {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
-        let text = format!(
-            "`{name}` is not a name such as my-rule: lower-case letters, digits and hyphens"
-        );
+        let text = format!("`{name}` is not a name such as my-rule: lower-case letters, digits and hyphens");
         return Err(Error::Usage(text));
     }
     Ok(name.to_owned())
@@ -155,29 +144,17 @@ fn copy(from: &Path, to: &Path, words: &[(&str, String)]) -> Result<()> {
     let reading = || format!("read {}", from.display());
     for entry in fs::read_dir(from).map_err(Error::io(reading()))? {
         let source = entry.map_err(Error::io(reading()))?.path();
-        let name = source
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if source.is_dir() {
             let folder = to.join(&name);
-            fs::create_dir(&folder)
-                .map_err(Error::io(format!("make the folder {}", folder.display())))?;
+            fs::create_dir(&folder).map_err(Error::io(format!("make the folder {}", folder.display())))?;
             copy(&source, &folder, words)?;
             continue;
         }
         let name = name.strip_suffix(".in").unwrap_or(&name);
-        let target: PathBuf = to.join(if name == "gitignore" {
-            ".gitignore"
-        } else {
-            name
-        });
-        let text =
-            fs::read_to_string(&source).map_err(Error::io(format!("read {}", source.display())))?;
-        let text = words
-            .iter()
-            .fold(text, |text, (word, by)| text.replace(word, by));
+        let target: PathBuf = to.join(if name == "gitignore" { ".gitignore" } else { name });
+        let text = fs::read_to_string(&source).map_err(Error::io(format!("read {}", source.display())))?;
+        let text = words.iter().fold(text, |text, (word, by)| text.replace(word, by));
         fs::write(&target, text).map_err(Error::io(format!("write {}", target.display())))?;
     }
     Ok(())
@@ -230,9 +207,7 @@ mod tests {
         for (language, file) in [(Language::Rust, "src/lib.rs"), (Language::C, "predictor.c")] {
             let to = folder.path().join(language.name());
             fs::create_dir(&to).unwrap();
-            let from = workspace
-                .join("dtrp-predictors/templates")
-                .join(language.name());
+            let from = workspace.join("dtrp-predictors/templates").join(language.name());
             copy(&from, &to, &words).unwrap();
             for made in [file, ".gitignore", "README.md"] {
                 let text = fs::read_to_string(to.join(made)).unwrap();

@@ -44,14 +44,7 @@ fn forget_builds(context: &Context) {
     eprintln!("another kind of libtorch than before: torch-sys will be built again");
     for profile in ["dev", "release"] {
         let mut clean = context.cargo();
-        clean.args([
-            "clean",
-            "--quiet",
-            "--package",
-            "torch-sys",
-            "--profile",
-            profile,
-        ]);
+        clean.args(["clean", "--quiet", "--package", "torch-sys", "--profile", profile]);
         if let Err(error) = cargo::run(&mut clean) {
             eprintln!("warning: {error}; if linking fails, run `cargo clean`");
         }

@@ -1,13 +1,12 @@
 //! `cargo xtask test`: all tests, by nextest where it is installed.
 
-use std::ffi::OsString;
-use std::io::IsTerminal;
-use std::process::{Command, Stdio};
-
 use crate::cargo;
 use crate::context::Context;
 use crate::error::Result;
 use crate::tally::Tally;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::{Command, Stdio};
 
 /// Runs the tests. With arguments they go to the runner alone; without, the documentation's examples are run too.
 pub(crate) fn run(context: &Context, args: &[OsString], tally: &mut Tally) -> Result<()> {

@@ -1,11 +1,10 @@
 //! The cache folder: where it is, its lock, its temporary folders.
 
+use super::SetupError;
+use crate::context::Context;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use super::SetupError;
-use crate::context::Context;
 
 const TEMPORARY: &str = "tmp-";
 
@@ -28,10 +27,7 @@ pub(crate) fn lock(cache: &Path) -> Result<File, SetupError> {
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => {
-            eprintln!(
-                "waiting for another set-up that works in {}",
-                cache.display()
-            );
+            eprintln!("waiting for another set-up that works in {}", cache.display());
         }
         Err(TryLockError::Error(_)) => {}
     }

@@ -1,9 +1,8 @@
 //! Whether a folder is a libtorch of the right version.
 
-use std::path::{Path, PathBuf};
-
 use super::error::wrong_flavor;
 use super::{Flavor, SetupError, VERSION};
+use std::path::{Path, PathBuf};
 
 /// The kind of the libtorch in `folder`, or what is wrong with it.
 pub(crate) fn check(folder: &Path) -> Result<Flavor, String> {
@@ -20,9 +19,7 @@ pub(crate) fn check(folder: &Path) -> Result<Flavor, String> {
     if let Some(version) = version(folder)
         && !is_right_version(&version)
     {
-        return Err(format!(
-            "it is version {version}, where {VERSION} is needed"
-        ));
+        return Err(format!("it is version {version}, where {VERSION} is needed"));
     }
     Ok(if lib.join("libtorch_cuda.so").is_file() {
         Flavor::Cuda
@@ -59,8 +56,6 @@ fn version(folder: &Path) -> Option<String> {
         return Some(text.trim().to_owned());
     }
     let text = std::fs::read_to_string(folder.join("version.py")).ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("__version__ = "))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("__version__ = "))?;
     Some(line.trim().trim_matches(['\'', '"']).to_owned())
 }

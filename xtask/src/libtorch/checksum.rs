@@ -1,12 +1,10 @@
 //! SHA-256 of files.
 
+use super::SetupError;
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-
-use sha2::{Digest, Sha256};
-
-use super::SetupError;
 
 /// An error unless the file has this SHA-256 (64 hexadecimal digits).
 pub(crate) fn verify(file: &Path, expected: &str) -> Result<(), SetupError> {
@@ -32,9 +30,5 @@ pub(crate) fn sha256(file: &Path) -> std::io::Result<String> {
             n => hash.update(&buffer[..n]),
         }
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

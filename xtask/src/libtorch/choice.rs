@@ -1,10 +1,9 @@
 //! Whose libtorch is used: the user's own folder, the PyTorch of python3, or one that set-up provides.
 
-use std::path::{Path, PathBuf};
-
 use super::error::wrong_flavor;
 use super::{Flavor, SetupError, VERSION, check};
 use crate::context::Context;
+use std::path::{Path, PathBuf};
 
 /// Whose libtorch.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,9 +52,7 @@ print(list(spec.submodule_search_locations)[0])
 /// The folder of the PyTorch that python3 has.
 pub(crate) fn ask_python(context: &Context, wanted: Option<Flavor>) -> Result<PathBuf, SetupError> {
     let bad = |problem: String| SetupError::BadPyTorch { problem };
-    let python = context
-        .find_program("python3")
-        .ok_or(SetupError::NoPython)?;
+    let python = context.find_program("python3").ok_or(SetupError::NoPython)?;
     let output = context
         .command(&python)
         .args(["-c", WHERE_IS_TORCH])
@@ -63,8 +60,7 @@ pub(crate) fn ask_python(context: &Context, wanted: Option<Flavor>) -> Result<Pa
         .map_err(SetupError::io("start", &python))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut lines = text.lines();
-    let (Some(version), Some(folder), true) = (lines.next(), lines.next(), output.status.success())
-    else {
+    let (Some(version), Some(folder), true) = (lines.next(), lines.next(), output.status.success()) else {
         return Err(bad(format!("{} has no PyTorch", python.display())));
     };
     if !check::is_right_version(version) {
@@ -74,12 +70,8 @@ pub(crate) fn ask_python(context: &Context, wanted: Option<Flavor>) -> Result<Pa
         )));
     }
     let folder = PathBuf::from(folder);
-    let flavor = check::check(&folder).map_err(|problem| {
-        bad(format!(
-            "its PyTorch in {} is not usable: {problem}",
-            folder.display()
-        ))
-    })?;
+    let flavor = check::check(&folder)
+        .map_err(|problem| bad(format!("its PyTorch in {} is not usable: {problem}", folder.display())))?;
     if wanted == Some(Flavor::Cuda) && flavor == Flavor::Cpu {
         return Err(bad(format!(
             "of its PyTorch in {}: {}",

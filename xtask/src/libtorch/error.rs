@@ -1,9 +1,8 @@
 //! Why set-up failed: what, where, what to do.
 
+use super::{Flavor, VERSION};
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-use super::{Flavor, VERSION};
 
 /// An error of set-up. All have exit code 3.
 #[derive(Debug)]
@@ -43,10 +42,7 @@ pub(crate) enum SetupError {
     /// `.libtorch` is in the way.
     LinkInTheWay { link: PathBuf },
     /// The system refused something.
-    Io {
-        what: String,
-        source: std::io::Error,
-    },
+    Io { what: String, source: std::io::Error },
 }
 
 impl SetupError {
@@ -108,7 +104,10 @@ impl SetupError {
                 format!("install it (Debian and Ubuntu: `apt-get install python3-pip`), {own}"),
             ),
             Self::NoNetwork { wheel, said } => (
-                format!("pip could not reach the package index for {wheel}. pip said:\n{}", quote(said)),
+                format!(
+                    "pip could not reach the package index for {wheel}. pip said:\n{}",
+                    quote(said)
+                ),
                 format!("check the network and pip's settings (`python3 -m pip config list`) and run it again, {own}"),
             ),
             Self::Pip { wheel, said } => (
@@ -120,7 +119,10 @@ impl SetupError {
                 if let Some(free) = free {
                     what += &format!(" has {} free, and set-up needs {}", mb(*free), mb(*needed));
                 }
-                (what, "free some space, or set DTRP_CACHE_DIR to a folder on another disk".into())
+                (
+                    what,
+                    "free some space, or set DTRP_CACHE_DIR to a folder on another disk".into(),
+                )
             }
             Self::Checksum { file, expected, found } => (
                 format!(
@@ -133,7 +135,11 @@ impl SetupError {
                 ),
             ),
             Self::Unpack { file, said } => (
-                format!("{} could not be unpacked. python3 said:\n{}", file.display(), quote(said)),
+                format!(
+                    "{} could not be unpacked. python3 said:\n{}",
+                    file.display(),
+                    quote(said)
+                ),
                 format!("run it again, {own}"),
             ),
             Self::LinkInTheWay { link } => (
@@ -142,7 +148,8 @@ impl SetupError {
             ),
             Self::Io { what, source } => (
                 format!("could not {what}: {source}"),
-                "check that the folder exists and that you may write to it, or set DTRP_CACHE_DIR to another one".into(),
+                "check that the folder exists and that you may write to it, or set DTRP_CACHE_DIR to another one"
+                    .into(),
             ),
         }
     }
@@ -173,10 +180,7 @@ pub(crate) fn wrong_flavor(wanted: Flavor) -> String {
 }
 
 fn quote(said: &str) -> String {
-    let lines: Vec<_> = said
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(8)..];
     let last: Vec<_> = last.iter().map(|line| format!("    {line}")).collect();
     last.join("\n")

@@ -1,9 +1,8 @@
 //! The link `.libtorch`.
 
+use super::{Flavor, SetupError, check};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use super::{Flavor, SetupError, check};
 
 /// What pointing the link changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +42,7 @@ pub(crate) fn point(link: &Path, folder: &Path, flavor: Flavor) -> Result<Change
         let _ = std::fs::remove_file(&temporary);
         SetupError::io("make the link", link)(source)
     })?;
-    Ok(if switched {
-        Change::Switched
-    } else {
-        Change::Linked
-    })
+    Ok(if switched { Change::Switched } else { Change::Linked })
 }
 
 /// A symbolic link; elsewhere than on Unix set-up stops with a message long before it would make one.

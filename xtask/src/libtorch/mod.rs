@@ -25,12 +25,11 @@ mod tests;
 mod unpack;
 mod wheels;
 
-use std::fmt;
-use std::path::PathBuf;
-
 use crate::context::Context;
 use choice::Choice;
 pub(crate) use error::SetupError;
+use std::fmt;
+use std::path::PathBuf;
 use wheels::Catalogue;
 
 /// The version that the `tch` in `Cargo.toml` speaks to.
@@ -88,18 +87,12 @@ pub(crate) fn provide(context: &Context, flavor: Flavor) -> Result<PathBuf, Setu
     match choice::choose(context) {
         Choice::User(folder) => check::users_folder(&folder, Some(flavor)),
         Choice::PyTorch => choice::ask_python(context, Some(flavor)),
-        Choice::Own => {
-            provision::from_cache_or_pip(context, Catalogue::pinned().set(flavor), false)
-        }
+        Choice::Own => provision::from_cache_or_pip(context, Catalogue::pinned().set(flavor), false),
     }
 }
 
 /// As [`set_up`], with the wheels given (tests bring small ones).
-fn set_up_from(
-    context: &Context,
-    request: Request,
-    catalogue: &Catalogue,
-) -> Result<Ready, SetupError> {
+fn set_up_from(context: &Context, request: Request, catalogue: &Catalogue) -> Result<Ready, SetupError> {
     let link = context.link();
     let (folder, variable) = match choice::choose(context) {
         Choice::User(folder) => (check::users_folder(&folder, request.flavor)?, folder),
@@ -122,10 +115,7 @@ fn set_up_from(
             }
             let flavor = request.flavor.or(linked).unwrap_or(Flavor::Cpu);
             let set = catalogue.set(flavor);
-            (
-                provision::from_cache_or_pip(context, set, request.force)?,
-                link.clone(),
-            )
+            (provision::from_cache_or_pip(context, set, request.force)?, link.clone())
         }
     };
     let flavor = check::check(&folder).map_err(|problem| SetupError::BadCache {

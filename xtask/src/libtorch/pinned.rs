@@ -9,10 +9,7 @@ use super::{Flavor, VERSION};
 
 /// For the CPU: `libtorch_cpu.so` and what it loads. It is built with CUDA support, hence the two NVIDIA libraries.
 pub(crate) fn cpu() -> WheelSet {
-    let keep = |wheel: &Wheel, keep| Wheel {
-        keep,
-        ..wheel.clone()
-    };
+    let keep = |wheel: &Wheel, keep| Wheel { keep, ..wheel.clone() };
     WheelSet {
         flavor: Flavor::Cpu,
         folder: format!("libtorch-{VERSION}-cpu"),
@@ -216,23 +213,13 @@ mod tests {
                 "{}",
                 wheel.file
             );
-            let digits = wheel
-                .sha256
-                .chars()
-                .filter(|c| "0123456789abcdef".contains(*c))
-                .count();
+            let digits = wheel.sha256.chars().filter(|c| "0123456789abcdef".contains(*c)).count();
             assert_eq!((digits, wheel.sha256.len()), (64, 64), "{}", wheel.name);
         }
-        assert_eq!(
-            WHEELS[0].platforms().collect::<Vec<_>>(),
-            ["manylinux_2_28_x86_64"]
-        );
+        assert_eq!(WHEELS[0].platforms().collect::<Vec<_>>(), ["manylinux_2_28_x86_64"]);
         let [_, runtime, cupti] = &cpu().wheels[..] else {
             panic!("three wheels")
         };
-        assert_eq!(
-            (runtime.name, cupti.name),
-            ("nvidia-cuda-runtime", "nvidia-cuda-cupti")
-        );
+        assert_eq!((runtime.name, cupti.name), ("nvidia-cuda-runtime", "nvidia-cuda-cupti"));
     }
 }

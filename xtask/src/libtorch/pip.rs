@@ -1,15 +1,14 @@
 //! `python3 -m pip download` of one wheel, with its progress in plain lines.
 
+use super::error::mb;
+use super::wheels::Wheel;
+use super::{SetupError, space};
+use crate::context::Context;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-use super::error::mb;
-use super::wheels::Wheel;
-use super::{SetupError, space};
-use crate::context::Context;
 
 /// Downloads `wheel` into `folder` and returns its path. `scratch` is for pip's own temporary files: they are then on
 /// the disk whose space was checked, and vanish with the rest should everything be killed.
@@ -25,36 +24,22 @@ pub(crate) fn download(
     let out = open()?;
     let err = out.try_clone().map_err(SetupError::io("write", &log))?;
     let mut pip = context.command(python);
-    pip.args([
-        "-m",
-        "pip",
-        "download",
-        "-q",
-        "--no-input",
-        "--no-cache-dir",
-    ])
-    .args([
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-    ])
-    .args(["--python-version", "3.12"])
-    // pip does not count an older tag as included in a newer one: name those of the wheel itself.
-    .args(wheel.platforms().flat_map(|tag| ["--platform", tag]))
-    .arg("--dest")
-    .arg(folder)
-    .arg(format!("{}=={}", wheel.name, wheel.version))
-    .env("TMPDIR", scratch)
-    .stdin(Stdio::null())
-    .stdout(out)
-    .stderr(err);
+    pip.args(["-m", "pip", "download", "-q", "--no-input", "--no-cache-dir"])
+        .args(["--disable-pip-version-check", "--no-deps", "--only-binary=:all:"])
+        .args(["--python-version", "3.12"])
+        // pip does not count an older tag as included in a newer one: name those of the wheel itself.
+        .args(wheel.platforms().flat_map(|tag| ["--platform", tag]))
+        .arg("--dest")
+        .arg(folder)
+        .arg(format!("{}=={}", wheel.name, wheel.version))
+        .env("TMPDIR", scratch)
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err);
     let mut child = pip.spawn().map_err(SetupError::io("start", python))?;
     let mut progress = Progress::new(wheel.bytes);
     let status = loop {
-        match child
-            .try_wait()
-            .map_err(SetupError::io("wait for", python))?
-        {
+        match child.try_wait().map_err(SetupError::io("wait for", python))? {
             Some(status) => break status,
             None => progress.tick(|| size(folder) + size(scratch)),
         }
@@ -65,12 +50,7 @@ pub(crate) fn download(
         return Ok(file);
     }
     let said = std::fs::read(&log).unwrap_or_default();
-    Err(explain(
-        python,
-        wheel,
-        folder,
-        &String::from_utf8_lossy(&said),
-    ))
+    Err(explain(python, wheel, folder, &String::from_utf8_lossy(&said)))
 }
 
 /// Which error it is, from what pip said.

@@ -3,20 +3,15 @@
 //! Everything is put together in a temporary folder inside the cache and renamed at the end, so a folder under its final
 //! name is always complete. One set-up works at a time; the lock of a killed one is free at once.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
-
 use super::error::mb;
 use super::wheels::WheelSet;
 use super::{SetupError, VERSION, cache, check, checksum, link, pip, space, unpack};
 use crate::context::Context;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// The folder for `LIBTORCH`, from the cache if it is there and `force` is not set, else by pip.
-pub(crate) fn from_cache_or_pip(
-    context: &Context,
-    set: &WheelSet,
-    force: bool,
-) -> Result<PathBuf, SetupError> {
+pub(crate) fn from_cache_or_pip(context: &Context, set: &WheelSet, force: bool) -> Result<PathBuf, SetupError> {
     let cache = cache::folder(context)?;
     let root = cache.join(&set.folder);
     // Joining an empty name would leave a slash at the end.
@@ -33,9 +28,7 @@ pub(crate) fn from_cache_or_pip(
             platform: context.platform.clone(),
         });
     }
-    let python = context
-        .find_program("python3")
-        .ok_or(SetupError::NoPython)?;
+    let python = context.find_program("python3").ok_or(SetupError::NoPython)?;
     let _lock = cache::lock(&cache)?;
     if !force && root.exists() {
         // Another set-up made it while this one waited.

@@ -1,9 +1,8 @@
 //! Free space on a disk, by the `df` that every Unix has.
 
-use std::path::Path;
-
 use super::SetupError;
 use crate::context::Context;
+use std::path::Path;
 
 /// What programs say when the disk is full.
 pub(crate) const NO_SPACE: &str = "No space left on device";
@@ -43,10 +42,7 @@ mod tests {
     fn df_lines() {
         let head = "Filesystem 1024-blocks Used Available Capacity Mounted on\n";
         let check = |line: &str, free| assert_eq!(parse(&format!("{head}{line}\n")), free);
-        check(
-            "/dev/vda 264000000 14000000 80000000 16% /",
-            Some(80_000_000 * 1024),
-        );
+        check("/dev/vda 264000000 14000000 80000000 16% /", Some(80_000_000 * 1024));
         check("my share 100 50 50 50% /mnt/a b", Some(50 * 1024));
         check("odd", None);
     }

@@ -1,10 +1,9 @@
 //! Unpacking the parts of a wheel that are needed. Wheels are zip archives; the python3 that fetched them can read them.
 
-use std::path::Path;
-
 use super::wheels::Keep;
 use super::{SetupError, space};
 use crate::context::Context;
+use std::path::Path;
 
 /// Arguments: wheel, destination, then `from|pattern|to` for each rule. `*` in a pattern crosses folders.
 const SCRIPT: &str = "\

@@ -58,12 +58,7 @@ pub(crate) struct WheelSet {
 impl WheelSet {
     /// Disk space that set-up needs: what is kept and the largest wheel twice (pip copies it to where it is wanted).
     pub(crate) fn peak_bytes(&self) -> u64 {
-        let largest = self
-            .wheels
-            .iter()
-            .map(|wheel| wheel.bytes)
-            .max()
-            .unwrap_or(0);
+        let largest = self.wheels.iter().map(|wheel| wheel.bytes).max().unwrap_or(0);
         self.kept_bytes + 2 * largest + 100_000_000
     }
 }

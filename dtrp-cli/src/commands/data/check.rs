@@ -144,9 +144,7 @@ fn notes(set: &DatasetInfo, report: &Report) -> Vec<String> {
         let (least, most) = part
             .classes
             .iter()
-            .fold((usize::MAX, 0), |(least, most), (_, n)| {
-                (least.min(*n), most.max(*n))
-            });
+            .fold((usize::MAX, 0), |(least, most), (_, n)| (least.min(*n), most.max(*n)));
         if part.name == "train" && most >= 10 * least.max(1) {
             notes.push(format!(
                 "the classes are far from balanced: from {} to {} training images",

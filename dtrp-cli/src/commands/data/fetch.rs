@@ -52,10 +52,7 @@ impl Fetch {
         let (name, shown) = (&self.name, folder.display());
         let mut text = format!("{name} is in {shown}: {train} training and {test} test images\n\n");
         let dir = quoted(&format!("data.dir={shown}"));
-        let _ = writeln!(
-            text,
-            "train on it:\n  dtrp train --set data.name={name} --set {dir}"
-        );
+        let _ = writeln!(text, "train on it:\n  dtrp train --set data.name={name} --set {dir}");
         if self.dir.is_none() {
             let _ = writeln!(
                 text,
@@ -71,11 +68,7 @@ impl Fetch {
         if let Some(dir) = &self.dir {
             return dir.clone();
         }
-        let own_folder = |name: &str| {
-            sources()
-                .iter()
-                .any(|s| s.dataset == name && s.folder == name)
-        };
+        let own_folder = |name: &str| sources().iter().any(|s| s.dataset == name && s.folder == name);
         match own_folder(&self.name) {
             true => PathBuf::from("data"),
             false => Path::new("data").join(&self.name),
@@ -90,9 +83,7 @@ fn exit_at_signals() -> Result<(), Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(wrong)?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
-            let error = Error::Interrupted(
-                "; the same command continues where this one stopped".to_owned(),
-            );
+            let error = Error::Interrupted("; the same command continues where this one stopped".to_owned());
             progress::line(&format!("error: {error}"));
             std::process::exit(error.exit_code().into());
         }
@@ -115,15 +106,9 @@ mod tests {
     fn words_survive_a_shell() {
         for word in ["data.dir=data/cifar10", "data.dir=my data", "a'b $HOME"] {
             let script = format!("printf %s {}", super::quoted(word));
-            let output = std::process::Command::new("sh")
-                .args(["-c", &script])
-                .output()
-                .unwrap();
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
         }
-        assert_eq!(
-            super::quoted("data.dir=data/cifar10"),
-            "data.dir=data/cifar10"
-        );
+        assert_eq!(super::quoted("data.dir=data/cifar10"), "data.dir=data/cifar10");
     }
 }

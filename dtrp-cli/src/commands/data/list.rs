@@ -49,8 +49,7 @@ fn text() -> String {
 
 /// `3x32x32, 10 classes, 50,000 to train on, 10,000 to test on`.
 fn images(set: &DatasetInfo) -> String {
-    let (Some(shape), Some(classes), Some([train, test])) = (set.shape, set.classes, set.samples)
-    else {
+    let (Some(shape), Some(classes), Some([train, test])) = (set.shape, set.classes, set.samples) else {
         return "any shape, number of classes and of images".to_owned();
     };
     let [train, test] = [train, test].map(|samples| thousands(samples as u64));

@@ -65,10 +65,7 @@ struct Check {
 }
 
 impl Check {
-    fn new(
-        name: impl Into<String>,
-        run: impl Fn(&Place) -> Result<Outcome, Error> + 'static,
-    ) -> Self {
+    fn new(name: impl Into<String>, run: impl Fn(&Place) -> Result<Outcome, Error> + 'static) -> Self {
         Self {
             name: name.into(),
             run: Box::new(run),

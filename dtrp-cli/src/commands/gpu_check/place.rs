@@ -136,11 +136,7 @@ pub(super) fn distance(a: &State, b: &State) -> Result<f64, Error> {
 
 fn largest(a: &Tensor, b: &Tensor) -> Result<f64, TchError> {
     let plain = |tensor: &Tensor| tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double);
-    plain(a)?
-        .f_sub(&plain(b)?)?
-        .f_abs()?
-        .f_max()?
-        .f_double_value(&[])
+    plain(a)?.f_sub(&plain(b)?)?.f_abs()?.f_max()?.f_double_value(&[])
 }
 
 /// What an error outside a program means.

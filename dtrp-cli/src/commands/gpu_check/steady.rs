@@ -23,23 +23,14 @@ const RUNS: [(&str, &[&str]); 3] = [
     ("fdg K=4", &["method.name=fdg", "method.modules=4"]),
     (
         "dtrp eager K=4 m=2",
-        &[
-            "method.modules=4",
-            "method.order=eager",
-            "method.micro_batches=2",
-        ],
+        &["method.modules=4", "method.order=eager", "method.micro_batches=2"],
     ),
 ];
 
 /// Memory after 60 and 200 steps, and waiting in between.
 pub(super) fn checks() -> Vec<Check> {
-    let memory = RUNS
-        .map(|(name, sets)| Check::new(format!("memory {name}"), move |place| memory(place, sets)));
-    let waiting = RUNS.map(|(name, sets)| {
-        Check::new(format!("no waiting {name}"), move |place| {
-            waiting(place, sets)
-        })
-    });
+    let memory = RUNS.map(|(name, sets)| Check::new(format!("memory {name}"), move |place| memory(place, sets)));
+    let waiting = RUNS.map(|(name, sets)| Check::new(format!("no waiting {name}"), move |place| waiting(place, sets)));
     memory.into_iter().chain(waiting).collect()
 }
 

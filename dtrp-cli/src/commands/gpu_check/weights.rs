@@ -48,11 +48,7 @@ struct Run {
 
 impl Run {
     fn check(self, dtype: &'static str, tolerance: f64) -> Check {
-        let Self {
-            method,
-            order,
-            modules,
-        } = self;
+        let Self { method, order, modules } = self;
         let name = format!("weights {dtype} {method} {order} K={modules}");
         Check::new(name, move |place: &Place| {
             let mut sets = vec![

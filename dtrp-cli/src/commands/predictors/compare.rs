@@ -76,10 +76,7 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
     let orders = orders(&config, &args.orders)?;
     let (chosen, left_out) = match args.predictors.is_empty() {
         true => all_that_fit(&config)?,
-        false => (
-            args.predictors.iter().map(|c| c.0.clone()).collect(),
-            Vec::new(),
-        ),
+        false => (args.predictors.iter().map(|c| c.0.clone()).collect(), Vec::new()),
     };
     let names = names(&config, &chosen)?;
     // Cuts and batch sizes that are measured are measured once: what came of it is in the first run's configuration.
@@ -183,8 +180,7 @@ fn names(config: &Config, chosen: &[Spec]) -> Result<Vec<String>, Error> {
         }
         Ok(name)
     };
-    let named =
-        |spec: &Spec| name(spec).map_err(|error| Error::of_predictor(error, spec.plugin.is_some()));
+    let named = |spec: &Spec| name(spec).map_err(|error| Error::of_predictor(error, spec.plugin.is_some()));
     let mut names = chosen.iter().map(named).collect::<Result<Vec<_>, _>>()?;
     let all = names.clone();
     for (name, spec) in names.iter_mut().zip(chosen) {
@@ -196,12 +192,7 @@ fn names(config: &Config, chosen: &[Spec]) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-fn json(
-    config: &Config,
-    steps: u64,
-    rows: &[Measured],
-    left_out: &[LeftOut],
-) -> Result<String, Error> {
+fn json(config: &Config, steps: u64, rows: &[Measured], left_out: &[LeftOut]) -> Result<String, Error> {
     let value = serde_json::json!({
         "data": config.data.name,
         "model": config.model.name,
@@ -236,29 +227,11 @@ mod tests {
             let (fit, left_out) = all_that_fit(&config(&[&set])).unwrap();
             let fit: Vec<_> = fit.iter().map(|spec| spec.name.as_str()).collect();
             let left_out: Vec<_> = left_out.iter().map(|left| left.predictor).collect();
-            assert_eq!(
-                (&fit[..], &left_out[..]),
-                (expected, without),
-                "{optimizer}"
-            );
+            assert_eq!((&fit[..], &left_out[..]), (expected, without), "{optimizer}");
         };
-        let sgd = [
-            "none",
-            "adaptive",
-            "damped",
-            "decayed",
-            "difference",
-            "momentum",
-        ];
+        let sgd = ["none", "adaptive", "damped", "decayed", "difference", "momentum"];
         check("sgd", &sgd, &["adam", "adamw"]);
-        let adamw = [
-            "none",
-            "adam",
-            "adamw",
-            "adaptive",
-            "difference",
-            "momentum",
-        ];
+        let adamw = ["none", "adam", "adamw", "adaptive", "difference", "momentum"];
         check("adamw", &adamw, &["damped", "decayed"]);
         // With coupled decay, which is the default's.
         let adam = ["none", "adam", "adaptive", "difference", "momentum"];

@@ -64,9 +64,8 @@ impl Measured {
     }
 
     fn cells(&self) -> Vec<String> {
-        let number = |value: Option<f64>, decimals: usize| {
-            value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"))
-        };
+        let number =
+            |value: Option<f64>, decimals: usize| value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"));
         let list = |values: &[f64]| {
             let values: Vec<_> = values.iter().map(|value| format!("{value:.2}")).collect();
             match values.is_empty() {
@@ -99,12 +98,7 @@ fn predicting(summary: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The table, with what its columns mean.
-pub(super) fn table(
-    form: Form,
-    config: &Config,
-    rows: &[Measured],
-    left_out: &[LeftOut],
-) -> String {
+pub(super) fn table(form: Form, config: &Config, rows: &[Measured], left_out: &[LeftOut]) -> String {
     let head = [
         "predictor",
         "order",

@@ -50,17 +50,9 @@ pub(crate) fn run(command: &PredictorsCommand) -> Result<(), Error> {
 }
 
 fn list() -> String {
-    let mut rows = vec![
-        ["predictor", "kind", "options", ""]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut rows = vec![["predictor", "kind", "options", ""].map(str::to_owned).to_vec()];
     for description in dtrp_predictors::list() {
-        let options: Vec<_> = description
-            .options
-            .iter()
-            .map(|option| option.name)
-            .collect();
+        let options: Vec<_> = description.options.iter().map(|option| option.name).collect();
         rows.push(vec![
             description.name.to_owned(),
             kind(description.kind).to_owned(),

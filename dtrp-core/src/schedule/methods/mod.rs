@@ -57,10 +57,7 @@ impl Plan {
 
     /// The same plan with every batch split into `micro_batches`.
     pub fn micro_batches(self, micro_batches: u16) -> Self {
-        Self {
-            micro_batches,
-            ..self
-        }
+        Self { micro_batches, ..self }
     }
 
     /// The same plan with one update for every `accumulate` batches.
@@ -188,10 +185,7 @@ impl Method {
         let counts = [
             ("the number of modules", plan.modules),
             ("the number of micro-batches", plan.micro_batches.into()),
-            (
-                "the number of accumulated batches",
-                plan.accumulate as usize,
-            ),
+            ("the number of accumulated batches", plan.accumulate as usize),
         ];
         if let Some((what, _)) = counts.into_iter().find(|(_, n)| *n == 0) {
             return Err(ScheduleError::Zero { what });
@@ -212,12 +206,7 @@ impl Method {
             return Err(ScheduleError::Order {
                 method: self.name,
                 order,
-                known: self
-                    .orders
-                    .iter()
-                    .map(|o| o.name())
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                known: self.orders.iter().map(|o| o.name()).collect::<Vec<_>>().join(", "),
             });
         }
         Ok(order)
@@ -225,10 +214,6 @@ impl Method {
 }
 
 fn names(having: impl Fn(&Method) -> bool) -> String {
-    let names: Vec<_> = METHODS
-        .iter()
-        .filter(|m| having(m))
-        .map(|m| m.name)
-        .collect();
+    let names: Vec<_> = METHODS.iter().filter(|m| having(m)).map(|m| m.name).collect();
     names.join(", ")
 }

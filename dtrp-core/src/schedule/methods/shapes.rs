@@ -29,8 +29,7 @@ impl<'a> Worker<'a> {
         }
         self.push(Op::Backward, unit);
         let last_micro = unit.micro == 0 || unit.micro == self.plan.micro_batches;
-        let group_ends =
-            unit.batch.is_multiple_of(self.plan.accumulate) || unit.batch == self.plan.batches;
+        let group_ends = unit.batch.is_multiple_of(self.plan.accumulate) || unit.batch == self.plan.batches;
         if last_micro && group_ends {
             self.push(Op::Update, Unit::batch(unit.batch));
         }

@@ -24,13 +24,7 @@ pub struct Adam {
 
 impl Adam {
     /// Adam, or AdamW if `decoupled`, with weight decay λ. Without `decay_all` biases and norm parameters do not decay.
-    pub fn new(
-        betas: (f64, f64),
-        epsilon: f64,
-        weight_decay: f64,
-        decoupled: bool,
-        decay_all: bool,
-    ) -> Self {
+    pub fn new(betas: (f64, f64), epsilon: f64, weight_decay: f64, decoupled: bool, decay_all: bool) -> Self {
         Self {
             betas,
             epsilon,

@@ -44,13 +44,7 @@ fn decaying(layout: &Layout, all: bool, flat: &Tensor) -> Result<Tensor, TorchEr
 }
 
 /// g ← g + λw, where parameters decay.
-fn add_decay(
-    layout: &Layout,
-    all: bool,
-    decay: f64,
-    weights: &Tensor,
-    gradient: &Tensor,
-) -> Result<(), TorchError> {
+fn add_decay(layout: &Layout, all: bool, decay: f64, weights: &Tensor, gradient: &Tensor) -> Result<(), TorchError> {
     if decay == 0.0 {
         return Ok(());
     }

@@ -37,9 +37,7 @@ impl Sgd {
     /// that momentum would have given them by now, a = μ^D and b = (1 − μ^D)/(1 − μ). Kosson et al., 2021, eq. 11. Replaces
     /// Nesterov.
     pub fn spike_compensation(self, staleness: u32) -> Self {
-        let power = self
-            .momentum
-            .powi(i32::try_from(staleness).unwrap_or(i32::MAX));
+        let power = self.momentum.powi(i32::try_from(staleness).unwrap_or(i32::MAX));
         Self {
             nesterov: false,
             spike: Some((power, (1.0 - power) / (1.0 - self.momentum))),

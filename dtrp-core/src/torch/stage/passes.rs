@@ -64,12 +64,7 @@ impl TorchStage {
 
     /// The unit's loss, weighted by its share of the batch, so that the gradients of a batch's units add up to the gradient
     /// of its mean loss. It is of the weights' type, whatever precision the logits were computed in.
-    fn loss_of(
-        &mut self,
-        unit: Unit,
-        logits: &Tensor,
-        input: &Activation,
-    ) -> Result<Tensor, TorchError> {
+    fn loss_of(&mut self, unit: Unit, logits: &Tensor, input: &Activation) -> Result<Tensor, TorchError> {
         let (kind, device) = self.module.options();
         let labels = input.labels.receive(device)?;
         let mut loss = self.options.loss.of(&logits.f_to_kind(kind)?, &labels)?;
@@ -102,11 +97,7 @@ impl Stage for TorchStage {
             return Err(error);
         }
         let told = self.losses.tell(true);
-        let measured = self
-            .options
-            .forecaster
-            .as_mut()
-            .map_or(Ok(()), Forecaster::finish);
+        let measured = self.options.forecaster.as_mut().map_or(Ok(()), Forecaster::finish);
         // Whatever went wrong, the thread gets its stream back.
         self.lane.leave().and(told).and(measured)
     }
@@ -119,18 +110,12 @@ impl Stage for TorchStage {
         Activation::new(self.source.as_mut().ok_or_else(none)?.next(unit)?)
     }
 
-    fn forward(
-        &mut self,
-        unit: Unit,
-        input: Activation,
-        horizon: Option<u32>,
-    ) -> Result<Activation, TorchError> {
+    fn forward(&mut self, unit: Unit, input: Activation, horizon: Option<u32>) -> Result<Activation, TorchError> {
         let tensor = input.tensor.receive(self.device())?;
         let mode = Mode::TrainKeepingStatistics;
         let (output, _) = tch::no_grad(|| self.forward_with(unit, &tensor, horizon, mode))?;
         self.stored_bytes += bytes(&tensor);
-        self.metrics.stored_input_peak_bytes =
-            self.metrics.stored_input_peak_bytes.max(self.stored_bytes);
+        self.metrics.stored_input_peak_bytes = self.metrics.stored_input_peak_bytes.max(self.stored_bytes);
         let output = input.with(Message::new(output)?);
         self.stored.insert(unit, input.with(Message::local(tensor)));
         self.done(output)
@@ -147,10 +132,10 @@ impl Stage for TorchStage {
     }
 
     fn recompute(&mut self, unit: Unit) -> Result<(), TorchError> {
-        let input = self.stored.remove(&unit).ok_or(TorchError::Missing {
-            what: "input",
-            unit,
-        })?;
+        let input = self
+            .stored
+            .remove(&unit)
+            .ok_or(TorchError::Missing { what: "input", unit })?;
         if let Some(forecaster) = &mut self.options.forecaster {
             forecaster.realised(unit, &self.versions.weights().flat)?;
         }
@@ -159,15 +144,11 @@ impl Stage for TorchStage {
         self.done(())
     }
 
-    fn backward(
-        &mut self,
-        unit: Unit,
-        delta: Option<Message>,
-    ) -> Result<Option<Message>, TorchError> {
-        let graph = self.graphs.remove(&unit).ok_or(TorchError::Missing {
-            what: "graph",
-            unit,
-        })?;
+    fn backward(&mut self, unit: Unit, delta: Option<Message>) -> Result<Option<Message>, TorchError> {
+        let graph = self
+            .graphs
+            .remove(&unit)
+            .ok_or(TorchError::Missing { what: "graph", unit })?;
         if let Some(forecaster) = &mut self.options.forecaster {
             forecaster.realised(unit, &self.versions.weights().flat)?;
         }
@@ -179,10 +160,7 @@ impl Stage for TorchStage {
         }
         let below = self.passes_down();
         let weights = &self.versions.arena(graph.arena).leaves;
-        let inputs: Vec<&Tensor> = weights
-            .iter()
-            .chain(below.then_some(&graph.input))
-            .collect();
+        let inputs: Vec<&Tensor> = weights.iter().chain(below.then_some(&graph.input)).collect();
         let engine = self.lane.engine();
         let mut grads = shim::vjp(engine, &graph.output, delta.as_ref(), &inputs)?;
         let down = if below { grads.pop().flatten() } else { None };

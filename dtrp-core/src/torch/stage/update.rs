@@ -83,11 +83,7 @@ impl TorchStage {
     }
 
     /// Keeps what the predictor reads of the update just made, and shows it to one that learns from it.
-    pub(super) fn after_update(
-        &mut self,
-        rate: f64,
-        before: Option<Tensor>,
-    ) -> Result<(), TorchError> {
+    pub(super) fn after_update(&mut self, rate: f64, before: Option<Tensor>) -> Result<(), TorchError> {
         let StageOptions {
             module,
             modules,

@@ -22,12 +22,7 @@ pub(super) struct Arrow {
 }
 
 /// The messages to be drawn: between two rows of the picture, where one stretch of time shows both ends.
-pub(super) fn choose(
-    timeline: &Timeline,
-    rows: &Rows,
-    window: &Window,
-    arrows: Arrows,
-) -> Vec<Arrow> {
+pub(super) fn choose(timeline: &Timeline, rows: &Rows, window: &Window, arrows: Arrows) -> Vec<Arrow> {
     if arrows == Arrows::None {
         return Vec::new();
     }

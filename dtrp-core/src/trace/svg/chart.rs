@@ -33,20 +33,11 @@ pub(super) struct Chart<'a> {
 }
 
 impl<'a> Chart<'a> {
-    pub(super) fn new(
-        timeline: &'a Timeline,
-        options: &SvgOptions,
-        rows: Rows,
-        window: Window,
-    ) -> Self {
+    pub(super) fn new(timeline: &'a Timeline, options: &SvgOptions, rows: Rows, window: Window) -> Self {
         let arrows = arrows::choose(timeline, &rows, &window, options.arrows);
         let labels = rows.workers.last().map_or(0.0, |k| text_width(&label(*k)));
         Self {
-            pitch: if arrows.is_empty() {
-                TIGHT_PITCH
-            } else {
-                PITCH
-            },
+            pitch: if arrows.is_empty() { TIGHT_PITCH } else { PITCH },
             origin: (MARGIN + labels + 10.0, MARGIN + TITLE + LEGEND),
             timeline,
             rows,
@@ -75,10 +66,7 @@ impl<'a> Chart<'a> {
         if !self.arrows.is_empty() {
             self.out.push_str(&style::markers());
         }
-        let _ = writeln!(
-            self.out,
-            "<rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>"
-        );
+        let _ = writeln!(self.out, "<rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>");
         self.text("title", MARGIN, MARGIN + 12.0, &title);
         self.legend();
         self.lanes();
@@ -98,19 +86,12 @@ impl<'a> Chart<'a> {
             "" => String::new(),
             class => format!(" class=\"{class}\""),
         };
-        let _ = writeln!(
-            self.out,
-            "<text{class} x=\"{x}\" y=\"{y}\">{escaped}</text>"
-        );
+        let _ = writeln!(self.out, "<text{class} x=\"{x}\" y=\"{y}\">{escaped}</text>");
     }
 
     /// Top of a row.
     pub(super) fn y(&self, row: usize) -> f64 {
-        let gap = if row >= self.rows.before_break {
-            ROW_BREAK
-        } else {
-            0.0
-        };
+        let gap = if row >= self.rows.before_break { ROW_BREAK } else { 0.0 };
         self.origin.1 + row as f64 * self.pitch + gap
     }
 
@@ -130,9 +111,7 @@ impl<'a> Chart<'a> {
     fn legend_entries(&self) -> Vec<(&'static str, &'static str)> {
         let rows = self.rows.workers.iter();
         let events = || rows.clone().flat_map(|k| &self.timeline.workers()[k - 1]);
-        let kinds = LOOKS
-            .iter()
-            .filter(|look| events().any(|e| e.action.op == look.op));
+        let kinds = LOOKS.iter().filter(|look| events().any(|e| e.action.op == look.op));
         let mut entries: Vec<_> = kinds.map(|look| (look.class, look.legend)).collect();
         for (class, legend) in [("up", "activation"), ("down", "gradient")] {
             let drawn = self.arrows.iter().any(|arrow| arrow.class == class);
@@ -199,11 +178,7 @@ impl<'a> Chart<'a> {
         }
         if self.rows.omitted > 0 {
             let n = self.rows.before_break;
-            let note = format!(
-                "workers {} to {} are not drawn",
-                n + 1,
-                n + self.rows.omitted
-            );
+            let note = format!("workers {} to {} are not drawn", n + 1, n + self.rows.omitted);
             let y = self.y(n) - (self.pitch - ROW + ROW_BREAK) / 2.0 + 4.0;
             self.text("note", self.origin.0, y, &note);
         }

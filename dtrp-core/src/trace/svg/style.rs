@@ -149,10 +149,7 @@ pub(super) fn duration(nanoseconds: f64) -> String {
 pub(super) fn round_up(least: f64) -> f64 {
     let power = 10f64.powi(least.log10().floor() as i32);
     let steps = [1.0, 2.0, 5.0].map(|n| n * power);
-    steps
-        .into_iter()
-        .find(|step| *step >= least)
-        .unwrap_or(10.0 * power)
+    steps.into_iter().find(|step| *step >= least).unwrap_or(10.0 * power)
 }
 
 /// A round time on the axis, in the unit of the step between such times: `2175 ms`.

@@ -156,17 +156,11 @@ impl Rows {
 fn typical(timeline: &Timeline, rows: &Rows) -> f64 {
     let events = rows.workers.iter().flat_map(|k| &timeline.workers()[k - 1]);
     let passes = events.filter(|e| !e.action.op.is_message() && e.action.op != Op::Update);
-    let mut durations: Vec<u128> = passes
-        .map(|e| e.end.saturating_sub(e.begin).as_nanos())
-        .collect();
+    let mut durations: Vec<u128> = passes.map(|e| e.end.saturating_sub(e.begin).as_nanos()).collect();
     durations.sort_unstable();
     let typical = durations.get(durations.len() / 10).copied().unwrap_or(0);
     // Nothing but updates, or passes that take no time: the narrowest scale decides.
-    if typical == 0 {
-        f64::INFINITY
-    } else {
-        typical as f64
-    }
+    if typical == 0 { f64::INFINITY } else { typical as f64 }
 }
 
 pub(super) fn nanoseconds(time: Duration) -> f64 {

@@ -1,10 +1,9 @@
 //! Which files an image folder has, and what is wrong with them.
 
-use std::path::{Path, PathBuf};
-
 use super::NAME;
 use crate::files::{self, Fault};
 use crate::{DataError, DataSpec};
+use std::path::{Path, PathBuf};
 
 /// The test part's folder: the first of these that is there.
 const TESTS: [&str; 3] = ["test", "val", "valid"];
@@ -48,11 +47,7 @@ pub(super) fn scan(spec: &DataSpec) -> (Listing, Vec<DataError>) {
     let classes = listing.classes.iter().map(|class| train.join(class));
     listing.train = part(classes.enumerate().collect(), &mut errors);
     for (label, class) in listing.classes.iter().enumerate() {
-        if !listing
-            .train
-            .iter()
-            .any(|(_, other)| *other as usize == label)
-        {
+        if !listing.train.iter().any(|(_, other)| *other as usize == label) {
             errors.push(missing(
                 train.join(class).join("*.jpg"),
                 "a class needs images (JPEG or PNG) to train on",
@@ -72,18 +67,11 @@ pub(super) fn scan(spec: &DataSpec) -> (Listing, Vec<DataError>) {
     match entries(&test) {
         Ok((found, _)) => {
             for folder in found {
-                match listing
-                    .classes
-                    .iter()
-                    .position(|class| *class == name(&folder))
-                {
+                match listing.classes.iter().position(|class| *class == name(&folder)) {
                     Some(label) => folders.push((label, folder)),
                     None => errors.push(missing(
                         train.join(name(&folder)),
-                        &format!(
-                            "{} is a class to test on that has none to train on",
-                            folder.display()
-                        ),
+                        &format!("{} is a class to test on that has none to train on", folder.display()),
                     )),
                 }
             }
@@ -122,10 +110,7 @@ fn part(folders: Vec<(usize, PathBuf)>, errors: &mut Vec<DataError>) -> Vec<(Pat
 }
 
 /// A folder's folders, and its files with their sizes; sorted, without the hidden ones.
-#[expect(
-    clippy::type_complexity,
-    reason = "named by its one line of documentation"
-)]
+#[expect(clippy::type_complexity, reason = "named by its one line of documentation")]
 fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<(PathBuf, u64)>), DataError> {
     let (mut folders, mut files) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder).map_err(files::io(folder, "list the folder"))? {
@@ -147,15 +132,10 @@ fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<(PathBuf, u64)>), DataErr
 }
 
 fn name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn is_image(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ["jpg", "jpeg", "png"]
-        .iter()
-        .any(|known| extension == *known)
+    ["jpg", "jpeg", "png"].iter().any(|known| extension == *known)
 }

@@ -12,11 +12,8 @@ pub(super) const HEADER_1: usize = 8;
 /// no header.
 pub(super) fn size(start: &[u8], header: usize) -> Option<u64> {
     let sizes = start.get(4..header)?.chunks_exact(4);
-    let mut sizes =
-        sizes.map(|size| u64::from(u32::from_be_bytes([size[0], size[1], size[2], size[3]])));
-    sizes
-        .try_fold(1, u64::checked_mul)?
-        .checked_add(header as u64)
+    let mut sizes = sizes.map(|size| u64::from(u32::from_be_bytes([size[0], size[1], size[2], size[3]])));
+    sizes.try_fold(1, u64::checked_mul)?.checked_add(header as u64)
 }
 
 /// Number of images and their shape.
@@ -27,27 +24,15 @@ pub(super) fn parse_images(bytes: &[u8]) -> Result<(usize, ImageShape), Fault> {
 
 /// Everything wrong with a file of labels for `count` images (as many as there are if that is not
 /// known).
-pub(super) fn parse_labels(
-    bytes: &[u8],
-    count: Option<usize>,
-    classes: usize,
-) -> impl Iterator<Item = Fault> {
+pub(super) fn parse_labels(bytes: &[u8], count: Option<usize>, classes: usize) -> impl Iterator<Item = Fault> {
     let header = parse(bytes, 1);
-    let sizes = header
-        .as_ref()
-        .ok()
-        .and_then(|sizes| sizes.first().copied());
+    let sizes = header.as_ref().ok().and_then(|sizes| sizes.first().copied());
     let differs = sizes.zip(count).filter(|(labels, images)| labels != images);
     let differs = differs.map(|(labels, images)| {
-        let problem =
-            format!("{labels} labels for {images} images: the two files are of different sets");
+        let problem = format!("{labels} labels for {images} images: the two files are of different sets");
         Fault::new(4, problem + "; get them again")
     });
-    let labels = if sizes.is_some() {
-        &bytes[HEADER_1..]
-    } else {
-        &[]
-    };
+    let labels = if sizes.is_some() { &bytes[HEADER_1..] } else { &[] };
     let wrong = labels
         .iter()
         .enumerate()
@@ -73,9 +58,8 @@ fn parse(bytes: &[u8], rank: usize) -> Result<Vec<usize>, Fault> {
         .zip(expected)
         .position(|(&byte, expected)| byte != expected)
     {
-        let problem = format!(
-            "an IDX file of {rank} dimensions of bytes starts with {expected:?}, not this: it is damaged"
-        );
+        let problem =
+            format!("an IDX file of {rank} dimensions of bytes starts with {expected:?}, not this: it is damaged");
         return Err(Fault::new(
             at,
             problem + ", or images and labels are exchanged; get it again",
@@ -87,8 +71,7 @@ fn parse(bytes: &[u8], rank: usize) -> Result<Vec<usize>, Fault> {
             format!("the file ends inside its header of {header} bytes; get it again"),
         ));
     }
-    let size =
-        |at| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize;
+    let size = |at| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize;
     let sizes: Vec<_> = (0..rank).map(|axis| size(4 + 4 * axis)).collect();
     if let Some(axis) = sizes.iter().position(|&size| size == 0) {
         return Err(Fault::new(
@@ -105,9 +88,8 @@ fn parse(bytes: &[u8], rank: usize) -> Result<Vec<usize>, Fault> {
         )),
         size => {
             let size = size.map_or_else(|| "far more".to_string(), |size| size.to_string());
-            let problem = format!(
-                "the file ends here, but its header {sizes:?} promises {size} bytes: it is truncated"
-            );
+            let problem =
+                format!("the file ends here, but its header {sizes:?} promises {size} bytes: it is truncated");
             Err(Fault::new(bytes.len(), problem + "; get it again"))
         }
     }

@@ -3,8 +3,8 @@
 //! `fade: 1` gives the bits of the built-in `momentum`, `fade: μ` those of `damped` (without Nesterov).
 
 use dtrp_predictors::{
-    Coefficients, Context, Definition, Description, Inputs, Kind, OptionDescription, Options,
-    Predictor, PredictorError, Rule, export_predictor,
+    Coefficients, Context, Definition, Description, Inputs, Kind, OptionDescription, Options, Predictor,
+    PredictorError, Rule, export_predictor,
 };
 
 struct Fading {

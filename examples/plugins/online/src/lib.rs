@@ -4,8 +4,8 @@
 //! So it needs to know nothing about the optimizer, and sees a milestone of the learning rate coming.
 
 use dtrp_predictors::{
-    Context, Definition, Description, Inputs, Kind, OptionDescription, Options, Predictor,
-    PredictorError, Real, Rule, Views, export_predictor,
+    Context, Definition, Description, Inputs, Kind, OptionDescription, Options, Predictor, PredictorError, Real, Rule,
+    Views, export_predictor,
 };
 
 struct Online {
@@ -89,20 +89,12 @@ impl Predictor for Online {
         true
     }
 
-    fn observe_f32(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f32>,
-    ) -> Result<(), PredictorError> {
+    fn observe_f32(&mut self, context: &Context<'_>, views: Views<'_, f32>) -> Result<(), PredictorError> {
         self.learn(context, views);
         Ok(())
     }
 
-    fn observe_f64(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f64>,
-    ) -> Result<(), PredictorError> {
+    fn observe_f64(&mut self, context: &Context<'_>, views: Views<'_, f64>) -> Result<(), PredictorError> {
         self.learn(context, views);
         Ok(())
     }
@@ -117,10 +109,7 @@ impl Predictor for Online {
     fn load(&mut self, state: &[u8]) -> Result<(), PredictorError> {
         let (numbers, rest) = state.as_chunks::<8>();
         let Some((filled, average)) = numbers.split_first().filter(|_| rest.is_empty()) else {
-            return Err(Self::error(format!(
-                "{} bytes are no list of f64",
-                state.len()
-            )));
+            return Err(Self::error(format!("{} bytes are no list of f64", state.len())));
         };
         self.filled = f64::from_le_bytes(*filled);
         self.average = average.iter().map(|x| f64::from_le_bytes(*x)).collect();
@@ -185,9 +174,7 @@ mod tests {
     #[test]
     fn learns_a_constant_slope() {
         let library = Library::linked(&dtrp_predictor_entry).expect("a plug-in");
-        let mut online = library
-            .create("", &serde_json::Value::Null)
-            .expect("a predictor");
+        let mut online = library.create("", &serde_json::Value::Null).expect("a predictor");
         let slope = [-2.0f64, 0.5, 0.0];
         let mut w = [1.0; 3];
         for update in 1..=5 {
@@ -198,9 +185,7 @@ mod tests {
                 displacement: Some(&step[..]),
                 ..Views::of(&w)
             };
-            online
-                .observe_f64(&at(update, &[rate]), views)
-                .expect("seen");
+            online.observe_f64(&at(update, &[rate]), views).expect("seen");
             let mut out = [f64::NAN; 3];
             online
                 .forecast(&at(update, &[0.1, 0.1, 0.01]), Views::of(&w), &mut out)

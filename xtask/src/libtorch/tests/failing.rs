@@ -55,10 +55,7 @@ fn a_full_disk_is_told_before_or_when_it_happens() {
         error.starts_with("error: the disk is too full: ROOT/cache has "),
         "{error}"
     );
-    assert!(
-        error.contains(" free, and set-up needs 1152921504.7 GB\n"),
-        "{error}"
-    );
+    assert!(error.contains(" free, and set-up needs 1152921504.7 GB\n"), "{error}");
     assert_eq!(house.pip_calls(), 0);
 }
 
@@ -82,29 +79,18 @@ fn no_python_no_platform_no_folder() {
         house.context.env.remove(std::ffi::OsStr::new(name));
     }
     let error = house.error(Request::default());
-    assert!(
-        error.starts_with("error: no folder for libtorch is known"),
-        "{error}"
-    );
+    assert!(error.starts_with("error: no folder for libtorch is known"), "{error}");
 }
 
 #[test]
 fn a_wheel_with_another_checksum_is_refused() {
     let mut house = House::new();
     let expected = "0".repeat(64);
-    let found = std::mem::replace(
-        &mut house.catalogue.cpu.wheels[0].sha256,
-        expected.clone().leak(),
-    );
+    let found = std::mem::replace(&mut house.catalogue.cpu.wheels[0].sha256, expected.clone().leak());
     let error = house.error(Request::default());
+    assert!(error.contains("whl is not the file that xtask expects\n"), "{error}");
     assert!(
-        error.contains("whl is not the file that xtask expects\n"),
-        "{error}"
-    );
-    assert!(
-        error.contains(&format!(
-            "expected: {expected}\n    SHA-256 found:    {found}\n"
-        )),
+        error.contains(&format!("expected: {expected}\n    SHA-256 found:    {found}\n")),
         "{error}"
     );
     assert_eq!(house.cached(), ["setup.lock"]);

@@ -1,10 +1,9 @@
 //! Which libtorch is found, and that it is fetched once.
 
-use std::path::Path;
-
 use super::{FORCE, House, want};
 use crate::context::Context;
 use crate::libtorch::{Flavor, Request, cache};
+use std::path::Path;
 
 #[test]
 fn provisions_once_and_then_does_nothing() {
@@ -19,10 +18,7 @@ fn provisions_once_and_then_does_nothing() {
     assert_eq!(house.context.link().read_link().unwrap(), ready.folder);
     let read = |name: &str| std::fs::read_to_string(ready.folder.join(name)).unwrap();
     assert_eq!(read("build-version"), "2.11.0\n");
-    assert_eq!(
-        read("lib/libtorch.so"),
-        "content of torch/lib/libtorch_cpu.so"
-    );
+    assert_eq!(read("lib/libtorch.so"), "content of torch/lib/libtorch_cpu.so");
     assert!(!ready.folder.join("lib/libtorch_python.so").exists());
     assert_eq!(house.cached(), ["libtorch-cpu", "setup.lock"]);
     assert!(house.set_up(Request::default()).unwrap().unchanged);
@@ -42,10 +38,7 @@ fn pip_is_told_the_exact_wheel() {
     house.set_up(Request::default()).unwrap();
     let calls = std::fs::read_to_string(house.path("fake/calls")).unwrap();
     let tags = "--platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64";
-    assert!(
-        calls.starts_with("-m pip download -q --no-input"),
-        "{calls}"
-    );
+    assert!(calls.starts_with("-m pip download -q --no-input"), "{calls}");
     for part in [
         "--no-deps --only-binary=:all:",
         "--python-version 3.12",
@@ -88,15 +81,10 @@ fn the_users_own_folder_wins() {
     assert_eq!((&ready.folder, &ready.variable), (&own, &own));
     assert_eq!(house.context.link().read_link().unwrap(), own);
     // The value that .cargo/config.toml sets is not the user's.
-    let ready = with(&house.context.link())
-        .set_up(Request::default())
-        .unwrap();
+    let ready = with(&house.context.link()).set_up(Request::default()).unwrap();
     assert!(ready.unchanged);
     let check = |value: &Path, request, text: &str| {
-        let text = format!(
-            "error: LIBTORCH is set to {}, and {text}\n",
-            value.display()
-        );
+        let text = format!("error: LIBTORCH is set to {}, and {text}\n", value.display());
         let error = with(value).set_up(request).unwrap_err().to_string();
         assert!(error.starts_with(&text), "{error}");
     };
@@ -108,20 +96,12 @@ fn the_users_own_folder_wins() {
     let no_cuda = "it has no lib/libtorch_cuda.so, which --cuda asks for";
     check(&own, want(Flavor::Cuda), no_cuda);
     std::fs::write(own.join("build-version"), "2.9.1+cpu").unwrap();
-    check(
-        &own,
-        default,
-        "it is version 2.9.1+cpu, where 2.11.0 is needed",
-    );
+    check(&own, default, "it is version 2.9.1+cpu, where 2.11.0 is needed");
     std::fs::remove_file(own.join("build-version")).unwrap();
     // A folder that states no version is taken at its word; a Python package states it elsewhere.
     assert!(with(&own).set_up(default).is_ok());
     std::fs::write(own.join("version.py"), "x\n__version__ = '2.8.0+cpu'\n").unwrap();
-    check(
-        &own,
-        default,
-        "it is version 2.8.0+cpu, where 2.11.0 is needed",
-    );
+    check(&own, default, "it is version 2.8.0+cpu, where 2.11.0 is needed");
 }
 
 #[test]
@@ -162,10 +142,7 @@ fn the_cache_is_where_the_environment_says() {
     let check = |context: &Context, folder: &str| {
         assert_eq!(cache::folder(context).unwrap(), Path::new(folder));
     };
-    let mut context = house
-        .context
-        .with_var("HOME", "/h")
-        .with_var("XDG_CACHE_HOME", "/x");
+    let mut context = house.context.with_var("HOME", "/h").with_var("XDG_CACHE_HOME", "/x");
     check(&context.with_var("DTRP_CACHE_DIR", "/d"), "/d");
     context.env.remove(std::ffi::OsStr::new("DTRP_CACHE_DIR"));
     check(&context, "/x/dtrp");

@@ -4,14 +4,12 @@ mod failing;
 mod finding;
 mod racing;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use tempfile::TempDir;
-
 use super::wheels::{Catalogue, Keep, Wheel, WheelSet};
 use super::{Flavor, Ready, Request, SetupError, checksum, set_up_from};
 use crate::context::Context;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
 
 /// Stands for python3: `-m pip` copies from `$FAKE/wheels`, or fails as `$FAKE_MODE` says; else the real python3.
 const FAKE_PYTHON: &str = r#"#!/bin/sh
@@ -74,9 +72,7 @@ impl House {
     /// At a given place; a second one at the same place shares everything.
     fn at(root: &Path) -> Self {
         let mut context = Context::from_process().unwrap();
-        let real = context
-            .find_program("python3")
-            .expect("these tests need python3");
+        let real = context.find_program("python3").expect("these tests need python3");
         for folder in ["workspace", "bin", "fake/wheels"] {
             std::fs::create_dir_all(root.join(folder)).unwrap();
         }
@@ -92,9 +88,7 @@ impl House {
             context.env.remove(std::ffi::OsStr::new(name));
         }
         let path = context.var("PATH").unwrap_or_default().to_owned();
-        let bin = [root.join("bin")]
-            .into_iter()
-            .chain(std::env::split_paths(&path));
+        let bin = [root.join("bin")].into_iter().chain(std::env::split_paths(&path));
         let path = std::env::join_paths(bin).unwrap();
         let context = context
             .with_var("PATH", path)

@@ -1,11 +1,10 @@
 //! Two set-ups at once, and one that is killed.
 
+use super::House;
+use crate::libtorch::Request;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-use super::House;
-use crate::libtorch::Request;
 
 #[test]
 fn two_at_once_fetch_once() {
@@ -48,10 +47,7 @@ fn a_killed_set_up_does_no_harm() {
         .unwrap();
     let start = Instant::now();
     while !house.path("fake/started").exists() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "the victim does not start"
-        );
+        assert!(start.elapsed() < Duration::from_secs(60), "the victim does not start");
         std::thread::sleep(Duration::from_millis(10));
     }
     victim.kill().unwrap();
