@@ -1,9 +1,9 @@
 //! What can be typed.
 
 use crate::commands::{
-    Compare, DataCommand, GpuCheck, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
+    Compare, DataCommand, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
 };
-use crate::config::{BuiltIn, Config, ConfigError, Set, load};
+use crate::config::{BuiltIn, Config, ConfigError, Set};
 use crate::error::EXIT_CODES;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -73,8 +73,6 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong
     Doctor,
-    /// Check that a GPU computes what the CPU computes, loses no memory and is never waited for
-    GpuCheck(GpuCheck),
 }
 
 /// `dtrp config ...`
@@ -98,7 +96,7 @@ pub(crate) struct Layers {
 impl Layers {
     /// Reads the configuration; `built_in` stands in for a file.
     pub(crate) fn load(&self, built_in: BuiltIn) -> Result<Config, ConfigError> {
-        load(self.config.as_ref(), built_in, &self.sets)
+        Config::load(self.config.as_ref(), built_in, &self.sets)
     }
 }
 

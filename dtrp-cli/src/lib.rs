@@ -1,12 +1,14 @@
 //! The `dtrp` command: thin layers over the other crates.
 //!
 //! ```text
-//! cli        what can be typed                     config    YAML and --set, to one checked tree
-//! commands   one file for each sub-command         train     data, network and stages; the epochs
-//! run        the run's folder and its files        report    what is printed on stdout
-//! error      what can go wrong, and exit codes     progress  what is shown meanwhile on stderr
-//! costs      of blocks, from a file
+//! cli        what can be typed                     config    YAML and --set, to the settings of a training
+//! commands   one file for each sub-command         run       the run's folder and its files
+//! error      what can go wrong, and exit codes     report    what is printed on stdout
+//! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
+//! stop       Ctrl-C                                plan      a dry run, as text
 //! ```
+//!
+//! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
 //!
 //! [`main`] is the whole program. Who wants it with models or predictors of their own links them into a program whose
 //! `main` calls it.
@@ -16,10 +18,11 @@ mod commands;
 mod config;
 mod costs;
 mod error;
+mod plan;
 mod progress;
 mod report;
 mod run;
-mod train;
+mod stop;
 
 use clap::Parser;
 use std::panic::catch_unwind;

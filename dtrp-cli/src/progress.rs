@@ -6,6 +6,7 @@ pub(crate) use download::Download;
 
 use crate::config::ProgressKind;
 use dtrp_predictors::loader::{LogLevel, set_logger};
+use dtrp_train::{BoxError, Event, StepReport, Subscriber};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +69,7 @@ impl Write for LogWriter {
     }
 }
 
-/// The progress of one run; shared between the training loop and the worker that computes the loss.
+/// The progress of one run.
 pub(crate) struct Progress {
     total: u64,
     shown: Shown,
@@ -76,6 +77,7 @@ pub(crate) struct Progress {
 
 enum Shown {
     Bar(ProgressBar),
+    /// With the time of the last line.
     Plain(Mutex<Instant>),
     Nothing,
 }
@@ -107,17 +109,17 @@ impl Progress {
         Self { total, shown }
     }
 
-    /// A step is done.
-    pub(crate) fn step(&self, epoch: u64, step: u64, loss: f64) {
+    fn step(&self, report: &StepReport) {
         match &self.shown {
             Shown::Bar(bar) => {
-                bar.set_position(step);
-                bar.set_message(format!("epoch {epoch}, loss {loss:.4}"));
+                bar.set_position(report.step);
+                bar.set_message(format!("epoch {}, loss {:.4}", report.epoch, report.loss));
             }
             Shown::Plain(last) => {
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.elapsed() >= PLAIN_EVERY {
                     *last = Instant::now();
+                    let StepReport { epoch, step, loss, .. } = report;
                     line(&format!("epoch {epoch}, step {step}/{}: loss {loss:.4}", self.total));
                 }
             }
@@ -125,8 +127,7 @@ impl Progress {
         }
     }
 
-    /// Says something about an epoch that is over.
-    pub(crate) fn epoch(&self, text: &str) {
+    fn epoch(&self, text: &str) {
         match &self.shown {
             Shown::Bar(_) => line(text),
             Shown::Plain(last) => {
@@ -136,11 +137,20 @@ impl Progress {
             Shown::Nothing => {}
         }
     }
+}
 
-    /// Takes the bar away: the run is over.
-    pub(crate) fn finish(&self) {
-        if let Shown::Bar(bar) = &self.shown {
-            bar.finish_and_clear();
+impl Subscriber for Progress {
+    fn event(&mut self, event: &Event) -> Result<(), BoxError> {
+        match event {
+            Event::Step(step) => self.step(step),
+            Event::Epoch(epoch) => self.epoch(&epoch.to_string()),
+            Event::Ended(_) => {
+                if let Shown::Bar(bar) = &self.shown {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
         }
+        Ok(())
     }
 }

@@ -1,73 +1,68 @@
 //! `dtrp bench`: a method against plain backpropagation, or against another configuration, measured in pairs.
 //!
 //! A is `bp` with the whole network as one module on one worker with one thread, unless other keys are given; B is the
-//! method as configured. Both
-//! train the same network on the same batches in the same process, A and B in turn, so that whatever else the machine
-//! does falls on both. Filling and draining the pipeline is part of every run.
+//! method as configured. Both train the same network on the same batches in the same process, A and B in turn, so that
+//! whatever else the machine does falls on both. Filling and draining the pipeline is part of every run.
 
+use super::training::build;
 use crate::cli;
-use crate::config::{BENCH, Config, CutsAt};
+use crate::config::{BENCH, Config};
 use crate::error::Error;
 use crate::progress;
 use crate::report;
-use crate::train::{Data, Stop, Tally, Trainer, place_cuts};
-use dtrp_core::schedule::Program;
+use crate::stop;
+use dtrp_text::units::{count, percent, rate, thousands};
+use dtrp_text::{Table, to_json};
+use dtrp_train::{Cuts, Stop, Tally, Trainer};
 use serde::Serialize;
-use std::fmt::Write;
+use std::fmt;
 
 /// Steps of the first run of each, which is not measured: memory is allocated, kernels are chosen.
 const WARM_UP: u32 = 5;
 
 /// Measures, and prints what came of it.
 pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
-    let mut config = args.layers.load(BENCH)?;
-    tch::set_num_threads(config.run.threads_per_worker.into());
-    let mut other = baseline(args, &config)?;
+    let config = args.layers.load(BENCH)?;
+    let other = baseline(args, &config)?;
     for config in other.iter().map(|(_, other)| other).chain([&config]) {
-        if config.method.batch_compensation.fill {
+        if config.settings.method.batch_compensation.fill {
             let what = "method.batch_compensation.fill changes the batches, and a benchmark needs the same ones on both sides; take `dtrp compare`";
             return Err(Error::Fit(what.to_owned()));
         }
     }
-    let data = Data::open(&config)?;
-    let per_epoch = data.train.batches_per_epoch();
-    if (args.steps as usize) > per_epoch {
-        return Err(Error::Fit(format!(
-            "--steps {} is more than the {per_epoch} batches of the data; take a smaller data.batch_size or more samples",
-            args.steps
-        )));
-    }
-    let stop = Stop::at_signals()?;
-    let side = |config: &mut Config| {
-        if config.method.batch_compensation.balance {
-            config.method.cuts = CutsAt::Auto;
-        }
-        place_cuts(config, &data, &stop)?;
-        let mut side = Side::new(config, &data, args.steps)?;
-        let warm_up = side.trainer.program(WARM_UP.min(args.steps))?;
-        side.run(&warm_up, &data, 0, &stop)?;
-        Ok::<_, Error>(side)
-    };
-    let mut a = other.as_mut().map(|(_, config)| side(config)).transpose()?;
-    let mut b = side(&mut config)?;
+    let stop = stop::at_signals()?;
+    let mut a = other.as_ref().map(|(_, config)| side(config, args.steps, &stop)).transpose()?;
+    let mut b = side(&config, args.steps, &stop)?;
     let mut pairs = Vec::new();
     for number in 0..args.pairs {
         // Both see the same epoch, that is the same batches in the same order.
         let epoch = u64::from(number) + 1;
-        let a = a.as_mut().map(|a| a.measure(&data, epoch, &stop));
-        let pair = Pair::of(a.transpose()?.as_ref(), &b.measure(&data, epoch, &stop)?);
-        progress::line(&pair.told(number + 1, args.pairs));
+        let a = a.as_mut().map(|a| a.stretch(epoch, args.steps)).transpose()?;
+        let pair = Pair::of(a.as_ref(), &b.stretch(epoch, args.steps)?);
+        progress::line(&format!("{} {}/{}: {pair}", pair.word(), number + 1, args.pairs));
         pairs.push(pair);
     }
     let name = other.map(|(name, _)| name);
-    let result = Outcome::of(&config, &b, name, args.steps, pairs);
+    let result = Benchmark::of(&b, name, args.steps, pairs);
     if args.json {
-        let text = serde_json::to_string_pretty(&result).map_err(|e| Error::Bug(e.to_string()))?;
-        report::print(&(text + "\n"));
+        report::print(&to_json(&result));
     } else {
-        report::print(&result.told());
+        report::print(&result.to_string());
     }
     Ok(())
+}
+
+/// One of the two that are compared, warm.
+fn side(config: &Config, steps: u32, stop: &Stop) -> Result<Trainer, Error> {
+    let mut trainer = build(config, stop)?;
+    let per_epoch = trainer.length().batches_per_epoch;
+    if steps > per_epoch {
+        return Err(Error::Fit(format!(
+            "--steps {steps} is more than the {per_epoch} batches of the data; take a smaller data.batch_size or more samples"
+        )));
+    }
+    trainer.stretch(0, WARM_UP.min(steps))?;
+    Ok(trainer)
 }
 
 /// What is measured against, with a name for people; nothing for `--alone`.
@@ -81,7 +76,8 @@ fn baseline(args: &cli::Bench, config: &Config) -> Result<Option<(String, Config
     let mut layers = args.layers.clone();
     layers.sets.extend(args.against.iter().cloned());
     let other = layers.load(BENCH)?;
-    if (&other.data, other.run.seed) != (&config.data, config.run.seed) {
+    let shared = |config: &Config| (config.settings.data.clone(), config.settings.run.seed);
+    if shared(&other) != shared(config) {
         let what = "--against: both sides must see the same batches; leave `data` and `run.seed` as they are";
         return Err(Error::Fit(what.to_owned()));
     }
@@ -92,61 +88,16 @@ fn baseline(args: &cli::Bench, config: &Config) -> Result<Option<(String, Config
 /// The same work by plain backpropagation on one worker with one thread.
 fn backpropagation(config: &Config) -> Config {
     let mut baseline = config.clone();
-    let method = &mut baseline.method;
+    baseline.program.method.costs = None;
+    let (run, method) = (&mut baseline.settings.run, &mut baseline.settings.method);
     "bp".clone_into(&mut method.name);
-    (method.modules, method.order, method.cuts) = (1, None, CutsAt::Even);
-    (method.costs, method.memory_budget) = (None, None);
+    (method.modules, method.order, method.cuts) = (1, None, Cuts::Even);
+    (method.program, method.memory_budget) = (None, None);
     (method.micro_batches, method.accumulate) = (1, 1);
     method.batch_compensation = Default::default();
-    baseline.run.device.0.truncate(1);
-    baseline.run.threads_per_worker = 1;
+    run.device = run.device.clone().first();
+    run.threads_per_worker = 1;
     baseline
-}
-
-/// One of the two that are compared.
-struct Side {
-    trainer: Trainer,
-    program: Program,
-    done: u64,
-}
-
-impl Side {
-    fn new(config: &Config, data: &Data, steps: u32) -> Result<Self, Error> {
-        let trainer = Trainer::new(config, data)?;
-        Ok(Self {
-            program: trainer.program(steps)?,
-            trainer,
-            done: 0,
-        })
-    }
-
-    /// For each cut the number of blocks below it.
-    fn cuts(&self) -> Vec<usize> {
-        let sizes = self.trainer.stages().iter();
-        let ends = sizes.scan(0, |end, stage| {
-            *end += stage.module().block_names().count();
-            Some(*end)
-        });
-        ends.take(self.trainer.stages().len() - 1).collect()
-    }
-
-    fn measure(&mut self, data: &Data, epoch: u64, stop: &Stop) -> Result<Tally, Error> {
-        let program = self.program.clone();
-        self.run(&program, data, epoch, stop)
-    }
-
-    fn run(&mut self, program: &Program, data: &Data, epoch: u64, stop: &Stop) -> Result<Tally, Error> {
-        let source = self.trainer.source(data, epoch, 0, stop)?;
-        let waited = source.waited();
-        let outcome = match self.trainer.run(program, self.done, source) {
-            Ok(outcome) => outcome,
-            Err(_) if stop.requested() => return Err(Error::Interrupted(String::new())),
-            Err(error) => return Err(self.trainer.explain_run(error)),
-        };
-        self.done += u64::from(program.batches);
-        let images = data.sizes().up_to(program.batches as usize) as u64;
-        Ok(Tally::of(&outcome, images, waited.get()))
-    }
 }
 
 /// One run of each.
@@ -174,21 +125,27 @@ impl Pair {
         }
     }
 
-    fn told(&self, number: u32, of: u32) -> String {
-        let rate = report::rate(self.images_per_second);
+    /// What one of them is called.
+    fn word(&self) -> &'static str {
+        if self.ratio.is_some() { "pair" } else { "run" }
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own = rate(self.images_per_second);
         match (self.baseline_images_per_second, self.ratio) {
             (Some(baseline), Some(ratio)) => {
-                let baseline = report::rate(baseline);
-                format!("pair {number}/{of}: {baseline} and {rate} images/s, ratio {ratio:.3}")
+                write!(f, "{} and {own} images/s, ratio {ratio:.3}", rate(baseline))
             }
-            _ => format!("run {number}/{of}: {rate} images/s"),
+            _ => write!(f, "{own} images/s"),
         }
     }
 }
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct Benchmark {
     dtrp_version: &'static str,
     model: String,
     parameters: usize,
@@ -237,8 +194,10 @@ impl Spread {
     }
 }
 
-impl Outcome {
-    fn of(config: &Config, b: &Side, baseline: Option<String>, steps: u32, pairs: Vec<Pair>) -> Self {
+impl Benchmark {
+    fn of(b: &Trainer, baseline: Option<String>, steps: u32, pairs: Vec<Pair>) -> Self {
+        let settings = b.settings();
+        let modules = b.stages().len();
         let busy = |worker: usize| {
             let sum: f64 = pairs.iter().map(|pair| pair.busy_shares[worker]).sum();
             sum / pairs.len().max(1) as f64
@@ -249,60 +208,55 @@ impl Outcome {
         };
         Self {
             dtrp_version: env!("CARGO_PKG_VERSION"),
-            model: config.model.name.clone(),
-            parameters: b.trainer.parameters().iter().sum(),
-            data: config.data.name.clone(),
-            batch_size: config.data.batch_size,
-            method: config.method.name.clone(),
-            order: config.method.order.clone().unwrap_or_default(),
-            modules: config.method.modules,
-            cuts: b.cuts(),
+            model: settings.model.name.clone(),
+            parameters: b.parameters().iter().sum(),
+            data: settings.data.name.clone(),
+            batch_size: settings.data.batch_size,
+            method: settings.method.name.clone(),
+            order: settings.method.order.map_or_else(String::new, |order| order.to_string()),
+            modules,
+            cuts: b.ranges().iter().skip(1).map(|range| range.start).collect(),
             baseline,
             steps,
             ratio: optional(|pair| pair.ratio),
             baseline_images_per_second: optional(|pair| pair.baseline_images_per_second),
             images_per_second: Spread::of(pairs.iter().map(|pair| pair.images_per_second)),
-            busy_shares: (0..config.method.modules).map(busy).collect(),
-            device_peak_bytes: b.trainer.device_peak_bytes(),
+            busy_shares: (0..modules).map(busy).collect(),
+            device_peak_bytes: b.device_peak_bytes(),
             pairs,
         }
     }
+}
 
-    fn told(&self) -> String {
-        let mut text = format!(
-            "{} with {} parameters on {}, batches of {}, {} steps a run, {}\n\n",
+impl fmt::Display for Benchmark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (one, many) = if self.baseline.is_some() { ("pair", "pairs") } else { ("run", "runs") };
+        writeln!(
+            f,
+            "{} with {} parameters on {}, batches of {}, {} steps a run, {}\n",
             self.model,
-            report::thousands(self.parameters as u64),
+            thousands(self.parameters as u64),
             self.data,
             self.batch_size,
             self.steps,
-            report::count(
-                self.pairs.len() as u64,
-                if self.baseline.is_some() { "pair" } else { "run" },
-                if self.baseline.is_some() { "pairs" } else { "runs" },
-            ),
-        );
-        let ours = format!(
-            "{} ({}) on {} workers, cuts {:?}",
-            self.method, self.order, self.modules, self.cuts
-        );
-        let head = ["images per second", "min", "median", "max"];
-        let mut rows = vec![head.map(str::to_owned).to_vec()];
+            count(self.pairs.len() as u64, one, many),
+        )?;
+        let ours = format!("{} ({}) on {} workers, cuts {:?}", self.method, self.order, self.modules, self.cuts);
+        let mut table = Table::new(1);
+        table.row(["images per second", "min", "median", "max"]);
         let mut row = |what: &str, spread: Spread, told: fn(f64) -> String| {
             let numbers = [spread.min, spread.median, spread.max].map(told);
-            rows.push([what.to_owned()].into_iter().chain(numbers).collect());
+            table.row([what.to_owned()].into_iter().chain(numbers));
         };
         if let (Some(name), Some(spread)) = (&self.baseline, self.baseline_images_per_second) {
-            row(name, spread, report::rate);
+            row(name, spread, rate);
         }
-        row(&ours, self.images_per_second, report::rate);
+        row(&ours, self.images_per_second, rate);
         if let Some(ratio) = self.ratio {
             row("ratio, pair by pair", ratio, |ratio| format!("{ratio:.3}"));
         }
-        text.push_str(&report::table(&rows, 1));
-        let busy: Vec<_> = self.busy_shares.iter().map(|b| report::percent(Some(*b), 0)).collect();
-        let _ = writeln!(text, "\nworkers busy: {}", busy.join(", "));
-        text
+        let busy: Vec<_> = self.busy_shares.iter().map(|share| percent(Some(*share), 0)).collect();
+        writeln!(f, "{table}\nworkers busy: {}", busy.join(", "))
     }
 }
 

@@ -3,10 +3,12 @@
 use super::runs::{Form, Runs, mean, of_workers};
 use crate::cli::Layers;
 use crate::error::Error;
-use crate::report::{self, bytes, percent, rate};
+use crate::report;
 use clap::Args;
 use dtrp_core::schedule::Method;
-use serde_json::Value;
+use dtrp_text::units::{bytes, percent, rate};
+use dtrp_text::{Table, to_json};
+use dtrp_train::{Summary, WorkerSummary};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -54,21 +56,22 @@ impl FromStr for Variant {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, sets) = text.split_once(':').ok_or("write it as NAME: PATH=VALUE ...")?;
         let sets: Vec<String> = sets.split_whitespace().map(str::to_owned).collect();
-        match sets.iter().find(|set| !set.contains('=')) {
-            Some(set) => Err(format!("`{set}` is not PATH=VALUE")),
-            None => Ok(Self {
-                name: name.trim().to_owned(),
-                sets,
-            }),
+        if let Some(set) = sets.iter().find(|set| !set.contains('=')) {
+            return Err(format!("`{set}` is not PATH=VALUE"));
         }
+        Ok(Self {
+            name: name.trim().to_owned(),
+            sets,
+        })
     }
 }
 
 /// Trains all variants and prints the table.
 pub(crate) fn run(args: &Compare) -> Result<(), Error> {
-    let variants = match args.variants.is_empty() {
-        true => every_method(),
-        false => args.variants.clone(),
+    let variants = if args.variants.is_empty() {
+        every_method()
+    } else {
+        args.variants.clone()
     };
     let runs = Runs::new(&args.layers, &args.dir)?;
     let mut results = Vec::new();
@@ -84,9 +87,9 @@ pub(crate) fn run(args: &Compare) -> Result<(), Error> {
         results.push((variant.name.as_str(), summaries));
     }
     report::print(&match args.format {
-        Form::Text => report::table(&rows(&results), 1),
-        Form::Markdown => report::markdown(&rows(&results)),
-        Form::Json => json(&results)?,
+        Form::Text => table(&results).to_string(),
+        Form::Markdown => table(&results).markdown(),
+        Form::Json => json(&results),
     });
     Ok(())
 }
@@ -101,7 +104,7 @@ fn every_method() -> Vec<Variant> {
             if method.orders.len() > 1 {
                 let _ = write!(name, " {order}");
             }
-            if ["gpipe", "1f1b"].contains(&method.name) {
+            if method.flushes {
                 sets.push("method.micro_batches=4".to_owned());
                 name.push_str(" m=4");
             }
@@ -112,13 +115,14 @@ fn every_method() -> Vec<Variant> {
 }
 
 /// Mean of a number over the seeds; `None` if a run lacks it.
-fn over_seeds(summaries: &[Value], number: impl Fn(&Value) -> Option<f64>) -> Option<f64> {
-    let numbers = summaries.iter().map(number).collect::<Option<Vec<_>>>()?;
+fn over_seeds<T>(runs: &[T], number: impl Fn(&T) -> Option<f64>) -> Option<f64> {
+    let numbers = runs.iter().map(number).collect::<Option<Vec<_>>>()?;
     mean(&numbers)
 }
 
-fn rows(results: &[(&str, Vec<Value>)]) -> Vec<Vec<String>> {
-    let head = [
+fn table(results: &[(&str, Vec<Summary>)]) -> Table {
+    let mut table = Table::new(1);
+    table.row([
         "variant",
         "K",
         "test accuracy",
@@ -129,37 +133,35 @@ fn rows(results: &[(&str, Vec<Value>)]) -> Vec<Vec<String>> {
         "stored inputs",
         "peak memory",
         "prediction error",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    ]);
     for (name, summaries) in results {
-        let top = |key: &'static str| over_seeds(summaries, move |s| s[key].as_f64());
-        let total = |key| over_seeds(summaries, |s| Some(of_workers(s, key).iter().sum()));
-        let most = |key| over_seeds(summaries, |s| of_workers(s, key).into_iter().reduce(f64::max));
-        let average = |key| over_seeds(summaries, |s| mean(&of_workers(s, key)));
+        let top = |number: fn(&Summary) -> Option<f64>| over_seeds(summaries, number);
+        let workers = |number: fn(&WorkerSummary) -> Option<f64>, together: fn(&[f64]) -> Option<f64>| {
+            over_seeds(summaries, |summary| together(&of_workers(summary, number)))
+        };
+        let most = |numbers: &[f64]| numbers.iter().copied().reduce(f64::max);
+        let sum = |numbers: &[f64]| Some(numbers.iter().sum());
         let dash = || "-".to_owned();
-        rows.push(vec![
+        table.row([
             (*name).to_owned(),
-            top("modules").map_or_else(dash, |k| k.to_string()),
-            percent(top("final_test_accuracy"), 2),
-            top("final_train_loss").map_or_else(dash, |loss| format!("{loss:.4}")),
-            top("images_per_second").map_or_else(dash, rate),
-            percent(average("busy_share"), 0),
-            most("staleness_max").map_or_else(dash, |s| s.to_string()),
-            total("stored_input_peak_bytes").map_or_else(dash, |b| bytes(b as u64)),
-            top("peak_rss_bytes").map_or_else(dash, |b| bytes(b as u64)),
-            average("prediction_gain").map_or_else(dash, |gain| format!("{gain:.3}")),
+            top(|s| Some(s.modules as f64)).map_or_else(dash, |k| k.to_string()),
+            percent(top(|s| s.final_test_accuracy), 2),
+            top(|s| s.final_train_loss).map_or_else(dash, |loss| format!("{loss:.4}")),
+            top(|s| s.images_per_second).map_or_else(dash, rate),
+            percent(workers(|w| w.busy_share, mean), 0),
+            workers(|w| Some(w.staleness_max.into()), most).map_or_else(dash, |s| s.to_string()),
+            workers(|w| Some(w.stored_input_peak_bytes as f64), sum).map_or_else(dash, |b| bytes(b as u64)),
+            top(|s| s.peak_rss_bytes.map(|b| b as f64)).map_or_else(dash, |b| bytes(b as u64)),
+            workers(|w| w.prediction_gain, mean).map_or_else(dash, |gain| format!("{gain:.3}")),
         ]);
     }
-    rows
+    table
 }
 
-fn json(results: &[(&str, Vec<Value>)]) -> Result<String, Error> {
-    let variants: Vec<Value> = results
-        .iter()
-        .map(|(name, runs)| serde_json::json!({ "variant": name, "runs": runs }))
-        .collect();
-    let text = serde_json::to_string_pretty(&variants).map_err(|error| Error::Bug(error.to_string()))?;
-    Ok(text + "\n")
+fn json(results: &[(&str, Vec<Summary>)]) -> String {
+    let variants = results.iter();
+    let variants = variants.map(|(name, runs)| serde_json::json!({ "variant": name, "runs": runs }));
+    to_json(&variants.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -182,8 +184,8 @@ mod tests {
 
     #[test]
     fn means_need_every_run() {
-        let runs = [serde_json::json!({"x": 1.0}), serde_json::json!({"x": 2.0})];
-        assert_eq!(over_seeds(&runs, |s| s["x"].as_f64()), Some(1.5));
-        assert_eq!(over_seeds(&runs, |s| s["y"].as_f64()), None);
+        let runs = [(1.0, Some(3.0)), (2.0, None)];
+        assert_eq!(over_seeds(&runs, |run| Some(run.0)), Some(1.5));
+        assert_eq!(over_seeds(&runs, |run| run.1), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::report;
-use crate::train::why_not;
+use dtrp_train::why_no_gpu;
 use dtrp_core::torch::{GpuFault, build_information, parallel_information};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -202,7 +202,7 @@ fn devices() -> Finding {
         (true, false) => Finding::warning(
             "devices",
             "cpu; libtorch could use GPUs but cannot",
-            &why_not(GpuFault::find().as_ref()),
+            &why_no_gpu(GpuFault::find().as_ref()),
         ),
         (false, false) => Finding::ok("devices", "cpu"),
     }

@@ -5,18 +5,17 @@ mod compare;
 mod config;
 mod data;
 mod doctor;
-mod gpu_check;
 mod models;
 mod predictors;
 mod profile;
 mod runs;
-pub(crate) mod schedule;
+mod schedule;
 mod simulate;
 mod train;
+mod training;
 
 pub(crate) use compare::Compare;
 pub(crate) use data::DataCommand;
-pub(crate) use gpu_check::GpuCheck;
 pub(crate) use models::ModelsCommand;
 pub(crate) use predictors::PredictorsCommand;
 pub(crate) use profile::Profile;
@@ -40,6 +39,5 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Profile(args) => profile::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Doctor => doctor::run(),
-        Command::GpuCheck(args) => gpu_check::run(&args),
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::config::parse_yaml;
 use crate::error::Error;
-use crate::report::{self, bytes, thousands};
+use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_models::{BlockInfo, ModelInput, Options};
+use dtrp_text::units::{bytes, thousands};
+use dtrp_text::{Table, to_json};
 use serde_json::json;
 
 /// `dtrp models ...`
@@ -84,48 +86,42 @@ impl Show {
         let blocks = dtrp_models::build(&self.name, &options, &input)?.describe(&input)?;
         match self.format {
             Format::Table => Ok(self.table(&blocks)),
-            Format::Json => {
-                let text = serde_json::to_string_pretty(&self.json(&blocks));
-                text.map(|text| text + "\n")
-                    .map_err(|error| Error::Bug(error.to_string()))
-            }
+            Format::Json => Ok(to_json(&self.json(&blocks))),
         }
     }
 
     fn table(&self, blocks: &[BlockInfo]) -> String {
-        let mut rows = vec![
-            ["block", "output", "parameters", "multiply-adds", "activations"]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
-        let row = |name: &str, shape: String, parameters: usize, multiply_adds: u64, activations: u64| {
-            let numbers = [
+        let mut table = Table::new(2);
+        table.row(["block", "output", "parameters", "multiply-adds", "activations"]);
+        let mut row = |name: &str, shape: String, parameters: usize, multiply_adds: u64, activations: u64| {
+            table.row([
+                name.to_owned(),
+                shape,
                 thousands(parameters as u64),
                 thousands(multiply_adds),
                 bytes(activations),
-            ];
-            [name.to_owned(), shape].into_iter().chain(numbers).collect::<Vec<_>>()
+            ]);
         };
         for block in blocks {
             let shape: Vec<String> = block.output_shape.iter().map(ToString::to_string).collect();
             let shape = shape.join(" x ");
-            rows.push(row(
+            row(
                 &block.name,
                 shape,
                 block.parameters,
                 block.multiply_adds,
                 block.activation_bytes,
-            ));
+            );
         }
         let activations = blocks.iter().map(|block| block.activation_bytes).sum();
-        rows.push(row(
+        row(
             &self.name,
             String::new(),
             parameters(blocks),
             multiply_adds(blocks),
             activations,
-        ));
-        report::table(&rows, 2) + "\nmultiply-adds and activations (f32) are for one image\n"
+        );
+        table.to_string() + "\nmultiply-adds and activations (f32) are for one image\n"
     }
 
     fn json(&self, blocks: &[BlockInfo]) -> serde_json::Value {

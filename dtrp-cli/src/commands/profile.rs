@@ -1,13 +1,16 @@
 //! `dtrp profile`: what each block of a network costs on this machine.
 
+use super::training::training;
 use crate::cli::Layers;
 use crate::config::{self, BENCH};
 use crate::error::Error;
 use crate::report;
 use crate::run::write_atomically;
-use crate::train::{Data, Stop, profile};
+use crate::stop;
 use clap::Args;
-use dtrp_core::simulate::Costs;
+use dtrp_core::costs::Costs;
+use dtrp_text::Table;
+use dtrp_text::units::bytes;
 use std::path::PathBuf;
 
 /// `dtrp profile`
@@ -26,22 +29,21 @@ pub(crate) struct Profile {
 /// Measures, and prints or writes what came of it.
 pub(crate) fn run(args: &Profile) -> Result<(), Error> {
     let config = args.layers.load(BENCH)?;
-    let data = Data::open(&config)?;
-    let stop = Stop::at_signals()?;
-    let costs = profile(&config, &data, args.steps, &stop)?;
+    let costs = training(&config, &stop::at_signals()?)?.profile(args.steps)?;
     let text = config::as_yaml(&costs)?;
     match &args.output {
         None => report::print(&text),
         Some(path) => {
             write_atomically(path, &text)?;
-            report::print(&told(&costs));
+            report::print(&table(&costs).to_string());
         }
     }
     Ok(())
 }
 
-fn told(costs: &Costs) -> String {
-    let head = [
+fn table(costs: &Costs) -> Table {
+    let mut table = Table::new(1);
+    table.row([
         "block",
         "forward ms",
         "backward ms",
@@ -51,21 +53,20 @@ fn told(costs: &Costs) -> String {
         "input",
         "graph",
         "parameters",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    ]);
     let ms = |ns: u64| format!("{:.3}", ns as f64 / 1e6);
     for block in &costs.blocks {
-        rows.push(vec![
+        table.row([
             block.name.clone(),
             ms(block.forward_ns),
             ms(block.backward_ns),
             ms(block.recompute_ns.unwrap_or(block.forward_ns)),
             ms(block.update_ns),
             ms(block.predict_ns),
-            report::bytes(block.input_bytes),
-            report::bytes(block.activation_bytes),
-            report::bytes(block.parameter_bytes),
+            bytes(block.input_bytes),
+            bytes(block.activation_bytes),
+            bytes(block.parameter_bytes),
         ]);
     }
-    report::table(&rows, 1)
+    table
 }

@@ -3,7 +3,10 @@
 
 use crate::cli::Layers;
 use crate::error::Error;
+use crate::run::{Line, SUMMARY};
 use clap::ValueEnum;
+use dtrp_train::{Summary, WorkerSummary};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -29,8 +32,8 @@ pub(super) struct Runs<'a> {
 pub(super) struct Finished {
     /// Its folder.
     pub(super) folder: PathBuf,
-    /// Its `summary.json`.
-    pub(super) summary: Value,
+    /// How it ended.
+    pub(super) summary: Summary,
 }
 
 impl<'a> Runs<'a> {
@@ -88,7 +91,7 @@ impl<'a> Runs<'a> {
 
     fn finished(&self, folder: &str) -> Result<Finished, Error> {
         let folder = self.dir.join(folder);
-        let path = folder.join("summary.json");
+        let path = folder.join(SUMMARY);
         let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
         let summary = parse(&path, &text)?;
         Ok(Finished { folder, summary })
@@ -100,9 +103,13 @@ impl Finished {
     pub(super) fn losses(&self) -> Result<Vec<f64>, Error> {
         let path = self.folder.join("metrics.jsonl");
         let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-        let events: Vec<Value> = text.lines().map(|line| parse(&path, line)).collect::<Result<_, _>>()?;
-        let steps = events.iter().filter(|event| event["event"] == "step");
-        Ok(steps.filter_map(|step| step["loss"].as_f64()).collect())
+        let mut losses = Vec::new();
+        for line in text.lines() {
+            if let Line::Step(step) = parse(&path, line)? {
+                losses.push(step.loss);
+            }
+        }
+        Ok(losses)
     }
 }
 
@@ -113,18 +120,13 @@ fn plain(c: char) -> char {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<Value, Error> {
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|error| Error::Bug(format!("{}: {error}", path.display())))
 }
 
 /// A number of all workers that have it.
-pub(super) fn of_workers(summary: &Value, key: &str) -> Vec<f64> {
-    let workers = summary["workers"].as_array();
-    workers
-        .into_iter()
-        .flatten()
-        .filter_map(|worker| worker[key].as_f64())
-        .collect()
+pub(super) fn of_workers(summary: &Summary, number: impl Fn(&WorkerSummary) -> Option<f64>) -> Vec<f64> {
+    summary.workers.iter().filter_map(number).collect()
 }
 
 /// Mean of the numbers; `None` if there are none.

@@ -3,9 +3,12 @@
 use crate::error::Error;
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
-use dtrp_core::analysis::{self, Report};
+use dtrp_core::analysis::{self, ProgramReport};
 use dtrp_core::schedule::{Method, Order, Plan, Program};
 use dtrp_core::trace::Timeline;
+use dtrp_text::Table;
+use dtrp_text::units::thousands;
+use dtrp_train::{parse_program, read_program};
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -25,7 +28,7 @@ pub(crate) enum ScheduleCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     #[command(flatten)]
-    layout: Layout,
+    plan: PlanArgs,
     /// Show the program in this file (text or JSON; `-` is stdin) instead of a method's
     #[arg(conflicts_with_all = ["method", "modules", "batches", "order", "micro_batches", "accumulate"])]
     file: Option<PathBuf>,
@@ -36,7 +39,7 @@ pub(crate) struct Show {
 
 /// Which program.
 #[derive(Debug, Args)]
-pub(crate) struct Layout {
+pub(crate) struct PlanArgs {
     /// The method; `dtrp schedule list` names all
     #[arg(long, default_value = "dtrp")]
     pub(crate) method: String,
@@ -88,7 +91,7 @@ pub(crate) fn run(command: ScheduleCommand) -> Result<(), Error> {
         ScheduleCommand::Show(args) => {
             let program = match &args.file {
                 Some(file) => read(file)?,
-                None => args.layout.program()?,
+                None => args.plan.program()?,
             };
             report::print(&print(&program, args.format));
         }
@@ -102,7 +105,7 @@ pub(crate) fn run(command: ScheduleCommand) -> Result<(), Error> {
     Ok(())
 }
 
-impl Layout {
+impl PlanArgs {
     /// The plan of it.
     pub(crate) fn plan(&self) -> Plan {
         Plan {
@@ -119,32 +122,19 @@ impl Layout {
     }
 }
 
-/// Reads a program in either form.
-///
-/// # Errors
-///
-/// Names the file and the place in it.
-pub(crate) fn read(path: &Path) -> Result<Program, Error> {
-    let unreadable = |source| Error::File {
-        path: path.to_owned(),
-        action: "be read",
-        source,
-    };
+/// Reads a program in either form; `-` is stdin.
+fn read(path: &Path) -> Result<Program, Error> {
+    if path != Path::new("-") {
+        return Ok(read_program(path)?);
+    }
     let mut text = String::new();
-    if path == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-    } else {
-        text = std::fs::read_to_string(path).map_err(unreadable)?;
-    }
-    if text.trim_start().starts_with('{') {
-        Program::from_json(&text).map_err(|error| wrong(path, &error))
-    } else {
-        text.parse().map_err(|error| wrong(path, &error))
-    }
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map_err(|error| wrong(path, &error))?;
+    parse_program(&text).map_err(|message| wrong(path, &message))
 }
 
 /// What is wrong with the program in a file.
-pub(crate) fn wrong(path: &Path, error: &dyn std::fmt::Display) -> Error {
+fn wrong(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::Fit(format!("{}: {error}", path.display()))
 }
 
@@ -158,8 +148,9 @@ fn print(program: &Program, format: Format) -> String {
     }
 }
 
-fn checked(program: &Program, costs: &Report) -> String {
-    let head = [
+fn checked(program: &Program, costs: &ProgramReport) -> String {
+    let mut table = Table::new(0);
+    table.row([
         "worker",
         "actions",
         "updates",
@@ -168,12 +159,11 @@ fn checked(program: &Program, costs: &Report) -> String {
         "graphs",
         "versions",
         "messages",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    ]);
     for (k, worker) in (1usize..).zip(&costs.workers) {
-        rows.push(vec![
+        table.row([
             k.to_string(),
-            report::thousands(program.workers[k - 1].len() as u64),
+            thousands(program.workers[k - 1].len() as u64),
             worker.updates.to_string(),
             format!("{} ({:.2})", worker.max_staleness(), worker.mean_staleness()),
             worker.stored_inputs.to_string(),
@@ -188,16 +178,13 @@ fn checked(program: &Program, costs: &Report) -> String {
         program.order,
         program.modules(),
         program.batches,
-        report::table(&rows, 0),
+        table,
     )
 }
 
 fn list() -> String {
-    let mut rows = vec![
-        ["method", "orders", "options", "", "source"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut table = Table::new(5);
+    table.row(["method", "orders", "options", "", "source"]);
     for method in Method::all() {
         let orders: Vec<_> = method.orders.iter().map(|order| order.name()).collect();
         let options = [
@@ -205,7 +192,7 @@ fn list() -> String {
             (method.accumulate, "accumulate"),
         ];
         let options: Vec<_> = options.iter().filter(|(has, _)| *has).map(|(_, name)| *name).collect();
-        rows.push(vec![
+        table.row([
             method.name.to_owned(),
             orders.join(", "),
             options.join(", "),
@@ -213,5 +200,5 @@ fn list() -> String {
             method.source.to_owned(),
         ]);
     }
-    report::table(&rows, 5)
+    table.to_string()
 }

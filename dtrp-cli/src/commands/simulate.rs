@@ -1,15 +1,14 @@
 //! `dtrp simulate`: when a program would run, over given costs; no tensors.
 
-use crate::config::CutsAt;
 use crate::costs;
 use crate::error::Error;
 use crate::report;
 use clap::{Args, ValueEnum};
+use dtrp_core::costs::{BlockCost, Costs, ModuleCosts};
 use dtrp_core::schedule::{Method, Order, Plan};
-use dtrp_core::simulate::{
-    BlockCost, Costs, Jitter, Links, ModuleCosts, Options, SimulateError, Sweep, simulate_plan, sweep,
-};
-use dtrp_models::Cuts;
+use dtrp_core::simulate::{Jitter, Links, SimulateError, SimulationOptions, Sweep, simulate_plan, sweep};
+use dtrp_text::to_json;
+use dtrp_train::{Cuts, TrainError, best_cuts};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -57,7 +56,7 @@ pub(crate) struct Simulate {
     /// Where the network is cut: `even`, `auto` (the slowest worker as fast as it can be, for each method), or the numbers of
     /// blocks below the cuts, with commas between them
     #[arg(long, default_value = "even")]
-    cuts: CutsAt,
+    cuts: Cuts,
     /// Time that every message takes, in microseconds
     #[arg(long, default_value_t = 0.0)]
     latency_us: f64,
@@ -134,9 +133,10 @@ pub(crate) fn run(args: &Simulate) -> Result<(), Error> {
 }
 
 fn print(format: Format, result: &(impl std::fmt::Display + serde::Serialize)) -> Result<(), Error> {
-    let text = match format {
-        Format::Json => serde_json::to_string_pretty(result).map_err(|error| Error::Bug(error.to_string()))?,
-        _ => result.to_string(),
+    let text = if format == Format::Json {
+        to_json(result)
+    } else {
+        result.to_string()
     };
     report::print(&format!("{}\n", text.trim_end()));
     Ok(())
@@ -164,7 +164,7 @@ impl Simulate {
         })
     }
 
-    fn options(&self, batch_size: Option<u32>, timeline: bool) -> Result<Options, Error> {
+    fn options(&self, batch_size: Option<u32>, timeline: bool) -> Result<SimulationOptions, Error> {
         if !(0.0..=1e12).contains(&self.latency_us) {
             return Err(Error::Fit(format!(
                 "--latency-us is {}, but must be from 0",
@@ -172,7 +172,7 @@ impl Simulate {
             )));
         }
         let random = self.jitter != 0.0 || self.straggler_probability != 0.0;
-        Ok(Options {
+        Ok(SimulationOptions {
             links: Links {
                 latency_ns: (self.latency_us * 1e3).round() as u64,
                 bytes_per_second: self.bytes_per_second,
@@ -186,7 +186,7 @@ impl Simulate {
             }),
             batch_size,
             timeline,
-            ..Options::default()
+            ..SimulationOptions::default()
         })
     }
 
@@ -199,10 +199,9 @@ impl Simulate {
         micro_batches: u16,
     ) -> Result<Vec<ModuleCosts>, Error> {
         let blocks = costs.blocks.len();
-        let ranges = match &self.cuts {
-            CutsAt::Even => dtrp_models::split(blocks, modules, &Cuts::Even)?,
-            CutsAt::At(at) => dtrp_models::split(blocks, modules, &Cuts::At(at.clone()))?,
-            CutsAt::Auto => {
+        let ranges = match self.cuts.ranges(blocks, modules)? {
+            Some(ranges) => ranges,
+            None => {
                 // Enough batches for a steady state, so that what a worker does for a batch is told right.
                 let batches = u32::try_from(8 * modules).unwrap_or(u32::MAX);
                 let mut plan = Plan::new(modules, batches);
@@ -212,10 +211,10 @@ impl Simulate {
                     .copied()
                     .filter(|order| method.orders.contains(order));
                 plan.micro_batches = if method.micro_batches { micro_batches } else { 1 };
-                costs::best_cuts(costs, &method.program(&plan)?, None)?.modules
+                best_cuts(costs, &method.program(&plan)?, None)?.modules
             }
         };
-        Ok(costs.modules(&ranges)?)
+        Ok(costs.modules(&ranges).map_err(TrainError::from)?)
     }
 }
 

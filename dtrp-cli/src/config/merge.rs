@@ -1,12 +1,13 @@
 //! Merging value trees, and finding keys that do not exist.
 
 use super::error::ConfigError;
-use super::{model, yaml};
+use super::yaml;
+use dtrp_text::nearest;
 use serde_json::{Map, Value};
 use std::str::FromStr;
 
 /// A `--set PATH=VALUE`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Set {
     text: String,
     path: String,
@@ -114,69 +115,105 @@ pub(super) fn over(defaults: Value, given: Value) -> Value {
     }
 }
 
-/// Checks that every key given is one of the defaults'.
-pub(super) fn check_keys(given: &Value, defaults: &Value, origin: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
-    match given {
-        Value::Object(_) | Value::Null => walk(given, defaults, defaults, "", origin),
-        other => Err(ConfigError::Value {
-            origin: origin(""),
-            path: "the whole configuration".to_owned(),
-            value: yaml::inline(other),
-            expected: "sections of keys and values".to_owned(),
-        }),
-    }
-}
-
-fn walk(
-    given: &Value,
-    defaults: &Value,
-    all: &Value,
-    path: &str,
-    origin: &dyn Fn(&str) -> String,
-) -> Result<(), ConfigError> {
-    let (Value::Object(given), Value::Object(defaults)) = (given, defaults) else {
-        return Ok(());
+/// Takes back what `file` has in a section, but for these keys and what was set one by one.
+pub(super) fn forget(tree: &mut Value, file: &Value, section: &str, keep: &[&str], sets: &[Set]) {
+    let Some(Value::Object(given)) = file.get(section) else {
+        return;
     };
-    for (key, value) in given {
-        let here = join(path, key);
-        match defaults.get(key) {
-            Some(default) => walk(value, default, all, &here, origin)?,
-            // The families of models know their options.
-            None if path == model::SECTION => {}
-            None => {
-                let keys: Vec<_> = defaults.keys().map(String::as_str).collect();
-                return Err(ConfigError::UnknownKey {
-                    origin: origin(&here),
-                    nearest: nearest(key, path, all),
-                    known: format!(
-                        "the keys {} are {}",
-                        if path.is_empty() {
-                            "here".to_owned()
-                        } else {
-                            format!("of {path}")
-                        },
-                        keys.join(", ")
-                    ),
-                    path: here,
-                });
-            }
+    let Some(Value::Object(section_tree)) = tree.get_mut(section) else {
+        return;
+    };
+    for key in given.keys().filter(|key| !keep.contains(&key.as_str())) {
+        let path = join(section, key);
+        if !sets.iter().any(|set| set.concerns(&path)) {
+            section_tree.shift_remove(key);
         }
     }
-    Ok(())
 }
 
-/// The path of the valid key most like `key`: best in the same section, else anywhere.
-fn nearest(key: &str, section: &str, all: &Value) -> Option<String> {
-    let mut paths = Vec::new();
-    collect(all, "", &mut paths);
-    let likeness = |path: &String| {
-        let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
-        let at_home = if parent == section { 0.2 } else { 0.0 };
-        strsim::normalized_damerau_levenshtein(&key.to_lowercase(), name) + at_home
-    };
-    let scored = paths.iter().map(|path| (likeness(path), path));
-    let (score, best) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (score >= 0.7).then(|| best.clone())
+/// The section whose options belong to families of models, which know them.
+const MODEL: &str = "model";
+
+/// The section in which the options of data sets stand.
+const DATA: &str = "data";
+
+/// Every key that there is, with its default.
+pub(super) struct Known {
+    pub(super) tree: Value,
+    /// Of some data set.
+    data_options: Vec<&'static str>,
+}
+
+impl Known {
+    pub(super) fn new(tree: Value) -> Self {
+        let sets = dtrp_data::list();
+        let options = sets.iter().flat_map(|set| set.options);
+        Self {
+            tree,
+            data_options: options.map(|option| option.name).collect(),
+        }
+    }
+
+    /// Checks that every key given is one of these.
+    pub(super) fn check_keys(&self, given: &Value, origin: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
+        match given {
+            Value::Object(_) | Value::Null => self.walk(given, &self.tree, "", origin),
+            other => Err(ConfigError::Value {
+                origin: origin(""),
+                path: "the whole configuration".to_owned(),
+                value: yaml::inline(other),
+                expected: "sections of keys and values".to_owned(),
+            }),
+        }
+    }
+
+    fn walk(
+        &self,
+        given: &Value,
+        defaults: &Value,
+        path: &str,
+        origin: &dyn Fn(&str) -> String,
+    ) -> Result<(), ConfigError> {
+        let (Value::Object(given), Value::Object(defaults)) = (given, defaults) else {
+            return Ok(());
+        };
+        for (key, value) in given {
+            let here = join(path, key);
+            match defaults.get(key) {
+                Some(default) => self.walk(value, default, &here, origin)?,
+                None if path == MODEL => {}
+                None if path == DATA && self.data_options.contains(&key.as_str()) => {}
+                None => {
+                    let mut keys: Vec<_> = defaults.keys().map(String::as_str).collect();
+                    if path == DATA {
+                        keys.extend(&self.data_options);
+                    }
+                    let section = if path.is_empty() { "here".to_owned() } else { format!("of {path}") };
+                    return Err(ConfigError::UnknownKey {
+                        origin: origin(&here),
+                        nearest: self.nearest(key, path, &keys),
+                        known: format!("the keys {section} are {}", keys.join(", ")),
+                        path: here,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The path of the valid key most like `key`: of the same section, else of any.
+    fn nearest(&self, key: &str, section: &str, siblings: &[&str]) -> Option<String> {
+        if let Some(found) = nearest(key, siblings.iter().copied()) {
+            return Some(join(section, found));
+        }
+        let mut paths = Vec::new();
+        collect(&self.tree, "", &mut paths);
+        let name = |path: &String| path.rsplit('.').next().unwrap_or_default().to_owned();
+        let names: Vec<String> = paths.iter().map(name).collect();
+        let found = nearest(key, names.iter().map(String::as_str))?;
+        let place = names.iter().position(|name| name == found)?;
+        paths.get(place).cloned()
+    }
 }
 
 fn collect(tree: &Value, path: &str, paths: &mut Vec<String>) {

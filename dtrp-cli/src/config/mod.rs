@@ -1,22 +1,17 @@
-//! Configuration: defaults ← YAML file ← `--set`, merged as trees, checked, and only then made into structs.
+//! Configuration: defaults ← YAML file ← `--set`, merged as trees, checked, and only then made into the library's settings.
 
-mod check;
 mod error;
 mod merge;
-mod method;
-mod model;
-mod resolve;
-mod sections;
+mod program;
 mod yaml;
 
 pub(crate) use error::ConfigError;
 pub(crate) use merge::Set;
-pub(crate) use method::CutsAt;
-pub(crate) use sections::{
-    Config, Devices, Dtype, Executor, Method, Optimizer, OptimizerName, Precision, ProgressKind, RateRule,
-    RateSchedule, ScheduleName, TraceKind,
-};
+pub(crate) use program::{ProgramKeys, ProgressKind};
 
+use dtrp_core::schedule::Method;
+use dtrp_train::{Cuts, Settings};
+use serde::Deserialize;
 use serde_json::Value;
 use std::io::Read;
 use std::path::PathBuf;
@@ -40,15 +35,106 @@ pub(crate) struct BuiltIn {
     text: &'static str,
 }
 
-/// Reads, merges and checks a configuration. Without a file it is the built-in one; `-` is stdin.
-pub(crate) fn load(file: Option<&PathBuf>, built_in: BuiltIn, sets: &[Set]) -> Result<Config, ConfigError> {
-    let (name, text) = read(file, built_in)?;
-    parse(&name, &text, sets)
+/// A whole configuration: what is trained, and what this program does around it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Config {
+    pub(crate) settings: Settings,
+    pub(crate) program: ProgramKeys,
+    /// The keys that were set one by one, on the command line.
+    sets: Vec<Set>,
 }
 
-/// The configuration as YAML.
-pub(crate) fn to_yaml(config: &Config) -> Result<String, ConfigError> {
-    as_yaml(config)
+impl Config {
+    /// Reads, merges and checks a configuration. Without a file it is the built-in one; `-` is stdin.
+    pub(crate) fn load(file: Option<&PathBuf>, built_in: BuiltIn, sets: &[Set]) -> Result<Self, ConfigError> {
+        let (name, text) = read(file, built_in)?;
+        Self::parse(&name, &text, sets)
+    }
+
+    /// With the settings in force, in which what was measured stands instead of what was asked for.
+    pub(crate) fn resolved(mut self, settings: &Settings) -> Self {
+        self.settings = settings.clone();
+        if settings.method.cuts != Cuts::Auto {
+            self.program.method.costs = None;
+        }
+        self
+    }
+
+    /// Whether the key, or a part of it, was set on the command line.
+    pub(crate) fn was_set(&self, key: &str) -> bool {
+        self.sets.iter().any(|set| set.concerns(key))
+    }
+
+    /// As YAML, every key in one order.
+    pub(crate) fn to_yaml(&self) -> Result<String, ConfigError> {
+        yaml::to_text(&self.tree())
+    }
+
+    /// The name of the run's folder.
+    pub(crate) fn run_name(&self) -> String {
+        self.program.run.name.clone().unwrap_or_else(|| {
+            let Settings { data, model, method, .. } = &self.settings;
+            let name = format!("{}-{}-{}-k{}", data.name, model.name, method.name, method.modules);
+            name.replace('/', "-")
+        })
+    }
+
+    fn tree(&self) -> Value {
+        self.program.beside(serde_json::to_value(&self.settings).unwrap_or(Value::Null))
+    }
+
+    fn parse(name: &str, text: &str, sets: &[Set]) -> Result<Self, ConfigError> {
+        let defaults = merge::Known::new(Self::default().tree());
+        let mut given = yaml::parse(text).map_err(|message| ConfigError::Syntax {
+            origin: name.to_owned(),
+            message,
+        })?;
+        let origin = |path: &str| merge::origin(name, sets, path);
+        defaults.check_keys(&given, &origin)?;
+        let family = |tree: &Value| tree.pointer("/model/name").cloned();
+        let before = family(&given);
+        let file = given.clone();
+        for set in sets {
+            merge::apply(&mut given, set)?;
+            defaults.check_keys(&given, &origin)?;
+        }
+        if family(&given) != before {
+            // Options of another family, which nobody has set, do not come along.
+            merge::forget(&mut given, &file, "model", &["name", "init_from"], sets);
+        }
+        let tree = merge::over(defaults.tree, given);
+        let (settings, program) = ProgramKeys::split(tree);
+        let mut config = Self {
+            program: from_tree(program, &origin)?,
+            settings: from_tree(settings, &origin)?,
+            sets: sets.to_vec(),
+        };
+        let wrong = |error: dtrp_train::settings::SettingError| ConfigError::Value {
+            origin: origin(error.key),
+            path: error.key.to_owned(),
+            value: error.value,
+            expected: error.expected,
+        };
+        config.settings.check().map_err(&wrong)?;
+        config.program.check(&config.settings).map_err(&wrong)?;
+        if config.was_set("method.name") && !config.was_set("method.order") {
+            config.drop_foreign_order();
+        }
+        config.settings = config.settings.resolved();
+        config.program.run.name = Some(config.run_name());
+        Ok(config)
+    }
+
+    /// The order in a file is that of the method in that file, and a resolved configuration always has one: it must not be in
+    /// the way of another method, chosen later, that cannot be laid out in it.
+    fn drop_foreign_order(&mut self) {
+        let section = &mut self.settings.method;
+        if let (Ok(method), Some(order)) = (Method::named(&section.name), section.order)
+            && !method.orders.contains(&order)
+        {
+            section.order = None;
+        }
+    }
 }
 
 /// Anything that can be serialised, as YAML.
@@ -86,29 +172,7 @@ fn read(file: Option<&PathBuf>, built_in: BuiltIn) -> Result<(String, String), C
     }
 }
 
-fn parse(name: &str, text: &str, sets: &[Set]) -> Result<Config, ConfigError> {
-    let defaults = serde_json::to_value(Config::default()).unwrap_or(Value::Null);
-    let mut given = yaml::parse(text).map_err(|message| ConfigError::Syntax {
-        origin: name.to_owned(),
-        message,
-    })?;
-    let origin = |path: &str| merge::origin(name, sets, path);
-    merge::check_keys(&given, &defaults, &origin)?;
-    for set in sets {
-        merge::apply(&mut given, set)?;
-        merge::check_keys(&given, &defaults, &origin)?;
-    }
-    let merged = merge::over(defaults, given);
-    let mut config = from_tree(merged, &origin)?;
-    check::values(&config, &origin)?;
-    let set = |path: &str| sets.iter().any(|set| set.concerns(path));
-    if set("method.name") && !set("method.order") {
-        resolve::drop_foreign_order(&mut config.method);
-    }
-    Ok(resolve::fill(config))
-}
-
-fn from_tree(tree: Value, origin: &dyn Fn(&str) -> String) -> Result<Config, ConfigError> {
+fn from_tree<T: for<'de> Deserialize<'de>>(tree: Value, origin: &dyn Fn(&str) -> String) -> Result<T, ConfigError> {
     serde_path_to_error::deserialize(&tree).map_err(|error| {
         let path = error.path().to_string();
         let pointer = path.replace(['.', '['], "/").replace(']', "");

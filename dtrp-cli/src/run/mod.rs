@@ -9,11 +9,18 @@
 //!   weights.safetensors   parameters and running statistics after the last whole epoch, with PyTorch's names
 //!   summary.json          how it ended
 //! ```
+//!
+//! Each file is written by a subscriber of the training's events.
 
+mod files;
 mod folder;
 mod metrics;
-mod summary;
+mod slots;
 
+pub(crate) use files::{Files, WEIGHTS};
 pub(crate) use folder::{Folder, write_atomically};
-pub(crate) use metrics::{EpochLine, Metrics, StepLine, WorkerLine};
-pub(crate) use summary::{End, GpuSummary, HostReadsSummary, Summary, WorkerSummary, peak_rss_bytes};
+pub(crate) use metrics::{Line, Metrics};
+pub(crate) use slots::first_slots;
+
+/// The name of the summary in a run's folder.
+pub(crate) const SUMMARY: &str = "summary.json";

@@ -4,12 +4,13 @@ use super::measured::{Measured, table};
 use crate::cli::Layers;
 use crate::commands::runs::{Form, Runs};
 use crate::config::{Config, DIGITS, parse_yaml};
-use crate::error::Error;
+use crate::error::{Error, of_predictor};
 use crate::report;
-use crate::train::optimizer;
 use clap::Args;
 use dtrp_core::schedule::{Method, Order, Plan};
 use dtrp_predictors::{Context, PredictorError, Spec};
+use dtrp_text::to_json;
+use dtrp_train::Settings;
 use serde::Serialize;
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -74,9 +75,10 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
     let mut runs = Runs::new(&args.layers, &args.dir)?;
     let config = args.layers.load(DIGITS)?;
     let orders = orders(&config, &args.orders)?;
-    let (chosen, left_out) = match args.predictors.is_empty() {
-        true => all_that_fit(&config)?,
-        false => (args.predictors.iter().map(|c| c.0.clone()).collect(), Vec::new()),
+    let (chosen, left_out) = if args.predictors.is_empty() {
+        all_that_fit(&config)?
+    } else {
+        (args.predictors.iter().map(|c| c.0.clone()).collect(), Vec::new())
     };
     let names = names(&config, &chosen)?;
     // Cuts and batch sizes that are measured are measured once: what came of it is in the first run's configuration.
@@ -105,7 +107,7 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
         }
     }
     report::print(&match args.format {
-        Form::Json => json(&config, args.steps, &rows, &left_out)?,
+        Form::Json => json(&config, args.steps, &rows, &left_out),
         form => table(form, &config, &rows, &left_out),
     });
     Ok(())
@@ -113,15 +115,13 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
 
 /// The orders to train in: all of them must be orders of the method, with something to predict.
 fn orders(config: &Config, chosen: &[Order]) -> Result<Vec<Order>, Error> {
-    let section = &config.method;
+    let section = &config.settings.method;
     let method = Method::named(&section.name)?;
-    let own = section.order.as_deref().map(str::parse).transpose();
-    let own = own.map_err(|error| Error::Fit(format!("method.order: {error}")))?;
     let plan = Plan::new(section.modules, section.accumulate)
         .micro_batches(section.micro_batches)
         .accumulate(section.accumulate);
     let orders = match chosen {
-        [] => vec![own.unwrap_or(method.orders[0])],
+        [] => vec![section.order.unwrap_or(method.orders[0])],
         chosen => chosen.to_vec(),
     };
     for order in &orders {
@@ -148,7 +148,7 @@ fn all_that_fit(config: &Config) -> Result<(Vec<Spec>, Vec<LeftOut>), Error> {
                 predictor: description.name,
                 reason: format!("it needs {needs}, but the optimizer is {got}"),
             }),
-            Err(error) => return Err(Error::of_predictor(error, false)),
+            Err(error) => return Err(of_predictor(error, false)),
         }
     }
     // What the others are measured against comes first.
@@ -160,10 +160,10 @@ fn all_that_fit(config: &Config) -> Result<(Vec<Spec>, Vec<LeftOut>), Error> {
 fn try_rule(config: &Config, spec: &Spec) -> Result<(), PredictorError> {
     let context = Context {
         module: 1,
-        modules: config.method.modules,
+        modules: config.settings.method.modules,
         update: 1,
-        learning_rates: &[config.optimizer.lr],
-        optimizer: optimizer(&config.optimizer, None).state(),
+        learning_rates: &[config.settings.optimizer.lr],
+        optimizer: config.settings.optimizer.build(None).state(),
     };
     dtrp_predictors::create(spec)?.rule(&context).map(drop)
 }
@@ -180,7 +180,7 @@ fn names(config: &Config, chosen: &[Spec]) -> Result<Vec<String>, Error> {
         }
         Ok(name)
     };
-    let named = |spec: &Spec| name(spec).map_err(|error| Error::of_predictor(error, spec.plugin.is_some()));
+    let named = |spec: &Spec| name(spec).map_err(|error| of_predictor(error, spec.plugin.is_some()));
     let mut names = chosen.iter().map(named).collect::<Result<Vec<_>, _>>()?;
     let all = names.clone();
     for (name, spec) in names.iter_mut().zip(chosen) {
@@ -192,20 +192,26 @@ fn names(config: &Config, chosen: &[Spec]) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-fn json(config: &Config, steps: u64, rows: &[Measured], left_out: &[LeftOut]) -> Result<String, Error> {
-    let value = serde_json::json!({
-        "data": config.data.name,
-        "model": config.model.name,
-        "method": config.method.name,
-        "modules": config.method.modules,
-        "optimizer": config.optimizer.name,
-        "seed": config.run.seed,
+fn json(config: &Config, steps: u64, rows: &[Measured], left_out: &[LeftOut]) -> String {
+    let Settings {
+        run,
+        data,
+        model,
+        method,
+        optimizer,
+        ..
+    } = &config.settings;
+    to_json(&serde_json::json!({
+        "data": data.name,
+        "model": model.name,
+        "method": method.name,
+        "modules": method.modules,
+        "optimizer": optimizer.name,
+        "seed": run.seed,
         "steps": steps,
         "runs": rows,
         "left_out": left_out,
-    });
-    let text = serde_json::to_string_pretty(&value).map_err(|e| Error::Bug(e.to_string()))?;
-    Ok(text + "\n")
+    }))
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use super::compare::LeftOut;
 use crate::commands::runs::{Finished, Form, mean, of_workers};
 use crate::config::Config;
 use crate::error::Error;
-use crate::report::{self, percent};
 use dtrp_core::schedule::Order;
+use dtrp_text::Table;
+use dtrp_text::units::percent;
+use dtrp_train::{End, Settings, WorkerSummary};
 use serde::Serialize;
-use serde_json::Value;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ pub(super) struct Measured {
     predictor: String,
     order: &'static str,
     /// `finished` or `diverged`.
-    end: Value,
+    end: End,
     /// Mean over the last tenth of the steps.
     train_loss: Option<f64>,
     test_accuracy: Option<f64>,
@@ -37,22 +38,21 @@ impl Measured {
     /// Reads what a run left.
     pub(super) fn of(predictor: &str, order: Order, run: &Finished) -> Result<Self, Error> {
         let summary = &run.summary;
-        let finished = summary["end"] == "finished";
+        let finished = summary.end == End::Finished;
         let losses = run.losses()?;
         let last = &losses[losses.len() - losses.len().div_ceil(10)..];
-        let seconds: f64 = of_workers(summary, "prediction_seconds").iter().sum();
-        let steps = summary["steps"].as_f64().filter(|steps| *steps > 0.0);
-        let train = summary["train_seconds"].as_f64().unwrap_or(0.0);
-        let busy = predicting(summary).filter_map(|worker| worker["busy_share"].as_f64());
-        let busy = busy.sum::<f64>() * train;
-        let gains = of_workers(summary, "prediction_gain");
-        let cosines = of_workers(summary, "prediction_cosine");
+        let seconds: f64 = of_workers(summary, |worker| worker.prediction_seconds).iter().sum();
+        let steps = (summary.steps > 0).then_some(summary.steps as f64);
+        let predicting = |worker: &WorkerSummary| worker.prediction_seconds.and(worker.busy_share);
+        let busy = of_workers(summary, predicting).iter().sum::<f64>() * summary.train_seconds;
+        let gains = of_workers(summary, |worker| worker.prediction_gain);
+        let cosines = of_workers(summary, |worker| worker.prediction_cosine);
         Ok(Self {
             predictor: predictor.to_owned(),
             order: order.name(),
-            end: summary["end"].clone(),
+            end: summary.end,
             train_loss: mean(last).filter(|_| finished),
-            test_accuracy: summary["final_test_accuracy"].as_f64().filter(|_| finished),
+            test_accuracy: summary.final_test_accuracy.filter(|_| finished),
             prediction_gain: mean(&gains),
             prediction_gains: gains,
             prediction_cosine: mean(&cosines),
@@ -68,13 +68,10 @@ impl Measured {
             |value: Option<f64>, decimals: usize| value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"));
         let list = |values: &[f64]| {
             let values: Vec<_> = values.iter().map(|value| format!("{value:.2}")).collect();
-            match values.is_empty() {
-                true => "-".to_owned(),
-                false => values.join(" "),
-            }
+            if values.is_empty() { "-".to_owned() } else { values.join(" ") }
         };
         let loss = match self.train_loss {
-            None => self.end.as_str().unwrap_or("-").to_owned(),
+            None => self.end.to_string(),
             loss => number(loss, 4),
         };
         vec![
@@ -92,11 +89,6 @@ impl Measured {
     }
 }
 
-fn predicting(summary: &Value) -> impl Iterator<Item = &Value> {
-    let workers = summary["workers"].as_array().into_iter().flatten();
-    workers.filter(|worker| worker["prediction_seconds"].is_number())
-}
-
 /// The table, with what its columns mean.
 pub(super) fn table(form: Form, config: &Config, rows: &[Measured], left_out: &[LeftOut]) -> String {
     let head = [
@@ -111,26 +103,27 @@ pub(super) fn table(form: Form, config: &Config, rows: &[Measured], left_out: &[
         "ms/step",
         "share",
     ];
-    let mut cells = vec![head.map(str::to_owned).to_vec()];
-    cells.extend(rows.iter().map(Measured::cells));
     // One module that predicts is its own mean.
-    if rows.iter().all(|row| row.prediction_gains.len() < 2) {
-        for row in &mut cells {
-            row.remove(7);
-            row.remove(5);
-        }
-    }
-    let mut text = match form {
-        Form::Markdown => report::markdown(&cells),
-        _ => report::table(&cells, 2),
+    let several = rows.iter().any(|row| row.prediction_gains.len() > 1);
+    let shown = |column: &usize| several || ![5, 7].contains(column);
+    let mut cells = Table::new(2);
+    let mut add = |row: Vec<String>| {
+        let row = row.into_iter().enumerate().filter(|(column, _)| shown(column));
+        cells.row(row.map(|(_, cell)| cell));
     };
-    let (method, model) = (&config.method, &config.model);
+    add(head.map(str::to_owned).to_vec());
+    rows.iter().map(Measured::cells).for_each(&mut add);
+    let mut text = match form {
+        Form::Markdown => cells.markdown(),
+        _ => cells.to_string(),
+    };
+    let Settings { run, data, model, method, .. } = &config.settings;
     let _ = write!(
         text,
         "\n{} on {} modules, {} on {}, seed {}.\n\
          train loss: mean over the last tenth of the steps. gain: 1 is no better than no prediction, 0 is perfect.\n\
          ms/step: rule, prediction and observation, all modules together; share: of the time that their workers computed.\n",
-        method.name, method.modules, model.name, config.data.name, config.run.seed,
+        method.name, method.modules, model.name, data.name, run.seed,
     );
     for LeftOut { predictor, reason } in left_out {
         let _ = writeln!(text, "left out: {predictor}: {reason}");

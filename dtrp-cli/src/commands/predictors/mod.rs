@@ -3,10 +3,11 @@
 mod compare;
 mod measured;
 
-use crate::error::Error;
+use crate::error::{Error, of_predictor};
 use crate::report;
 use clap::Subcommand;
 use dtrp_predictors::{Description, Kind, conformance};
+use dtrp_text::Table;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -34,7 +35,7 @@ pub(crate) fn run(command: &PredictorsCommand) -> Result<(), Error> {
     match command {
         PredictorsCommand::List => report::print(&list()),
         PredictorsCommand::Show { name } => {
-            let description = dtrp_predictors::describe(name).map_err(Error::Predictor)?;
+            let description = dtrp_predictors::describe(name).map_err(|error| of_predictor(error, false))?;
             report::print(&show(&description));
         }
         PredictorsCommand::Check { library } => {
@@ -50,17 +51,18 @@ pub(crate) fn run(command: &PredictorsCommand) -> Result<(), Error> {
 }
 
 fn list() -> String {
-    let mut rows = vec![["predictor", "kind", "options", ""].map(str::to_owned).to_vec()];
+    let mut table = Table::new(4);
+    table.row(["predictor", "kind", "options", ""]);
     for description in dtrp_predictors::list() {
         let options: Vec<_> = description.options.iter().map(|option| option.name).collect();
-        rows.push(vec![
+        table.row([
             description.name.to_owned(),
             kind(description.kind).to_owned(),
             options.join(", "),
             description.summary.to_owned(),
         ]);
     }
-    report::table(&rows, 4)
+    table.to_string()
 }
 
 fn show(description: &Description) -> String {

@@ -1,0 +1,130 @@
+//! Stages with their optimizers and predictors.
+
+use super::length::Length;
+use super::recipe::{OptimizerContext, Recipe};
+use crate::error::{Result, TrainError};
+use crate::settings::{OptimizerName, OptimizerSettings, Settings};
+use dtrp_core::torch::{
+    Adam, Forecaster, LearningRate, Module, Optimizer, Rescale, Sgd, StageOptions, TorchError, TorchStage, WorkerThread,
+};
+use dtrp_models::auxiliary;
+use std::ops::Range;
+use tch::Device;
+
+/// Everything that stages are made from.
+pub(crate) struct Parts<'a> {
+    pub(crate) recipe: &'a Recipe,
+    /// Whether gradients travel between modules.
+    pub(crate) gradients: bool,
+    /// The blocks of each module.
+    pub(crate) ranges: &'a [Range<usize>],
+    /// One for each module.
+    pub(crate) devices: &'a [Device],
+    /// Whether each module predicts.
+    pub(crate) predicts: &'a [bool],
+    /// Of each module in the steady state, in updates.
+    pub(crate) staleness: &'a [u32],
+    pub(crate) length: &'a Length,
+    pub(crate) rate: &'a LearningRate,
+}
+
+impl Parts<'_> {
+    /// Makes a stage of each module.
+    pub(crate) fn stages(&self) -> Result<Vec<TorchStage>> {
+        let Settings { run, method, .. } = &self.recipe.settings;
+        let told = |error: TorchError| TrainError::of_torch(error, self.recipe.plugin(), None);
+        let heads = if self.gradients {
+            Vec::new()
+        } else {
+            // Heads fit the shapes of the network's activations.
+            let blocks = self.recipe.blocks()?;
+            auxiliary::heads(&method.auxiliary, &blocks, self.ranges, self.recipe.input().classes)?
+        };
+        run.precision.set_up().map_err(told)?;
+        let mut heads = heads.into_iter();
+        let mut blocks = self.recipe.network.blocks.iter().cloned();
+        let mut stages = Vec::with_capacity(self.ranges.len());
+        for (index, range) in self.ranges.iter().enumerate() {
+            let own: Vec<_> = blocks.by_ref().take(range.len()).collect();
+            let (kind, device) = (run.dtype.kind(), self.devices[index]);
+            let module = Module::with_auxiliary(own, heads.next(), range.start, kind, device);
+            let mut module = module.map_err(told)?.precision(run.precision);
+            if run.channels_last == Some(true) {
+                module = module.channels_last();
+            }
+            stages.push(TorchStage::new(module, self.options(index)?).map_err(told)?);
+        }
+        Ok(stages)
+    }
+
+    fn options(&self, index: usize) -> Result<StageOptions> {
+        let Settings { run, method, optimizer, .. } = &self.recipe.settings;
+        let modules = self.devices.len();
+        // The distance to the last module is a small number.
+        let above = (modules - 1 - index) as i32;
+        let staleness = self.staleness[index];
+        let mut rate = self.rate.clone().scaled(method.lr_shrink.powi(above));
+        if method.rescale_epochs > 0.0 {
+            let updates = (method.rescale_epochs * self.length.updates_per_epoch as f64).round() as u64;
+            rate = rate.rescaled(Rescale {
+                staleness: staleness.into(),
+                updates,
+            });
+        }
+        let forecaster = if self.predicts[index] { Some(self.forecaster()?) } else { None };
+        let context = OptimizerContext {
+            module: index + 1,
+            modules,
+            staleness,
+        };
+        Ok(StageOptions {
+            module: index + 1,
+            modules,
+            seed: run.seed,
+            loss: self.recipe.loss(),
+            rate,
+            optimizer: match &self.recipe.optimizer {
+                Some(factory) => factory(context),
+                None => optimizer.build(method.spike.then_some(staleness)),
+            },
+            gradient_shrink: method.gradient_shrink,
+            gradients: self.gradients,
+            forecaster,
+            worker: WorkerThread {
+                threads: run.threads_per_worker.into(),
+            },
+        })
+    }
+
+    fn forecaster(&self) -> Result<Forecaster> {
+        let method = &self.recipe.settings.method;
+        let predictor = dtrp_predictors::create(&method.predictor.0).map_err(|source| TrainError::Predictor {
+            plugin: self.recipe.plugin(),
+            source,
+        })?;
+        Ok(Forecaster::new(predictor, method.probe_every))
+    }
+}
+
+impl OptimizerSettings {
+    /// The optimizer of a module; with spike compensation for this staleness in updates, if any (SGD only).
+    pub fn build(&self, spike: Option<u32>) -> Box<dyn Optimizer> {
+        let [beta1, beta2] = self.betas;
+        let adam = |adam: Adam| {
+            let adam = adam.betas(beta1, beta2).epsilon(self.epsilon);
+            Box::new(adam.weight_decay(self.weight_decay).decay_bias_and_norm(self.decay_bias_and_norm))
+        };
+        match self.name {
+            OptimizerName::Sgd => {
+                let sgd = Sgd::new().momentum(self.momentum).nesterov(self.nesterov);
+                let sgd = sgd.weight_decay(self.weight_decay).decay_bias_and_norm(self.decay_bias_and_norm);
+                match spike {
+                    Some(staleness) => Box::new(sgd.spike_compensation(staleness)),
+                    None => Box::new(sgd),
+                }
+            }
+            OptimizerName::Adam => adam(Adam::new()),
+            OptimizerName::AdamW => adam(Adam::decoupled()),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Decoupled training as a library: a network and data in, events and trained weights out.
+//!
+//! A [`Training`] describes what is to be trained, with a default for everything; [`Training::build`] proves all that can be
+//! proven before a thread starts and gives a [`Trainer`]; [`Trainer::fit`] trains, and tells every [`Event`] to whoever
+//! listens. This is a whole program:
+//!
+//! ```
+#![doc = include_str!("../examples/digits.rs")]
+//! ```
+//!
+//! ```text
+//! Training ─ build ─> Trainer ─ fit ─> Event, Event, … ─> subscribers (yours)
+//!    │                   │
+//! Settings            stages over a program
+//! ```
+//!
+//! There is no file format of a configuration here, no terminal and no folder of results: the `dtrp` program is made of
+//! this crate and adds them. [`settings::Settings`] is what its YAML deserialises into.
+//!
+//! Networks come from [`dtrp_models::build`] or are blocks of your own, data from [`Data::open`] or any iterator, losses and
+//! optimizers may be objects of your own, predictors are registered by name. `examples/` shows each.
+
+mod assembly;
+mod data;
+mod error;
+mod event;
+mod fit;
+mod measure;
+mod optimizers;
+mod plan;
+pub mod settings;
+mod snapshot;
+mod spine;
+mod start;
+mod stop;
+mod summary;
+mod tally;
+mod trainer;
+mod training;
+
+pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
+pub use data::Data;
+pub use error::{BoxError, Place, Result, TrainError};
+pub use event::{EpochReport, Event, ProgramRun, Started, StepReport, Subscriber, WorkerReport};
+pub use measure::{Compensation, best_cuts};
+pub use optimizers::{Adam, AdamW, Constant, Cosine, MultiStep, Optimize, Rate, Sgd};
+pub use plan::{ModulePlan, RunPlan};
+pub use settings::{Cuts, Settings};
+pub use snapshot::Snapshot;
+pub use stop::Stop;
+pub use summary::{End, GpuSummary, HostReadsSummary, Plugin, Summary, WorkerSummary, peak_rss_bytes};
+pub use tally::Tally;
+pub use trainer::Trainer;
+pub use training::Training;
+
+pub use dtrp_core::{schedule, torch};
+pub use dtrp_data::{DataSpec, ImageShape};
+pub use dtrp_models::{ModelInput, Network};

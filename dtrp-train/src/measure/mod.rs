@@ -1,0 +1,14 @@
+//! What is measured before training where it is asked for: the costs of blocks, from them cuts, and how busy workers are.
+//!
+//! What comes of it replaces what was asked for in the settings, so that these repeat the run without measuring.
+
+mod compensation;
+mod cuts;
+mod profile;
+mod utilisation;
+
+pub use compensation::Compensation;
+pub use cuts::best_cuts;
+
+pub(crate) use compensation::compensate;
+pub(crate) use profile::{bytes_of_blocks, profile};

@@ -1,0 +1,203 @@
+//! Values that are of the right type but make no sense.
+
+use super::{Cuts, DataSettings, MethodSettings, OptimizerName, OptimizerSettings, RunSettings, Settings};
+use dtrp_core::schedule::Method;
+use dtrp_core::torch::{Dtype, Precision};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+/// A setting that makes no sense, by itself or beside others.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} is {value}, but must be {expected}")]
+pub struct SettingError {
+    /// Its path, such as `optimizer.lr`.
+    pub key: &'static str,
+    /// Its value, as one would write it.
+    pub value: String,
+    /// What it may be.
+    pub expected: String,
+}
+
+// Far above what anybody trains, and far below what fills a machine before anything is said.
+const MOST_MODULES: u64 = 1 << 14;
+const MOST_BATCH: u64 = 1 << 20;
+const MOST_ACCUMULATED: u64 = 1 << 20;
+const MOST_THREADS: u64 = 256;
+const MOST_PREFETCHED: u64 = 1 << 12;
+const MOST_EPOCHS: u64 = 1 << 32;
+const MOST_RATE: f64 = 1e9;
+
+impl Settings {
+    /// Checks every value that can be checked without opening anything.
+    ///
+    /// # Errors
+    ///
+    /// The first that is of the right type but makes no sense.
+    pub fn check(&self) -> Result<(), SettingError> {
+        let Settings {
+            run,
+            data,
+            method,
+            optimizer,
+            ..
+        } = self;
+        check_run(run, method.modules)?;
+        check_data(data)?;
+        check_method(method)?;
+        check_spike(method, optimizer)?;
+        check_cuts(method)?;
+        check_optimizer(optimizer)
+    }
+}
+
+fn check_run(run: &RunSettings, modules: usize) -> Result<(), SettingError> {
+    count("run.epochs", run.epochs, MOST_EPOCHS)?;
+    if let Some(steps) = run.max_steps {
+        that(steps > 0, "run.max_steps", steps, "at least 1, or null")?;
+    }
+    count("run.threads_per_worker", run.threads_per_worker, MOST_THREADS)?;
+    let seconds = run.watchdog_seconds;
+    let sound = seconds > 0.0 && seconds <= 1e9;
+    that(sound, "run.watchdog_seconds", seconds, "above 0 (and below 1e9)")?;
+    let devices = run.device.names();
+    let fits = devices.len() == 1 || devices.len() == modules;
+    let shown = format!("[{}]", devices.join(", "));
+    let expected = format!("one device, or one for each of the {modules} modules");
+    that(fits, "run.device", shown, &expected)?;
+    let sound = run.precision == Precision::F32 || run.dtype == Dtype::F32;
+    let expected = "f32 where run.dtype is f64: it says how f32 numbers are multiplied";
+    that(sound, "run.precision", run.precision, expected)?;
+    let sound = run.precision != Precision::Tf32 || devices.iter().all(|name| name.starts_with("cuda"));
+    let expected = "f32 or bf16 on a CPU: tf32 is a number format of GPUs";
+    that(sound, "run.precision", run.precision, expected)
+}
+
+fn check_data(data: &DataSettings) -> Result<(), SettingError> {
+    count("data.batch_size", data.batch_size as u64, MOST_BATCH)?;
+    for (key, limit) in [("data.limit", data.limit), ("data.test_limit", data.test_limit)] {
+        if let Some(limit) = limit {
+            that(limit > 0, key, limit, "at least 1, or null")?;
+        }
+    }
+    at_most("data.threads", data.threads as u64, MOST_THREADS)?;
+    at_most("data.prefetch", data.prefetch as u64, MOST_PREFETCHED)
+}
+
+fn check_method(method: &MethodSettings) -> Result<(), SettingError> {
+    count("method.modules", method.modules as u64, MOST_MODULES)?;
+    count("method.micro_batches", method.micro_batches, u16::MAX.into())?;
+    count("method.accumulate", method.accumulate, MOST_ACCUMULATED)?;
+    for (key, value) in [
+        ("method.gradient_shrink", method.gradient_shrink),
+        ("method.lr_shrink", method.lr_shrink),
+    ] {
+        that(value > 0.0 && value <= 1.0, key, value, "above 0, and at most 1")?;
+    }
+    number("method.rescale_epochs", method.rescale_epochs, 0.0..=f64::MAX)
+}
+
+/// Spike compensation takes the place of the momentum of plain SGD.
+fn check_spike(method: &MethodSettings, optimizer: &OptimizerSettings) -> Result<(), SettingError> {
+    let plain = optimizer.name == OptimizerName::Sgd && !optimizer.nesterov && optimizer.momentum > 0.0;
+    let expected = "false unless the optimizer is sgd with momentum and without Nesterov";
+    that(!method.spike || plain, "method.spike", method.spike, expected)
+}
+
+/// Where costs, a budget and batch compensation mean something.
+fn check_cuts(method: &MethodSettings) -> Result<(), SettingError> {
+    let compensation = &method.batch_compensation;
+    // A name that does not exist is told as such, later.
+    let known = Method::named(&method.name);
+    let compensates = known.as_ref().map_or(true, |known| known.compensation);
+    let able = Method::all().into_iter().filter(|method| method.compensation);
+    let able: Vec<_> = able.map(|method| method.name).collect();
+    let expected = format!("false unless method.name is {}", able.join(" or "));
+    for (key, on) in [
+        ("method.batch_compensation.balance", compensation.balance),
+        ("method.batch_compensation.fill", compensation.fill),
+    ] {
+        that(!on || compensates, key, on, &expected)?;
+    }
+    let balance = compensation.balance;
+    let sound = !balance || !matches!(method.cuts, Cuts::At(_));
+    let expected = "false where method.cuts is a list";
+    that(sound, "method.batch_compensation.balance", balance, expected)?;
+    let auto = method.cuts == Cuts::Auto || balance;
+    if let Some(path) = &method.costs {
+        let expected = "null unless method.cuts is auto";
+        that(auto, "method.costs", path.display(), expected)?;
+    }
+    if let Some(budget) = method.memory_budget {
+        let sound = auto || compensation.fill;
+        let expected = "null unless method.cuts is auto or method.batch_compensation.fill is true";
+        that(sound, "method.memory_budget", budget.0, expected)?;
+    }
+    Ok(())
+}
+
+fn check_optimizer(optimizer: &OptimizerSettings) -> Result<(), SettingError> {
+    let schedule = &optimizer.schedule;
+    for (key, value) in [
+        ("optimizer.lr", optimizer.lr),
+        ("optimizer.weight_decay", optimizer.weight_decay),
+        ("optimizer.schedule.gamma", schedule.gamma),
+        ("optimizer.schedule.final_lr", schedule.final_lr),
+        ("optimizer.schedule.warmup_epochs", schedule.warmup_epochs),
+    ] {
+        number(key, value, 0.0..=MOST_RATE)?;
+    }
+    for (key, value) in [
+        ("optimizer.momentum", optimizer.momentum),
+        ("optimizer.label_smoothing", optimizer.label_smoothing),
+        ("optimizer.betas", optimizer.betas[0]),
+        ("optimizer.betas", optimizer.betas[1]),
+    ] {
+        that((0.0..1.0).contains(&value), key, value, "from 0 to below 1")?;
+    }
+    let epsilon = optimizer.epsilon;
+    let sound = epsilon > 0.0 && epsilon < 1.0;
+    that(sound, "optimizer.epsilon", epsilon, "above 0, and small")?;
+    let from = schedule.warmup_from;
+    let sound = (0.0..=1.0).contains(&from);
+    that(sound, "optimizer.schedule.warmup_from", from, "from 0 to 1")?;
+    let sound = !optimizer.nesterov || optimizer.momentum > 0.0;
+    let expected = "false where optimizer.momentum is 0";
+    that(sound, "optimizer.nesterov", true, expected)?;
+    let milestones = &schedule.milestones;
+    let ascending = milestones.windows(2).all(|pair| pair[0] < pair[1]);
+    let sound = ascending && milestones.iter().all(|at| at.is_finite() && *at > 0.0);
+    let shown = format!("{milestones:?}");
+    let expected = "ascending numbers of epochs above 0";
+    that(sound, "optimizer.schedule.milestones", shown, expected)
+}
+
+fn that(holds: bool, key: &'static str, value: impl Display, expected: &str) -> Result<(), SettingError> {
+    if holds {
+        return Ok(());
+    }
+    Err(SettingError {
+        key,
+        value: value.to_string(),
+        expected: expected.to_owned(),
+    })
+}
+
+/// A whole number from 1 to `most`.
+fn count(key: &'static str, value: impl Into<u64>, most: u64) -> Result<(), SettingError> {
+    let value = value.into();
+    that(value > 0, key, value, "at least 1")?;
+    at_most(key, value, most)
+}
+
+fn at_most(key: &'static str, value: u64, most: u64) -> Result<(), SettingError> {
+    that(value <= most, key, value, &format!("at most {most}"))
+}
+
+fn number(key: &'static str, value: f64, range: RangeInclusive<f64>) -> Result<(), SettingError> {
+    let expected = if value > *range.end() && value.is_finite() {
+        format!("at most {:e}", range.end())
+    } else {
+        "a finite number from 0".to_owned()
+    };
+    that(range.contains(&value), key, value, &expected)
+}

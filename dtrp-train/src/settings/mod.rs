@@ -1,0 +1,76 @@
+//! What a run depends on, as plain values: every setting with its default, read and written by serde.
+//!
+//! A program with a configuration file deserialises into these types; the builders of [`Training`](crate::Training) write
+//! them. [`Settings::check`] finds values that make no sense by themselves, [`Settings::unused`] those that a run would not
+//! use.
+
+mod check;
+mod cuts;
+mod data;
+mod method;
+mod model;
+mod optimizer;
+mod run;
+mod unused;
+
+pub use check::SettingError;
+pub use cuts::Cuts;
+pub use data::DataSettings;
+pub use method::{BatchCompensation, Bytes, MethodSettings, PredictorSpec, RateRule};
+pub use model::ModelSettings;
+pub use optimizer::{OptimizerName, OptimizerSettings, RateSchedule, ScheduleName};
+pub use run::{Devices, RunSettings};
+pub use unused::Unused;
+
+pub(crate) use unused::Facts;
+
+use dtrp_core::schedule::{Method, Order};
+use serde::{Deserialize, Serialize};
+
+/// Everything that a run depends on, but for networks, data, losses and optimizers that are given as objects.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How the run goes: seed, length, devices, threads.
+    #[serde(default)]
+    pub run: RunSettings,
+    /// What is trained on, and how it is loaded.
+    #[serde(default)]
+    pub data: DataSettings,
+    /// Which network.
+    #[serde(default)]
+    pub model: ModelSettings,
+    /// The training method.
+    #[serde(default)]
+    pub method: MethodSettings,
+    /// The optimizer of every module, and the loss.
+    #[serde(default)]
+    pub optimizer: OptimizerSettings,
+}
+
+impl Settings {
+    /// Puts in what follows from the rest: the data's usual augmentation, the method's usual order, and the model's options
+    /// with their defaults. A name that does not exist is left alone: the crate that it belongs to says what is wrong with it.
+    #[must_use]
+    pub fn resolved(mut self) -> Self {
+        if self.data.augment == "auto" {
+            self.data.augment = data::usual_augmentation(&self.data.name).to_owned();
+        }
+        // A program from a file brings its own order.
+        if let (None, None, Ok(method)) = (&self.method.program, self.method.order, Method::named(&self.method.name)) {
+            self.method.order = usual_order(method, self.method.modules);
+        }
+        for (name, value) in dtrp_models::defaults(&self.model.name) {
+            self.model.options.entry(name).or_insert(value);
+        }
+        self
+    }
+}
+
+/// The eager order where it is less stale, which is with more than two modules: there it ends ahead (`docs/methods.md`).
+pub(crate) fn usual_order(method: &Method, modules: usize) -> Option<Order> {
+    if modules > 2 && method.orders.contains(&Order::Eager) {
+        return Some(Order::Eager);
+    }
+    method.orders.first().copied()
+}
