@@ -10,7 +10,7 @@ fn torch() {
     use std::path::PathBuf;
 
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    for file in ["shim.h", "shim.cpp", "device.cpp"] {
+    for file in ["shim.h", "shim.cpp", "device/device.cpp"] {
         println!("cargo::rerun-if-changed=src/torch/{file}");
     }
     let Some(root) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
@@ -25,12 +25,14 @@ fn torch() {
     cc::Build::new()
         .cpp(true)
         .std("c++17")
+        // What both files share.
+        .include("src/torch")
         .include(root.join("include"))
         .include(root.join("include/torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         // libtorch's own headers warn.
         .warnings(false)
-        .files(["src/torch/shim.cpp", "src/torch/device.cpp"])
+        .files(["src/torch/shim.cpp", "src/torch/device/device.cpp"])
         .compile("dtrp_shim");
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", root.join("lib").display());
 }

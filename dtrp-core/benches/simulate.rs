@@ -3,7 +3,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dtrp_core::schedule::{Method, Plan, Program};
-use dtrp_core::simulate::{Jitter, ModuleCosts, Options, simulate, simulate_plan};
+use dtrp_core::simulate::{Jitter, ModuleCosts, SimulationOptions, simulate, simulate_plan};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ fn costs(modules: usize) -> Vec<ModuleCosts> {
 
 /// Analysis and walk of programs with jitter, in which nothing repeats itself.
 fn walk(c: &mut Criterion) {
-    let options = Options {
+    let options = SimulationOptions {
         jitter: Some(Jitter {
             relative_std: 0.1,
             ..Jitter::default()
         }),
-        ..Options::default()
+        ..SimulationOptions::default()
     };
     let mut group = c.benchmark_group("walk");
     for (modules, batches) in [
@@ -58,7 +58,7 @@ fn million(c: &mut Criterion) {
     for modules in [2, 16, 128] {
         let (plan, costs) = (Plan::new(modules, 1_000_000), costs(modules));
         group.bench_function(BenchmarkId::from_parameter(format!("K={modules}")), |b| {
-            let options = Options::default();
+            let options = SimulationOptions::default();
             b.iter(|| simulate_plan(method(), &plan, &costs, &options).expect("it is right"));
         });
     }

@@ -1,6 +1,6 @@
 //! What a crate that depends on dtrp-core can pin down in its own tests.
 
-use dtrp_core::engine::{self, Options, Stage};
+use dtrp_core::engine::{self, EngineOptions, Stage};
 use dtrp_core::schedule::{Dtrp, Fdg, ScheduleError, Unit};
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -79,7 +79,7 @@ impl Stage for Scalar {
 fn what_our_stage_executes() -> Result<(), Box<dyn std::error::Error>> {
     let program = Dtrp::new(2).batches(3).program()?;
     let mut stages = [Scalar::new(false), Scalar::new(true)];
-    let outcome = engine::run(&program, &mut stages, &Options::default())?;
+    let outcome = engine::run(&program, &mut stages, &EngineOptions::default())?;
     insta::assert_snapshot!(outcome.trace.to_program(&program));
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use dtrp_core::engine::{self, Executor, Options, Stage};
+use dtrp_core::engine::{self, EngineOptions, Executor, Stage};
 use dtrp_core::schedule::{Program, Unit};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -113,10 +113,10 @@ impl Stage for Exact {
 fn run(program: &Program, executor: Executor, capacity: usize, delays: Option<u64>) -> Vec<Exact> {
     let mut stages = Exact::network(program.modules(), delays);
     let capacity = NonZeroUsize::new(capacity).unwrap();
-    let options = Options {
+    let options = EngineOptions {
         executor,
         capacity,
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let outcome = engine::run(program, &mut stages, &options).unwrap_or_else(|e| panic!("{e}\n{program}"));
     for k in 1..=program.modules() {

@@ -1,6 +1,6 @@
 //! A worker that fails in whatever way at whatever action ends the run with one error; nobody hangs, no thread is left.
 
-use dtrp_core::engine::{self, EngineError, Executor, Options, Stage, StageFailure};
+use dtrp_core::engine::{self, EngineError, EngineOptions, Executor, Stage, StageFailure};
 use dtrp_core::schedule::{Method, Op, Order, Plan, Unit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,10 +87,10 @@ fn fail(worker: usize, op: Op, how: How, executor: Executor) -> Result<(), Engin
         working: working.clone(),
     };
     let mut stages: Vec<_> = (1..=modules).map(stage).collect();
-    let options = Options {
+    let options = EngineOptions {
         executor,
         watchdog: WATCHDOG,
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let begin = Instant::now();
     let result = engine::run(&program, &mut stages, &options).map(|_| ());

@@ -2,12 +2,12 @@
 
 mod common;
 
-use dtrp_core::analysis::{Report, analyse};
+use dtrp_core::analysis::{ProgramReport, analyse};
 use dtrp_core::schedule::{Action, Method, Op, Order, Plan, Program, Slots, Unit};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 
-fn report(program: &Program) -> Report {
+fn report(program: &Program) -> ProgramReport {
     analyse(program, NonZeroUsize::MIN).unwrap_or_else(|fault| panic!("{fault}\n{program}"))
 }
 

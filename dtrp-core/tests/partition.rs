@@ -179,7 +179,7 @@ fn the_memory_is_never_below_the_simulators_peak() {
     for modules in 1..=5 {
         for (method, plan) in plans(modules) {
             let program = method.program(&plan).unwrap();
-            let options = simulate::Options::default();
+            let options = simulate::SimulationOptions::default();
             let simulated = simulate::simulate(&program, &vec![costs; modules], &options).unwrap();
             for (load, worker) in Load::of(&program).unwrap().iter().zip(&simulated.workers) {
                 let (ours, peak) = (load.memory(&costs), worker.memory.peak);

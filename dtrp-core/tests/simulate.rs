@@ -4,8 +4,8 @@ mod common;
 
 use dtrp_core::schedule::{Method, Order, Plan, Program};
 use dtrp_core::simulate::{
-    BlockCost, Costs, Jitter, Links, ModuleCosts, Options, SimulateError, Simulation, Sweep, simulate, simulate_plan,
-    sweep,
+    BlockCost, Costs, Jitter, Links, ModuleCosts, SimulateError, Simulation, SimulationOptions, Sweep, simulate,
+    simulate_plan, sweep,
 };
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
@@ -23,14 +23,14 @@ fn even(modules: usize, forward: u64, backward: u64) -> Vec<ModuleCosts> {
     vec![ModuleCosts::times(forward, backward); modules]
 }
 
-fn roomy() -> Options {
-    Options {
+fn roomy() -> SimulationOptions {
+    SimulationOptions {
         capacity: NonZeroUsize::new(8).unwrap(),
-        ..Options::default()
+        ..SimulationOptions::default()
     }
 }
 
-fn run(name: &str, plan: &Plan, costs: &[ModuleCosts], options: &Options) -> Simulation {
+fn run(name: &str, plan: &Plan, costs: &[ModuleCosts], options: &SimulationOptions) -> Simulation {
     simulate(&program(name, plan), costs, options).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
@@ -160,7 +160,7 @@ proptest! {
         let module = |(f, b, u): &(u64, u64, u64)| ModuleCosts { update_ns: *u, ..ModuleCosts::times(*f, *b) };
         let costs: Vec<_> = times[..plan.modules].iter().map(module).collect();
         let jitter = Jitter { seed, relative_std: std, straggler_probability: stragglers, straggler_factor: 4.0 };
-        let options = Options { jitter: Some(jitter), timeline: true, ..Options::default() };
+        let options = SimulationOptions { jitter: Some(jitter), timeline: true, ..SimulationOptions::default() };
         let result = simulate(&program, &costs, &options).unwrap();
         prop_assert_eq!(&simulate(&program, &costs, &options).unwrap(), &result);
         prop_assert_eq!(result.actions as usize, program.len());
@@ -179,10 +179,10 @@ proptest! {
     /// What an action takes does not depend on the method or order in which it runs, only on what it is.
     #[test]
     fn jitter_belongs_to_the_action(seed in any::<u64>()) {
-        let options = Options {
+        let options = SimulationOptions {
             jitter: Some(Jitter { seed, relative_std: 0.3, straggler_probability: 0.1, straggler_factor: 3.0 }),
             timeline: true,
-            ..Options::default()
+            ..SimulationOptions::default()
         };
         let durations = |name: &str, order: Order| {
             let program = program(name, &Plan::new(3, 12).order(order));
@@ -205,10 +205,10 @@ proptest! {
 #[test]
 fn jitter_has_the_given_moments() {
     let durations = |jitter: Jitter| -> Vec<f64> {
-        let options = Options {
+        let options = SimulationOptions {
             jitter: Some(jitter),
             timeline: true,
-            ..Options::default()
+            ..SimulationOptions::default()
         };
         let program = program("bp", &Plan::new(1, 20_000));
         let result = simulate(&program, &even(1, 1_000_000, 1_000_000), &options).unwrap();
@@ -246,12 +246,12 @@ fn links_take_time() {
         2
     ];
     let time = |latency_ns, bytes_per_second| {
-        let options = Options {
+        let options = SimulationOptions {
             links: Links {
                 latency_ns,
                 bytes_per_second,
             },
-            ..Options::default()
+            ..SimulationOptions::default()
         };
         run("bp", &Plan::new(2, 20), &costs, &options).batch_ns
     };
@@ -298,7 +298,7 @@ fn costs_are_plain_data() {
 fn refusals_say_what_to_do() {
     let dtrp = method("dtrp");
     let plan = Plan::new(2, 10);
-    let check = |plan: &Plan, costs: &[ModuleCosts], options: Options, says: &str| {
+    let check = |plan: &Plan, costs: &[ModuleCosts], options: SimulationOptions, says: &str| {
         let error: SimulateError = simulate_plan(dtrp, plan, costs, &options).unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     };
@@ -306,24 +306,29 @@ fn refusals_say_what_to_do() {
     check(
         &plan,
         &costs[..1],
-        Options::default(),
+        SimulationOptions::default(),
         "2 modules, but there are costs of 1",
     );
-    check(&Plan::new(0, 10), &[], Options::default(), "modules must be at least 1");
+    check(
+        &Plan::new(0, 10),
+        &[],
+        SimulationOptions::default(),
+        "modules must be at least 1",
+    );
     let accumulate = plan.clone().accumulate(2);
-    check(&accumulate, &costs, Options::default(), "has no accumulation");
+    check(&accumulate, &costs, SimulationOptions::default(), "has no accumulation");
     let slow = Links {
         bytes_per_second: Some(0),
         ..Links::default()
     };
-    let options = Options {
+    let options = SimulationOptions {
         links: slow,
-        ..Options::default()
+        ..SimulationOptions::default()
     };
     check(&plan, &costs, options, "bytes_per_second is 0");
-    let jitter = |jitter| Options {
+    let jitter = |jitter| SimulationOptions {
         jitter: Some(jitter),
-        ..Options::default()
+        ..SimulationOptions::default()
     };
     let wild = Jitter {
         relative_std: f64::NAN,
@@ -335,16 +340,16 @@ fn refusals_say_what_to_do() {
         ..Jitter::default()
     };
     check(&plan, &costs, jitter(fast), "from 1 to");
-    check(&plan, &even(2, u64::MAX, 1), Options::default(), "292 years");
+    check(&plan, &even(2, u64::MAX, 1), SimulationOptions::default(), "292 years");
     let many = Plan::new(2, 4_000_000_000);
-    let drawn = Options {
+    let drawn = SimulationOptions {
         timeline: true,
-        ..Options::default()
+        ..SimulationOptions::default()
     };
     check(&many, &costs, drawn, "no timeline");
-    let endless = Options {
+    let endless = SimulationOptions {
         capacity: NonZeroUsize::MAX,
-        ..Options::default()
+        ..SimulationOptions::default()
     };
     check(&many, &costs, endless, "smaller capacity");
 }
@@ -354,7 +359,7 @@ fn refusals_say_what_to_do() {
 fn impossible_slots_are_named() {
     let mut program = program("bp", &Plan::new(2, 5));
     program.order = Order::Sweep;
-    let error = simulate(&program, &even(2, 10, 20), &Options::default()).unwrap_err();
+    let error = simulate(&program, &even(2, 10, 20), &SimulationOptions::default()).unwrap_err();
     assert!(matches!(error, SimulateError::Stuck { .. }), "{error}");
     assert!(error.to_string().contains("wait for one another"), "{error}");
 }
@@ -368,9 +373,9 @@ fn a_sweep_is_one_table() {
         micro_batches: vec![1, 4],
         batches: 100,
     };
-    let options = Options {
+    let options = SimulationOptions {
         batch_size: Some(64),
-        ..Options::default()
+        ..SimulationOptions::default()
     };
     let costs = |_: &Method, k: usize| {
         let each = |ns| ns / k as u64;

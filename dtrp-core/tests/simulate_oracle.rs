@@ -4,7 +4,7 @@
 mod common;
 
 use dtrp_core::schedule::{Action, Op, Order, Program};
-use dtrp_core::simulate::{Links, ModuleCosts, Options, simulate};
+use dtrp_core::simulate::{Links, ModuleCosts, SimulationOptions, simulate};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -174,11 +174,11 @@ proptest! {
         capacity in 1usize..4,
     ) {
         let costs = &costs[..program.modules()];
-        let options = Options {
+        let options = SimulationOptions {
             links,
             capacity: NonZeroUsize::new(capacity).unwrap(),
             timeline: true,
-            ..Options::default()
+            ..SimulationOptions::default()
         };
         let result = simulate(&program, costs, &options).unwrap();
         let expected = Oracle { program: &program, costs, links, capacity }.solve();
@@ -202,7 +202,7 @@ proptest! {
     ) {
         let modules = program.modules();
         let events = |costs: &[ModuleCosts], links: Links| {
-            let options = Options { links, timeline: true, ..Options::default() };
+            let options = SimulationOptions { links, timeline: true, ..SimulationOptions::default() };
             let timeline = simulate(&program, costs, &options).unwrap().timeline.unwrap();
             timeline.workers().concat()
         };

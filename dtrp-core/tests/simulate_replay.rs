@@ -2,9 +2,9 @@
 
 mod common;
 
-use dtrp_core::engine::{self, Executor, Options as EngineOptions, Stage};
+use dtrp_core::engine::{self, EngineOptions, Executor, Stage};
 use dtrp_core::schedule::{Action, Op, Program, Unit};
-use dtrp_core::simulate::{Jitter, ModuleCosts, Options, simulate};
+use dtrp_core::simulate::{Jitter, ModuleCosts, SimulationOptions, simulate};
 use dtrp_core::trace::Event;
 use proptest::prelude::*;
 use std::collections::{HashMap, VecDeque};
@@ -196,7 +196,7 @@ proptest! {
     ) {
         let costs: Vec<_> = times[..program.modules()].iter().map(|(f, b)| ModuleCosts::times(*f, *b)).collect();
         let bound = NonZeroUsize::new(capacity).unwrap();
-        let mut options = Options { capacity: bound, timeline: true, ..Options::default() };
+        let mut options = SimulationOptions { capacity: bound, timeline: true, ..SimulationOptions::default() };
         options.links.latency_ns = latency_ns;
         options.jitter = Some(Jitter { seed, relative_std: 0.3, straggler_probability: 0.05, straggler_factor: 10.0 });
         let timeline = simulate(&program, &costs, &options).unwrap().timeline.unwrap();

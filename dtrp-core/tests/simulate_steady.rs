@@ -3,7 +3,7 @@
 mod common;
 
 use dtrp_core::schedule::{Method, Plan};
-use dtrp_core::simulate::{Links, ModuleCosts, Options, Simulation, simulate, simulate_plan};
+use dtrp_core::simulate::{Links, ModuleCosts, Simulation, SimulationOptions, simulate, simulate_plan};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 
@@ -50,12 +50,12 @@ fn check(
     links: Links,
     capacity: usize,
 ) -> Result<(), TestCaseError> {
-    let options = Options {
+    let options = SimulationOptions {
         links,
         capacity: NonZeroUsize::new(capacity).unwrap(),
-        ..Options::default()
+        ..SimulationOptions::default()
     };
-    let walked = Options {
+    let walked = SimulationOptions {
         timeline: true,
         ..options.clone()
     };
@@ -139,8 +139,8 @@ proptest! {
         links in links(),
     ) {
         let costs = &costs[..program.modules()];
-        let options = Options { links, ..Options::default() };
-        let walked = Options { timeline: true, ..options.clone() };
+        let options = SimulationOptions { links, ..SimulationOptions::default() };
+        let walked = SimulationOptions { timeline: true, ..options.clone() };
         let short = simulate(&program, costs, &options).unwrap();
         prop_assert_eq!(essence(short), essence(simulate(&program, costs, &walked).unwrap()));
     }
@@ -153,7 +153,7 @@ fn a_million_batches() {
         let costs = [(30, 70), (45, 61), (52, 90), (17, 33)].map(|(f, b)| ModuleCosts::times(f, b));
         let run = |batches: u32| {
             let plan = Plan::new(4, batches).order(order);
-            simulate_plan(method, &plan, &costs, &Options::default()).unwrap()
+            simulate_plan(method, &plan, &costs, &SimulationOptions::default()).unwrap()
         };
         let (short, long) = (run(1_000), run(1_000_000));
         assert_eq!(long.steady, short.steady, "{} {order}", method.name);

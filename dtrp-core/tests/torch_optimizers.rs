@@ -1,7 +1,7 @@
 //! Optimizers and arenas against plain loops over numbers.
 #![cfg(feature = "torch")]
 
-use dtrp_core::torch::{Adam, Arena, Init, Layout, Optimizer, ParamSpec, Role, Sgd};
+use dtrp_core::torch::{Adam, Arena, ArenaLayout, Init, Optimizer, ParamSpec, Role, Sgd};
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
@@ -17,8 +17,8 @@ fn specs(shapes: &[(Vec<i64>, Role)]) -> Vec<ParamSpec> {
     shapes.iter().enumerate().map(spec).collect()
 }
 
-fn layout(shapes: &[(Vec<i64>, Role)]) -> Layout {
-    Layout::new(specs(shapes).iter())
+fn layout(shapes: &[(Vec<i64>, Role)]) -> ArenaLayout {
+    ArenaLayout::new(specs(shapes).iter())
 }
 
 fn values(tensor: &Tensor) -> Vec<f64> {
@@ -100,7 +100,11 @@ fn sgd() {
         for nesterov in [false, true] {
             let mut velocity = [None; 2];
             check(
-                Sgd::new(0.9, nesterov, decay, decay_all),
+                Sgd::new()
+                    .momentum(0.9)
+                    .nesterov(nesterov)
+                    .weight_decay(decay)
+                    .decay_bias_and_norm(decay_all),
                 decay_all,
                 |i, w, g, rate, decays| {
                     let g = g + if decays { decay * *w } else { 0.0 };
@@ -111,7 +115,7 @@ fn sgd() {
             );
         }
         check(
-            Sgd::new(0.0, false, decay, decay_all),
+            Sgd::new().weight_decay(decay).decay_bias_and_norm(decay_all),
             decay_all,
             |_, w, g, rate, decays| {
                 *w -= rate * (g + if decays { decay * *w } else { 0.0 });
@@ -125,7 +129,7 @@ fn spike_compensation() {
     // Kosson et al.: for μ = 0.9 and D = 3, a = 0.729 and b = 2.71.
     let mut velocity = [0.0; 2];
     check(
-        Sgd::new(0.9, false, 0.0, true).spike_compensation(3),
+        Sgd::new().spike_compensation(3).momentum(0.9),
         true,
         |i, w, g, rate, _| {
             velocity[i] = 0.9 * velocity[i] + g;
@@ -140,7 +144,9 @@ fn adam_and_adamw() {
     for decoupled in [false, true] {
         for decay_all in [true, false] {
             let (mut m, mut v, mut t) = ([0.0; 2], [0.0; 2], [0; 2]);
-            let adam = Adam::new((beta1, beta2), epsilon, decay, decoupled, decay_all);
+            let adam = if decoupled { Adam::decoupled() } else { Adam::new() };
+            let adam = adam.betas(beta1, beta2).epsilon(epsilon);
+            let adam = adam.weight_decay(decay).decay_bias_and_norm(decay_all);
             check(adam, decay_all, |i, w, mut g, rate, decays| {
                 if decays && decoupled {
                     *w *= 1.0 - rate * decay;

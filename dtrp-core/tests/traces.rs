@@ -2,7 +2,7 @@
 
 mod common;
 
-use dtrp_core::engine::{self, Executor, Options, Stage};
+use dtrp_core::engine::{self, EngineOptions, Executor, Stage};
 use dtrp_core::schedule::{Action, Dtrp, Gpipe, Op, Program, Slots, Unit};
 use dtrp_core::simulate::{self, Links, ModuleCosts};
 use dtrp_core::trace::{Event, Message, Recording, TimeUnit, Timeline, Trace};
@@ -123,10 +123,10 @@ impl Stage for Idle {
 fn run(program: &Program, executor: Executor, recording: Recording) -> Trace {
     let last = program.modules();
     let mut stages: Vec<_> = (1..=last).map(|k| Idle { last: k == last }).collect();
-    let options = Options {
+    let options = EngineOptions {
         executor,
         recording,
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let outcome = engine::run(program, &mut stages, &options);
     outcome.unwrap_or_else(|e| panic!("{e}\n{program}")).trace
@@ -171,10 +171,10 @@ proptest! {
     ) {
         let costs = times[..program.modules()].iter();
         let costs: Vec<_> = costs.map(|(f, b)| ModuleCosts::times(*f, *b)).collect();
-        let options = simulate::Options {
+        let options = simulate::SimulationOptions {
             links: Links { latency_ns, ..Links::default() },
             timeline: true,
-            ..simulate::Options::default()
+            ..simulate::SimulationOptions::default()
         };
         let simulation = simulate::simulate(&program, &costs, &options).unwrap();
         check(&simulation.timeline.unwrap(), &program)?;

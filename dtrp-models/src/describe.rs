@@ -34,23 +34,20 @@ impl BlockInfo {
 impl Network {
     /// Runs each block once, with weights of zeros, on one black image.
     ///
-    /// It takes the network, because blocks are functions that cannot be copied; to train it too, build it twice, which
-    /// costs nothing.
-    ///
     /// # Errors
     ///
     /// [`ModelError::Block`] when a block fails: images too small for the network, no memory for its largest block.
-    pub fn describe(self, input: &ModelInput) -> Result<Vec<BlockInfo>, ModelError> {
+    pub fn describe(&self, input: &ModelInput) -> Result<Vec<BlockInfo>, ModelError> {
         let image = [1, input.channels, input.height, input.width].map(|n| n as i64);
         let options = (Kind::Float, Device::Cpu);
         let mut infos = Vec::with_capacity(self.blocks.len());
         tch::no_grad(|| {
             let mut activation = Tensor::zeros(image, options);
-            for spec in self.blocks {
-                let (block, shape) = (spec.name.clone(), activation.size());
+            for spec in &self.blocks {
+                let shape = activation.size();
                 let info;
                 (activation, info) = run(spec, &activation).map_err(|error| ModelError::Block {
-                    block,
+                    block: spec.name.clone(),
                     shape,
                     message: error.to_string(),
                 })?;
@@ -62,9 +59,8 @@ impl Network {
 }
 
 /// Runs a block; returns its output and what it cost.
-fn run(spec: BlockSpec, input: &Tensor) -> Result<(Tensor, BlockInfo), TorchError> {
-    let (name, parameters) = (spec.name.clone(), spec.parameters());
-    let module = Module::new(vec![spec], 0, Kind::Float, Device::Cpu)?;
+fn run(spec: &BlockSpec, input: &Tensor) -> Result<(Tensor, BlockInfo), TorchError> {
+    let module = Module::new(vec![spec.clone()], 0, Kind::Float, Device::Cpu)?;
     let arena = Arena::zeros(module.layout(), module.options())?;
     let pass = Pass {
         mode: Mode::Evaluate,
@@ -75,9 +71,9 @@ fn run(spec: BlockSpec, input: &Tensor) -> Result<(Tensor, BlockInfo), TorchErro
     let (output, tally) = tally::listen(|| module.forward(&arena, input, pass));
     let output = output?;
     let info = BlockInfo {
-        name,
+        name: spec.name.clone(),
         output_shape: output.size()[1..].iter().map(|n| *n as usize).collect(),
-        parameters,
+        parameters: spec.parameters(),
         multiply_adds: tally.multiply_adds,
         activation_bytes: tally.bytes_between(input, &output),
     };

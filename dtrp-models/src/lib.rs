@@ -25,7 +25,7 @@ mod options;
 mod registry;
 pub mod weights;
 
-pub use cuts::{Cuts, split};
+pub use cuts::{split_at, split_evenly};
 pub use describe::BlockInfo;
 pub use error::ModelError;
 pub use options::{OptionSpec, Options, Reader, options};

@@ -73,7 +73,9 @@ impl Family {
 
 inventory::collect!(Family);
 
-/// A network: blocks in the order in which they run. The last one gives the logits, samples × classes.
+/// A network: blocks in the order in which they run. The last one gives the logits, samples × classes. A copy costs next to
+/// nothing: blocks hold shapes, not tensors.
+#[derive(Clone)]
 pub struct Network {
     /// The blocks.
     pub blocks: Vec<BlockSpec>,

@@ -14,10 +14,14 @@ mod worker;
 
 pub use fault::Fault;
 pub(crate) use fault::around;
-pub use report::{Report, WorkerReport};
+pub use report::{ProgramReport, WorkerReport};
 
 use crate::schedule::Program;
 use std::num::NonZeroUsize;
+
+/// How many messages a link holds in each direction where nobody says otherwise: in the engine, in the simulator, and where
+/// a program is analysed for what it costs.
+pub const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// Checks a program and derives its report.
 ///
@@ -26,10 +30,10 @@ use std::num::NonZeroUsize;
 /// # Errors
 ///
 /// The first [`Fault`] found: the worker, the action, and what is wrong there.
-pub fn analyse(program: &Program, capacity: NonZeroUsize) -> Result<Report, Fault> {
+pub fn analyse(program: &Program, capacity: NonZeroUsize) -> Result<ProgramReport, Fault> {
     let links = worker::gradient_links(program)?;
     let workers = (1..=program.modules()).map(|k| worker::examine(program, k, &links));
     let workers = workers.collect::<Result<_, _>>()?;
     progress::check(program, capacity)?;
-    Ok(Report { workers })
+    Ok(ProgramReport { workers })
 }

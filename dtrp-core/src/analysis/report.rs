@@ -4,7 +4,7 @@ use crate::schedule::Unit;
 
 /// The derived numbers of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct ProgramReport {
     /// Worker k = 1..K at index k−1.
     pub workers: Vec<WorkerReport>,
 }

@@ -14,6 +14,14 @@ pub enum EngineError<E: std::error::Error + 'static> {
         /// Modules of the program.
         modules: usize,
     },
+    /// There must be one link for each worker.
+    #[error("the program has {modules} modules, but there are {links} links")]
+    Links {
+        /// Links given.
+        links: usize,
+        /// Modules of the program.
+        modules: usize,
+    },
     /// The analysis rejected the program; nothing ran.
     #[error("the program is faulty: {0}")]
     Program(#[from] Fault),
@@ -28,6 +36,7 @@ pub enum EngineError<E: std::error::Error + 'static> {
         /// What it was doing.
         action: Action,
         /// What went wrong.
+        #[source]
         failure: Box<StageFailure<E>>,
         /// The part of the program around the action, with an arrow.
         around: String,

@@ -3,6 +3,7 @@
 //! [`run`] analyses the program first, runs it with the chosen [`Executor`], and checks at the end that what ran equals
 //! the program. The first error wins: everyone stops, nobody hangs. Knows nothing of tensors.
 
+mod channels;
 mod error;
 mod link;
 mod sequential;
@@ -10,19 +11,24 @@ mod stage;
 mod threads;
 mod worker;
 
+pub use channels::Channels;
 pub use error::{EngineError, StageFailure};
+pub use link::{Broken, Link};
 pub use stage::Stage;
 
-use crate::analysis::{self, Report};
+use crate::analysis::{self, ProgramReport};
 use crate::schedule::Program;
 use crate::trace::{Recording, Trace};
+use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Who executes the workers of a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Executor {
     /// A thread for every worker.
+    #[default]
     Threads,
     /// One thread that interprets all workers in turn; the reference that the others are compared with.
     Sequential,
@@ -30,7 +36,7 @@ pub enum Executor {
 
 /// How a program is run.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EngineOptions {
     /// Who executes the workers.
     pub executor: Executor,
     /// Messages that a link holds in each direction before its sender waits.
@@ -41,12 +47,12 @@ pub struct Options {
     pub recording: Recording,
 }
 
-impl Default for Options {
-    /// Threads, two messages a link, a watchdog of ten minutes, times recorded.
+impl Default for EngineOptions {
+    /// Threads, [`analysis::CAPACITY`] messages a link, a watchdog of ten minutes, times recorded.
     fn default() -> Self {
         Self {
             executor: Executor::Threads,
-            capacity: NonZeroUsize::MIN.saturating_add(1),
+            capacity: analysis::CAPACITY,
             watchdog: Duration::from_secs(600),
             recording: Recording::Timed,
         }
@@ -55,11 +61,11 @@ impl Default for Options {
 
 /// What a finished run leaves behind.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Execution {
     /// What ran, action by action.
     pub trace: Trace,
     /// The analysis of the program.
-    pub report: Report,
+    pub report: ProgramReport,
 }
 
 /// Runs a program with one stage for each of its workers, module 1 first.
@@ -68,18 +74,67 @@ pub struct Outcome {
 ///
 /// [`EngineError`]: the program is faulty (nothing ran), or the first failure of a worker; all others have stopped by
 /// the time it is returned, and no thread is left behind.
-pub fn run<S: Stage>(program: &Program, stages: &mut [S], options: &Options) -> Result<Outcome, EngineError<S::Error>> {
+pub fn run<S: Stage>(
+    program: &Program,
+    stages: &mut [S],
+    options: &EngineOptions,
+) -> Result<Execution, EngineError<S::Error>> {
+    let report = analysed(program, stages, options)?;
+    let trace = match options.executor {
+        Executor::Threads => {
+            let links = Channels::row(stages.len(), options.capacity);
+            threads::run(program, stages, links, options)?
+        }
+        Executor::Sequential => sequential::run(program, stages, options)?,
+    };
+    finished(program, trace, report)
+}
+
+/// Runs a program as [`run`] does, a thread for every worker, over links of another kind: one for each worker, module 1
+/// first. They must hold [`EngineOptions::capacity`] messages in each direction, or a program that has been found to end
+/// may not.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_over<S: Stage, L: Link<S::Up, S::Down>>(
+    program: &Program,
+    stages: &mut [S],
+    links: Vec<L>,
+    options: &EngineOptions,
+) -> Result<Execution, EngineError<S::Error>> {
+    let report = analysed(program, stages, options)?;
+    if links.len() != stages.len() {
+        return Err(EngineError::Links {
+            links: links.len(),
+            modules: stages.len(),
+        });
+    }
+    let trace = threads::run(program, stages, links, options)?;
+    finished(program, trace, report)
+}
+
+/// What is checked before anything runs.
+fn analysed<S: Stage>(
+    program: &Program,
+    stages: &[S],
+    options: &EngineOptions,
+) -> Result<ProgramReport, EngineError<S::Error>> {
     if stages.len() != program.modules() {
         return Err(EngineError::Stages {
             stages: stages.len(),
             modules: program.modules(),
         });
     }
-    let report = analysis::analyse(program, options.capacity)?;
-    let trace = match options.executor {
-        Executor::Threads => threads::run(program, stages, options)?,
-        Executor::Sequential => sequential::run(program, stages, options)?,
-    };
+    Ok(analysis::analyse(program, options.capacity)?)
+}
+
+/// What is checked when everything has run.
+fn finished<E: std::error::Error + 'static>(
+    program: &Program,
+    trace: Trace,
+    report: ProgramReport,
+) -> Result<Execution, EngineError<E>> {
     trace.check_against(program).map_err(EngineError::Trace)?;
-    Ok(Outcome { trace, report })
+    Ok(Execution { trace, report })
 }

@@ -1,6 +1,6 @@
 //! One thread that interprets all workers in turn.
 
-use super::Options;
+use super::EngineOptions;
 use super::error::{EngineError, StageFailure};
 use super::stage::Stage;
 use super::threads::failed;
@@ -20,7 +20,7 @@ struct Queues<S: Stage> {
 pub(super) fn run<S: Stage>(
     program: &Program,
     stages: &mut [S],
-    options: &Options,
+    options: &EngineOptions,
 ) -> Result<Trace, EngineError<S::Error>> {
     let modules = program.modules();
     let start = Instant::now();
@@ -47,7 +47,7 @@ pub(super) fn run<S: Stage>(
 fn interpret<S: Stage>(
     program: &Program,
     workers: &mut [Worker<'_, S>],
-    options: &Options,
+    options: &EngineOptions,
     start: Instant,
 ) -> Result<Trace, EngineError<S::Error>> {
     let modules = program.modules();

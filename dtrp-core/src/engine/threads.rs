@@ -1,8 +1,8 @@
 //! A thread for every worker.
 
-use super::Options;
+use super::EngineOptions;
 use super::error::{EngineError, StageFailure};
-use super::link::{self, Broken, Ends};
+use super::link::{Broken, Link};
 use super::stage::Stage;
 use super::worker::Worker;
 use crate::analysis::around;
@@ -11,7 +11,7 @@ use crate::trace::{Recorder, Trace};
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What all workers of a run share: where each of them is, whether to go on, and the first failure.
 struct Shared<'a, E: std::error::Error + 'static> {
@@ -48,10 +48,12 @@ impl<E: std::error::Error + 'static> Shared<'_, E> {
     }
 }
 
-pub(super) fn run<S: Stage>(
+/// Runs every worker in a thread of its own, over one link for each.
+pub(super) fn run<S: Stage, L: Link<S::Up, S::Down>>(
     program: &Program,
     stages: &mut [S],
-    options: &Options,
+    links: Vec<L>,
+    options: &EngineOptions,
 ) -> Result<Trace, EngineError<S::Error>> {
     let modules = program.modules();
     let shared = Shared {
@@ -61,15 +63,14 @@ pub(super) fn run<S: Stage>(
         first: Mutex::new(None),
     };
     let start = Instant::now();
-    let rows = link::row::<S::Up, S::Down>(modules, options.capacity);
     let recorders = std::thread::scope(|scope| {
         let shared = &shared;
-        let spawn = |(index, (stage, ends))| {
+        let spawn = |(index, (stage, link))| {
             let builder = std::thread::Builder::new().name(format!("worker {}", index + 1));
             let worker = Worker::new(stage, index, modules);
-            builder.spawn_scoped(scope, move || drive(worker, ends, index, shared, options, start))
+            builder.spawn_scoped(scope, move || drive(worker, link, index, shared, options, start))
         };
-        let threads: Vec<_> = stages.iter_mut().zip(rows).enumerate().map(spawn).collect();
+        let threads: Vec<_> = stages.iter_mut().zip(links).enumerate().map(spawn).collect();
         let join = |(index, thread): (usize, std::io::Result<std::thread::ScopedJoinHandle<'_, Recorder>>)| match thread
         {
             Ok(thread) => thread.join().unwrap_or_default(),
@@ -105,12 +106,12 @@ pub(super) fn failed<E: std::error::Error + 'static>(
     }
 }
 
-fn drive<S: Stage>(
+fn drive<S: Stage, L: Link<S::Up, S::Down>>(
     mut worker: Worker<'_, S>,
-    ends: Ends<S::Up, S::Down>,
+    mut link: L,
     index: usize,
     shared: &Shared<'_, S::Error>,
-    options: &Options,
+    options: &EngineOptions,
     start: Instant,
 ) -> Recorder {
     let mut recorder = Recorder::new(options.recording);
@@ -121,7 +122,7 @@ fn drive<S: Stage>(
         }
         shared.at[index].store(at, Ordering::Release);
         let begin = start.elapsed();
-        match execute(&mut worker, &ends, action, options) {
+        match execute(&mut worker, &mut link, action, options.watchdog) {
             Ok(()) => recorder.record(*action, begin, start.elapsed()),
             Err(Stop::Neighbour) => break,
             Err(Stop::Failure(failure)) => {
@@ -144,7 +145,7 @@ fn drive<S: Stage>(
     if recorder.actions() == shared.program.workers[index].len() {
         shared.at[index].store(usize::MAX, Ordering::Release);
     }
-    // The ends are dropped here, which wakes the neighbours.
+    // The link is dropped here, which wakes the neighbours.
     recorder
 }
 
@@ -172,22 +173,22 @@ impl<E: std::error::Error + 'static> From<StageFailure<E>> for Stop<E> {
     }
 }
 
-fn execute<S: Stage>(
+fn execute<S: Stage, L: Link<S::Up, S::Down>>(
     worker: &mut Worker<'_, S>,
-    ends: &Ends<S::Up, S::Down>,
+    link: &mut L,
     action: &Action,
-    options: &Options,
+    patience: Duration,
 ) -> Result<(), Stop<S::Error>> {
-    let (unit, watchdog) = (action.unit, options.watchdog);
+    let unit = action.unit;
     match action.op {
-        Op::SendY => link::send(&ends.send_up, (unit, worker.take_up(unit)?), watchdog)?,
-        Op::SendD => link::send(&ends.send_down, (unit, worker.take_down(unit)?), watchdog)?,
+        Op::SendY => link.send_up(unit, worker.take_up(unit)?, patience)?,
+        Op::SendD => link.send_down(unit, worker.take_down(unit)?, patience)?,
         Op::RecvY => {
-            let (unit, activation) = link::receive(&ends.receive_up, watchdog)?;
+            let (unit, activation) = link.receive_up(patience)?;
             worker.put_up(unit, activation);
         }
         Op::RecvD => {
-            let (unit, gradient) = link::receive(&ends.receive_down, watchdog)?;
+            let (unit, gradient) = link.receive_down(patience)?;
             worker.put_down(unit, gradient);
         }
         _ => worker.compute(action)?,

@@ -1,7 +1,6 @@
 //! What a program has each worker do, whatever its module costs.
 
-use crate::analysis::{Fault, WorkerReport, analyse};
-use crate::engine;
+use crate::analysis::{CAPACITY, Fault, WorkerReport, analyse};
 use crate::schedule::{Action, Op, Program};
 use crate::simulate::ModuleCosts;
 
@@ -40,7 +39,7 @@ impl Load {
     ///
     /// When the analysis finds a fault.
     pub fn of(program: &Program) -> Result<Vec<Self>, Fault> {
-        let report = analyse(program, engine::Options::default().capacity)?;
+        let report = analyse(program, CAPACITY)?;
         let modules = program.modules();
         let load = |(index, costs): (usize, &WorkerReport)| {
             let worker = index + 1;

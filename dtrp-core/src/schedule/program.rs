@@ -1,11 +1,13 @@
 //! A program: for each worker, the finite list of its actions for N batches.
 
 use super::action::{Action, Op};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// How a method arranges its actions in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Order {
     /// A slot holds one backward and one forward of every worker; a message arrives one slot later.
     Lockstep,

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 /// What connects neighbouring workers. All links are alike, and each direction is a link of its own.
 ///
-/// A message travels in the background: its sender goes on as soon as the link has room for it ([`Options::capacity`]),
+/// A message travels in the background: its sender goes on as soon as the link has room for it ([`SimulationOptions::capacity`]),
 /// and it arrives after its transfer and the latency. A link transfers one message at a time.
 ///
-/// [`Options::capacity`]: super::Options::capacity
+/// [`SimulationOptions::capacity`]: super::SimulationOptions::capacity
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Links {

@@ -9,7 +9,7 @@
 //! * a worker does the actions of its list in order; a computation takes what the [`ModuleCosts`] say (a micro-batch its
 //!   share of them), with [`Jitter`] if asked for;
 //! * a message is sent in the background: the sender goes on at once unless the link is full, that is, holds
-//!   [`Options::capacity`] messages that were sent and not yet received, as in the engine. It arrives after its transfer and
+//!   [`SimulationOptions::capacity`] messages that were sent and not yet received, as in the engine. It arrives after its transfer and
 //!   the latency ([`Links`]); the receiver waits for it;
 //! * in the sweep order, which is forward-locked, all workers also wait until the batch of a slot has passed through all
 //!   modules, and again until all backwards of the slot are done;
@@ -44,7 +44,7 @@ use std::num::NonZeroUsize;
 
 /// The conditions of a simulated run, and what is wanted of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Options {
+pub struct SimulationOptions {
     /// What connects the workers.
     pub links: Links,
     /// Messages that a link holds in each direction before its sender waits.
@@ -59,12 +59,12 @@ pub struct Options {
     pub memory_limit: u64,
 }
 
-impl Default for Options {
+impl Default for SimulationOptions {
     /// Links that take no time, two messages a link as in the engine, no jitter, no timeline, 4 GiB.
     fn default() -> Self {
         Self {
             links: Links::default(),
-            capacity: NonZeroUsize::MIN.saturating_add(1),
+            capacity: analysis::CAPACITY,
             jitter: None,
             batch_size: None,
             timeline: false,
@@ -79,7 +79,11 @@ impl Default for Options {
 ///
 /// [`SimulateError`]: the program is faulty, the costs are not of its modules, a setting makes no sense, or the run would
 /// be too large.
-pub fn simulate(program: &Program, costs: &[ModuleCosts], options: &Options) -> Result<Simulation, SimulateError> {
+pub fn simulate(
+    program: &Program,
+    costs: &[ModuleCosts],
+    options: &SimulationOptions,
+) -> Result<Simulation, SimulateError> {
     run::check(program.modules(), costs, options)?;
     analysis::analyse(program, options.capacity)?;
     let tapes = tape::tapes(program);
@@ -99,7 +103,7 @@ pub fn simulate_plan(
     method: &Method,
     plan: &Plan,
     costs: &[ModuleCosts],
-    options: &Options,
+    options: &SimulationOptions,
 ) -> Result<Simulation, SimulateError> {
     run::check(plan.modules, costs, options)?;
     let group = plan.accumulate.max(1);
@@ -122,7 +126,7 @@ pub fn simulate_plan(
 }
 
 /// The analysed program of a plan for so many batches.
-fn lay_out(method: &Method, plan: &Plan, batches: u32, options: &Options) -> Result<Program, SimulateError> {
+fn lay_out(method: &Method, plan: &Plan, batches: u32, options: &SimulationOptions) -> Result<Program, SimulateError> {
     // A worker has up to eight actions for each unit.
     let units = u64::from(batches) * u64::from(plan.micro_batches);
     let actions = units.saturating_mul(8 * plan.modules as u64);

@@ -4,7 +4,7 @@ use super::memory::Memory;
 use super::steady::Steady;
 use crate::schedule::Order;
 use crate::trace::Timeline;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::fmt;
 
 /// The result of a simulated run. `Display` draws a table of the workers; as JSON it holds everything but the timeline.
@@ -13,7 +13,6 @@ pub struct Simulation {
     /// The method.
     pub method: String,
     /// How its actions are arranged.
-    #[serde(serialize_with = "order_name")]
     pub order: Order,
     /// K, the number of modules and of workers.
     pub modules: usize,
@@ -128,10 +127,6 @@ impl fmt::Display for Simulation {
         });
         f.write_str(&table(&head, &rows.collect::<Vec<_>>(), 0))
     }
-}
-
-fn order_name<S: Serializer>(order: &Order, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(order.name())
 }
 
 /// An aligned table: the first `words` columns to the left, the numbers to the right.

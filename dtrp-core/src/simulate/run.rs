@@ -7,13 +7,13 @@ use super::report::{Simulation, WorkerUse};
 use super::steady::{Finder, Steady};
 use super::tape::{Step, Tape};
 use super::walk::{Nobody, Observe, Walk};
-use super::{Options, no_modules};
+use super::{SimulationOptions, no_modules};
 use crate::schedule::{Action, Program};
 use crate::trace::{Event, Timeline};
 use std::time::Duration;
 
 /// Checks what can be checked before a program is laid out.
-pub(super) fn check(modules: usize, costs: &[ModuleCosts], options: &Options) -> Result<(), SimulateError> {
+pub(super) fn check(modules: usize, costs: &[ModuleCosts], options: &SimulationOptions) -> Result<(), SimulateError> {
     if modules == 0 {
         return Err(no_modules());
     }
@@ -28,7 +28,7 @@ pub(super) fn check(modules: usize, costs: &[ModuleCosts], options: &Options) ->
 }
 
 /// Refuses a program of so many actions if it would take too much memory.
-pub(super) fn check_size(actions: u64, options: &Options) -> Result<(), SimulateError> {
+pub(super) fn check_size(actions: u64, options: &SimulationOptions) -> Result<(), SimulateError> {
     // A list is twice in memory while it is made.
     let each = 2 * size_of::<Action>() + size_of::<Step>();
     let (each, what, advice) = match options.timeline {
@@ -42,7 +42,12 @@ pub(super) fn check_size(actions: u64, options: &Options) -> Result<(), Simulate
     limit(what, advice, u128::from(actions) * each as u128, options)
 }
 
-fn limit(what: &'static str, advice: &'static str, need: u128, options: &Options) -> Result<(), SimulateError> {
+fn limit(
+    what: &'static str,
+    advice: &'static str,
+    need: u128,
+    options: &SimulationOptions,
+) -> Result<(), SimulateError> {
     if need <= u128::from(options.memory_limit) {
         return Ok(());
     }
@@ -62,7 +67,7 @@ pub(super) fn run(
     batches: u32,
     repeats: u64,
     costs: &[ModuleCosts],
-    options: &Options,
+    options: &SimulationOptions,
 ) -> Result<Simulation, SimulateError> {
     check_size(program.len() as u64, options)?;
     check_times(batches, program.micro_batches, costs, options)?;
@@ -123,7 +128,7 @@ fn find(finder: &mut Finder, walk: &mut Walk<'_>, group: Option<u32>) {
 fn summary(
     program: &Program,
     batches: u32,
-    options: &Options,
+    options: &SimulationOptions,
     walk: &Walk<'_>,
     steady: Option<Steady>,
     memory: Vec<Memory>,
@@ -184,7 +189,7 @@ fn check_times(
     batches: u32,
     micro_batches: u16,
     costs: &[ModuleCosts],
-    options: &Options,
+    options: &SimulationOptions,
 ) -> Result<(), SimulateError> {
     let factor = options.jitter.map_or(1.0, |jitter| jitter.most());
     let m = u128::from(micro_batches);

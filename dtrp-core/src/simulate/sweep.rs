@@ -3,7 +3,7 @@
 use super::costs::ModuleCosts;
 use super::error::SimulateError;
 use super::report::{Simulation, bytes, percent, table, time};
-use super::{Options, simulate_plan};
+use super::{SimulationOptions, simulate_plan};
 use crate::schedule::{Method, Order, Plan};
 use serde::Serialize;
 use std::fmt;
@@ -76,9 +76,9 @@ pub struct Row {
 pub fn sweep<E: From<SimulateError>>(
     sweep: &Sweep,
     mut costs: impl FnMut(&'static Method, usize) -> Result<Vec<ModuleCosts>, E>,
-    options: &Options,
+    options: &SimulationOptions,
 ) -> Result<Comparison, E> {
-    let options = Options {
+    let options = SimulationOptions {
         timeline: false,
         ..options.clone()
     };

@@ -30,9 +30,12 @@ pub enum TorchError {
         /// The loss.
         loss: f64,
     },
-    /// The data could not be read.
+    /// The source of the data failed; in its own words.
     #[error("{0}")]
-    Data(String),
+    Data(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The source of the data says that the run should stop: not a failure, but the way to end one early.
+    #[error("the run was stopped")]
+    Stopped,
     /// The program asks for something that the stage does not hold.
     #[error("the stage holds no {what} of batch {unit}")]
     Missing {
@@ -51,4 +54,11 @@ pub enum TorchError {
         /// The shape needed.
         expected: Vec<i64>,
     },
+}
+
+impl TorchError {
+    /// What a [`Source`](super::Source) returns when it cannot give a unit: its own error, or a text.
+    pub fn data(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Data(error.into())
+    }
 }

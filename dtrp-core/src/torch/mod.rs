@@ -1,50 +1,34 @@
-//! The stage that trains with libtorch. Knows nothing of schedules.
+//! The stage that trains with libtorch. Knows nothing of methods.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `network` | blocks, modules, and the flat tensors ([`Arena`]) that their parameters are views of |
+//! | `device` | streams, messages and backward threads of a GPU; on a CPU they are nothing |
+//! | `optimizer` | optimizers on flat tensors, and learning-rate schedules |
+//! | `prediction` | predicted weights, and probes of what they are worth |
+//! | `stage` | [`TorchStage`], which ties it together as the engine's [`Stage`](crate::engine::Stage); losses, evaluation |
 //!
 //! All parameters of a module are views into one flat tensor, its [`Arena`]; so are gradients and the optimizer's state.
-//! Which weights a pass uses is which arena it is given. [`TorchStage`] ties it together as the engine's
-//! [`Stage`](crate::engine::Stage).
+//! Which weights a pass uses is which arena it is given. Rooms use those above them in this table, and the shim.
 
-mod apply;
-mod arena;
-mod batch;
-mod block;
 mod device;
 mod error;
-mod evaluate;
-mod fault;
-mod initial;
-mod lane;
-mod learning_rate;
-mod loss;
-mod losses;
-mod message;
-mod module;
+mod network;
 mod optimizer;
-mod precision;
 mod prediction;
-mod probe;
-mod readback;
 mod shim;
 mod stage;
-mod versions;
-mod worker;
 
-pub use arena::{Arena, Layout};
-pub use batch::{Activation, Input, LossEvent, Source};
-pub use block::{Block, BlockSpec, BufferId, BufferSpec, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars};
-pub use device::{DeviceMemory, OnSynchronize};
+pub use device::{DeviceMemory, GpuFault, HostReads, Message, OnSynchronize, OutOfMemory, Upload};
 pub use error::TorchError;
-pub use evaluate::{Evaluation, evaluate};
-pub use fault::{GpuFault, OutOfMemory};
-pub use initial::Init;
-pub use learning_rate::{Curve, LearningRate, RateError, Rescale, Warmup};
-pub use loss::Loss;
-pub use message::{Message, Upload};
-pub use module::Module;
-pub use optimizer::{Adam, Optimizer, Sgd};
-pub use precision::{Precision, allow_tf32};
+pub use network::{
+    Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Init, Mode, Module, ParamId, ParamSpec, Pass,
+    Precision, Role, Scope, Vars, allow_tf32,
+};
+pub use optimizer::{Adam, Curve, LearningRate, Optimizer, RateError, Rescale, Sgd, Warmup};
 pub use prediction::{Forecaster, Gain};
-pub use readback::HostReads;
 pub use shim::{build_information, flush_denormals, parallel_information};
-pub use stage::{Metrics, StageOptions, TorchStage};
-pub use worker::Worker;
+pub use stage::{
+    Activation, CrossEntropy, Evaluation, Input, Loss, LossEvent, Source, StageMetrics, StageOptions, TorchStage,
+    WorkerThread, evaluate,
+};

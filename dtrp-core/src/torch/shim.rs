@@ -1,7 +1,6 @@
 //! The Rust side of `shim.cpp`.
 
 use super::TorchError;
-use super::device::Engine;
 use std::ffi::{CStr, c_char, c_int};
 use tch::Tensor;
 
@@ -10,14 +9,6 @@ pub(super) type CTensor = std::ffi::c_void;
 
 unsafe extern "C" {
     fn dtrp_free(text: *mut c_char);
-    fn dtrp_vjp(
-        engine: *mut std::ffi::c_void,
-        output: *const CTensor,
-        delta: *const CTensor,
-        inputs: *const *const CTensor,
-        count: usize,
-        results: *mut *mut CTensor,
-    ) -> *mut c_char;
     fn dtrp_add_scaled(y: *mut CTensor, x: *const CTensor, alpha: f64) -> *mut c_char;
     fn dtrp_copy_all(to: *const *const CTensor, from: *const *const CTensor, count: usize, add: c_int) -> *mut c_char;
     fn dtrp_flush_denormals(on: c_int) -> c_int;
@@ -46,36 +37,6 @@ pub(super) fn check(what: &'static str, error: *mut c_char) -> Result<(), TorchE
         what,
         message: text(error),
     })
-}
-
-/// Vector-Jacobian product: the gradients of `output`, seeded with `delta` (for a scalar output `None` means 1), with
-/// respect to each of `inputs`. The graph is freed. An input on which the output does not depend gives `None`. Without an
-/// engine libtorch's own executes it.
-pub(super) fn vjp(
-    engine: Option<&Engine>,
-    output: &Tensor,
-    delta: Option<&Tensor>,
-    inputs: &[&Tensor],
-) -> Result<Vec<Option<Tensor>>, TorchError> {
-    let leaves: Vec<*const CTensor> = inputs.iter().map(|t| t.as_ptr().cast()).collect();
-    let mut results = vec![std::ptr::null_mut(); leaves.len()];
-    let delta = delta.map_or(std::ptr::null(), |t| t.as_ptr().cast());
-    // SAFETY: all pointers are to live tensors, and `results` has room for one result of each input.
-    let error = unsafe {
-        dtrp_vjp(
-            engine.map_or(std::ptr::null_mut(), Engine::as_ptr),
-            output.as_ptr().cast(),
-            delta,
-            leaves.as_ptr(),
-            leaves.len(),
-            results.as_mut_ptr(),
-        )
-    };
-    // SAFETY: each non-null result is a tensor newly made for us.
-    let own = |raw: *mut CTensor| (!raw.is_null()).then(|| unsafe { Tensor::from_ptr(raw.cast()) });
-    let grads = results.into_iter().map(own).collect();
-    check("vector-Jacobian product", error)?;
-    Ok(grads)
 }
 
 /// `y += alpha * x`, in place.

@@ -2,10 +2,12 @@
 
 use super::timeline::Timeline;
 use crate::schedule::{Action, Program};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What is kept of every action that runs. Busy times are always added up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Recording {
     /// The actions, in order.
     #[default]

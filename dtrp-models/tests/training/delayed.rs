@@ -5,7 +5,7 @@
 use crate::reference::{self, BLOCKS, Tensors, block, is_parameter};
 use crate::run::{Run, assert_same_bits, state};
 use dtrp_core::schedule::Order;
-use dtrp_models::{Cuts, split};
+use dtrp_models::split_evenly;
 use tch::{Reduction, Tensor};
 
 /// What distinguishes the methods.
@@ -107,7 +107,7 @@ fn as_leaves(weights: &Tensors) -> Tensors {
 fn plain_loop(run: &Run, rules: Rules) -> Tensors {
     reference::enter();
     let modules = run.modules;
-    let ranges = split(BLOCKS, modules, &Cuts::Even).unwrap();
+    let ranges = split_evenly(BLOCKS, modules).unwrap();
     let mut histories: Vec<History> = run
         .stages()
         .iter()

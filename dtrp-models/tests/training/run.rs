@@ -1,15 +1,16 @@
 //! What the training tests share: a small network on random data, trained by any method, and the same network written out
 //! by hand as the oracle.
 
-use dtrp_core::engine::{self, Executor, Options, Outcome, Stage};
+use dtrp_core::engine::{self, EngineOptions, Execution, Executor, Stage};
 use dtrp_core::schedule::{Method, Order, Plan, Unit};
 use dtrp_core::torch::{
-    Activation, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd, Source, StageOptions,
-    TorchError, TorchStage, Upload, Worker,
+    Activation, CrossEntropy, Curve, Forecaster, Input, LearningRate, Message, Module, Precision, Sgd, Source,
+    StageOptions, TorchError, TorchStage, Upload, WorkerThread,
 };
-use dtrp_models::{Cuts, ModelInput, build, options, split};
+use dtrp_models::{ModelInput, build, options, split_evenly};
 use dtrp_predictors::Spec;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 pub(crate) const INPUT: ModelInput = ModelInput {
@@ -61,7 +62,7 @@ impl Run {
             seed: 1,
             kind: Kind::Float,
             devices: vec![Device::Cpu],
-            precision: Precision::Full,
+            precision: Precision::F32,
             channels_last: false,
             executor: Executor::Sequential,
             rate: 0.05,
@@ -104,34 +105,36 @@ impl Run {
             ("shortcut", self.shortcut.into()),
         ]);
         let mut blocks = build("resnet-cifar", &choice, &INPUT).unwrap().blocks.into_iter();
-        let ranges = split(blocks.len(), self.modules, &Cuts::Even).unwrap();
+        let ranges = split_evenly(blocks.len(), self.modules).unwrap();
         let stage = |(index, range): (usize, std::ops::Range<usize>)| {
             let own = blocks.by_ref().take(range.len()).collect();
             let module = Module::new(own, range.start, self.kind, self.device(index)).unwrap();
             let module = module.precision(self.precision);
-            let module = match self.channels_last {
-                true => module.channels_last(),
-                false => module,
+            let module = if self.channels_last {
+                module.channels_last()
+            } else {
+                module
             };
             let predictor = dtrp_predictors::create(&Spec::named(self.predictor)).unwrap();
             let options = StageOptions {
                 module: index + 1,
                 modules: self.modules,
                 seed: self.seed,
-                loss: Loss {
+                loss: Arc::new(CrossEntropy {
                     label_smoothing: self.label_smoothing,
-                },
+                }),
                 rate: self.learning_rate(),
-                optimizer: Box::new(Sgd::new(
-                    self.momentum,
-                    self.nesterov,
-                    self.weight_decay,
-                    self.decay_all,
-                )),
+                optimizer: Box::new(
+                    Sgd::new()
+                        .momentum(self.momentum)
+                        .nesterov(self.nesterov)
+                        .weight_decay(self.weight_decay)
+                        .decay_bias_and_norm(self.decay_all),
+                ),
                 gradient_shrink: self.gradient_shrink,
                 gradients: Method::named(self.method).unwrap().gradients,
                 forecaster: Some(Forecaster::new(predictor, 1)),
-                worker: Worker { threads: 1 },
+                worker: WorkerThread { threads: 1 },
             };
             TorchStage::new(module, options).unwrap()
         };
@@ -158,14 +161,14 @@ impl Run {
         })
     }
 
-    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut [S]) -> Outcome {
+    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut [S]) -> Execution {
         let mut plan = Plan::new(self.modules, self.batches);
         plan.order = self.order;
         let plan = plan.micro_batches(self.micro_batches).accumulate(self.accumulate);
         let program = Method::named(self.method).unwrap().program(&plan).unwrap();
-        let options = Options {
+        let options = EngineOptions {
             executor: self.executor,
-            ..Options::default()
+            ..EngineOptions::default()
         };
         engine::run(&program, stages, &options).unwrap_or_else(|e| panic!("{}: {e}", self.method))
     }

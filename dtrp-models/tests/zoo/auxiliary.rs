@@ -2,7 +2,7 @@
 
 use dtrp_core::torch::{Mode, Module, Pass};
 use dtrp_models::auxiliary::{HeadKind, KINDS, heads};
-use dtrp_models::{Cuts, ModelInput, Options, build, list, split};
+use dtrp_models::{ModelInput, Options, build, list, split_evenly};
 use tch::{Device, Kind, Tensor};
 
 const INPUT: ModelInput = ModelInput {
@@ -18,7 +18,7 @@ fn heads_fit_every_family_at_every_cut() {
         let network = build(family.name, &Options::new(), &INPUT).unwrap();
         let blocks = network.describe(&INPUT).unwrap();
         // One module for each block: a head at every place.
-        let modules = split(blocks.len(), blocks.len(), &Cuts::Even).unwrap();
+        let modules = split_evenly(blocks.len(), blocks.len()).unwrap();
         // Of the many alike in deep networks a few.
         let step = blocks.len().div_ceil(6);
         let places: Vec<usize> = (0..blocks.len() - 1).step_by(step).collect();
@@ -58,7 +58,7 @@ fn heads_fit_every_family_at_every_cut() {
 fn sampled_heads_shrink_upwards_and_follow_the_network() {
     let network = build("resnet-cifar", &Options::new(), &INPUT).unwrap();
     let blocks = network.describe(&INPUT).unwrap();
-    let modules = split(blocks.len(), 4, &Cuts::Even).unwrap();
+    let modules = split_evenly(blocks.len(), 4).unwrap();
     let heads = heads(HeadKind::Sampled, &blocks, &modules, 10);
     let channels = |index: usize| -> Vec<i64> {
         heads[index]

@@ -5,9 +5,9 @@
 //! ```
 
 use crate::training::{Images, stages};
-use dtrp_core::engine::{self, Executor, Options};
+use dtrp_core::engine::{self, EngineOptions, Executor};
 use dtrp_core::schedule::{Method, Plan};
-use dtrp_models::{Cuts, ModelInput, build, options, split};
+use dtrp_models::{ModelInput, build, options, split_evenly};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ fn train(family: &str, depth: usize, width: usize, modules: usize, batches: u32,
     let choice = options([("depth", depth.into()), ("width", width.into())]);
     let network = build(family, &choice, &INPUT).unwrap();
     let parameters = network.parameters();
-    let ranges = split(network.blocks.len(), modules, &Cuts::Even).unwrap();
+    let ranges = split_evenly(network.blocks.len(), modules).unwrap();
     let mut stages = stages("dtrp", network, &ranges, vec![], |_| 0.01);
     let built = start.elapsed();
 
@@ -39,9 +39,9 @@ fn train(family: &str, depth: usize, width: usize, modules: usize, batches: u32,
     stages[0].begin(0, Some(Box::new(Images { samples, input: INPUT })));
     let method = Method::named("dtrp").unwrap();
     let program = method.program(&Plan::new(modules, batches)).unwrap();
-    let run = Options {
+    let run = EngineOptions {
         executor: Executor::Threads,
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let start = Instant::now();
     engine::run(&program, &mut stages, &run).unwrap();

@@ -1,11 +1,11 @@
 //! Local learning with every head: each module learns from a loss of its own and nothing flows back.
 
 use crate::training::{Images, stages};
-use dtrp_core::engine::{self, Executor, Options};
+use dtrp_core::engine::{self, EngineOptions, Executor};
 use dtrp_core::schedule::{Method, Plan};
 use dtrp_core::torch::TorchStage;
 use dtrp_models::auxiliary::{HeadKind, KINDS, heads};
-use dtrp_models::{Cuts, ModelInput, build, options, split};
+use dtrp_models::{ModelInput, build, options, split_evenly};
 use std::sync::{Arc, Mutex};
 use tch::Tensor;
 
@@ -20,11 +20,11 @@ const BATCHES: u32 = 60;
 /// Trains; `rate` gives the learning rate of module k. Returns the stages and the losses of each module.
 fn train(kind: HeadKind, modules: usize, rate: impl Fn(usize) -> f64) -> (Vec<TorchStage>, Vec<Vec<f64>>) {
     let choice = options([("depth", 8.into()), ("width", 8.into())]);
-    let network = || build("resnet-cifar", &choice, &INPUT).unwrap();
-    let blocks = network().describe(&INPUT).unwrap();
-    let ranges = split(blocks.len(), modules, &Cuts::Even).unwrap();
+    let network = build("resnet-cifar", &choice, &INPUT).unwrap();
+    let blocks = network.describe(&INPUT).unwrap();
+    let ranges = split_evenly(blocks.len(), modules).unwrap();
     let heads = heads(kind, &blocks, &ranges, INPUT.classes);
-    let mut stages = stages("local", network(), &ranges, heads, rate);
+    let mut stages = stages("local", network, &ranges, heads, rate);
     let losses: Vec<_> = stages
         .iter_mut()
         .map(|stage| {
@@ -43,9 +43,9 @@ fn train(kind: HeadKind, modules: usize, rate: impl Fn(usize) -> f64) -> (Vec<To
     );
     let method = Method::named("local").unwrap();
     let program = method.program(&Plan::new(modules, BATCHES)).unwrap();
-    let options = Options {
+    let options = EngineOptions {
         executor: Executor::Threads,
-        ..Options::default()
+        ..EngineOptions::default()
     };
     engine::run(&program, &mut stages, &options).unwrap();
     let losses = losses.iter().map(|l| l.lock().unwrap().clone()).collect();

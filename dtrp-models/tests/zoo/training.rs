@@ -2,11 +2,13 @@
 
 use dtrp_core::schedule::{Method, Unit};
 use dtrp_core::torch::{
-    BlockSpec, Forecaster, Input, LearningRate, Loss, Module, Sgd, Source, StageOptions, TorchError, TorchStage, Worker,
+    BlockSpec, CrossEntropy, Forecaster, Input, LearningRate, Module, Sgd, Source, StageOptions, TorchError,
+    TorchStage, WorkerThread,
 };
 use dtrp_models::{ModelInput, Network};
 use dtrp_predictors::Spec;
 use std::ops::Range;
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 /// The stages of a network cut into modules, with a head for each but the last or none at all; `rate` gives the learning
@@ -29,13 +31,13 @@ pub(crate) fn stages(
             module: index + 1,
             modules: modules.len(),
             seed: 1,
-            loss: Loss::default(),
+            loss: Arc::new(CrossEntropy::default()),
             rate: LearningRate::constant(rate(index + 1)).unwrap(),
-            optimizer: Box::new(Sgd::new(0.9, false, 5e-4, true)),
+            optimizer: Box::new(Sgd::new().momentum(0.9).weight_decay(5e-4)),
             gradient_shrink: 1.0,
             gradients: Method::named(method).unwrap().gradients,
             forecaster: Some(Forecaster::new(predictor, 1)),
-            worker: Worker { threads: 1 },
+            worker: WorkerThread { threads: 1 },
         };
         TorchStage::new(module, options).unwrap()
     };

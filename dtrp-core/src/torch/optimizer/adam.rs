@@ -1,15 +1,22 @@
 //! Adam and AdamW.
 
-use super::super::arena::Layout;
-use super::super::error::TorchError;
-use super::super::shim::add_scaled;
 use super::{Optimizer, add_decay, decaying};
+use crate::torch::TorchError;
+use crate::torch::network::ArenaLayout;
+use crate::torch::shim::add_scaled;
 use dtrp_predictors::OptimizerState;
 use tch::Tensor;
 
 /// Adam (Kingma and Ba, 2015): m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; w ← w − η·d with d = m̂/(√v̂ + ε), both moments
 /// corrected for bias. Weight decay is added to the gradient, or, as AdamW (Loshchilov and Hutter, 2019), taken off the
 /// weights beforehand: w ← (1 − ηλ)w.
+///
+/// ```
+/// use dtrp_core::torch::Adam;
+///
+/// let adam = Adam::new().betas(0.9, 0.95);
+/// let adamw = Adam::decoupled().weight_decay(0.01).decay_bias_and_norm(false);
+/// ```
 #[derive(Debug)]
 pub struct Adam {
     betas: (f64, f64),
@@ -22,26 +29,67 @@ pub struct Adam {
     steps: i32,
 }
 
+impl Default for Adam {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Adam {
-    /// Adam, or AdamW if `decoupled`, with weight decay λ. Without `decay_all` biases and norm parameters do not decay.
-    pub fn new(betas: (f64, f64), epsilon: f64, weight_decay: f64, decoupled: bool, decay_all: bool) -> Self {
+    /// Adam with β₁ = 0.9, β₂ = 0.999 and ε = 10⁻⁸, without weight decay.
+    pub fn new() -> Self {
         Self {
-            betas,
-            epsilon,
-            weight_decay,
-            decoupled,
-            decay_all,
+            betas: (0.9, 0.999),
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            decoupled: false,
+            decay_all: true,
             moments: None,
             direction: None,
             steps: 0,
         }
+    }
+
+    /// AdamW, with the numbers of [`new`](Self::new): weight decay, once it is set, is taken off the weights.
+    pub fn decoupled() -> Self {
+        Self {
+            decoupled: true,
+            ..Self::new()
+        }
+    }
+
+    /// With these β₁ and β₂, from 0 to below 1.
+    #[must_use]
+    pub fn betas(self, first: f64, second: f64) -> Self {
+        Self {
+            betas: (first, second),
+            ..self
+        }
+    }
+
+    /// With this ε, above 0.
+    #[must_use]
+    pub fn epsilon(self, epsilon: f64) -> Self {
+        Self { epsilon, ..self }
+    }
+
+    /// With weight decay λ, from 0.
+    #[must_use]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        Self { weight_decay, ..self }
+    }
+
+    /// Whether biases and parameters of norms decay too; they do unless told otherwise, as in PyTorch.
+    #[must_use]
+    pub fn decay_bias_and_norm(self, decay_all: bool) -> Self {
+        Self { decay_all, ..self }
     }
 }
 
 impl Optimizer for Adam {
     fn step(
         &mut self,
-        layout: &Layout,
+        layout: &ArenaLayout,
         weights: &mut Tensor,
         gradient: &mut Tensor,
         rate: f64,

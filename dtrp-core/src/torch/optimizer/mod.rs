@@ -1,14 +1,16 @@
-//! Optimizers on flat tensors, in PyTorch's convention and order of operations.
+//! Optimizers on flat tensors, in PyTorch's convention and order of operations, and the schedules of their rates.
 
 mod adam;
+mod learning_rate;
 mod sgd;
 
 pub use adam::Adam;
+pub use learning_rate::{Curve, LearningRate, RateError, Rescale, Warmup};
 pub use sgd::Sgd;
 
-use super::arena::Layout;
-use super::error::TorchError;
-use super::shim::add_scaled;
+use crate::torch::TorchError;
+use crate::torch::network::ArenaLayout;
+use crate::torch::shim::add_scaled;
 use dtrp_predictors::OptimizerState;
 use tch::Tensor;
 
@@ -21,7 +23,7 @@ pub trait Optimizer: Send {
     /// Those of libtorch.
     fn step(
         &mut self,
-        layout: &Layout,
+        layout: &ArenaLayout,
         weights: &mut Tensor,
         gradient: &mut Tensor,
         rate: f64,
@@ -38,13 +40,19 @@ pub trait Optimizer: Send {
 }
 
 /// Which parameters decay: all, or only weights, not biases and norms.
-fn decaying(layout: &Layout, all: bool, flat: &Tensor) -> Result<Tensor, TorchError> {
+fn decaying(layout: &ArenaLayout, all: bool, flat: &Tensor) -> Result<Tensor, TorchError> {
     let len = if all { layout.len() } else { layout.weights() };
     Ok(flat.f_narrow(0, 0, len as i64)?)
 }
 
 /// g ← g + λw, where parameters decay.
-fn add_decay(layout: &Layout, all: bool, decay: f64, weights: &Tensor, gradient: &Tensor) -> Result<(), TorchError> {
+fn add_decay(
+    layout: &ArenaLayout,
+    all: bool,
+    decay: f64,
+    weights: &Tensor,
+    gradient: &Tensor,
+) -> Result<(), TorchError> {
     if decay == 0.0 {
         return Ok(());
     }

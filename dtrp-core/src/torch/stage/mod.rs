@@ -1,27 +1,36 @@
 //! The stage that trains one module with libtorch.
 
+mod batch;
+mod evaluate;
+mod loss;
+mod losses;
 mod passes;
 mod update;
+mod versions;
+mod worker;
 
-use super::arena::{Arena, copy};
-use super::batch::{Activation, LossEvent, Source};
-use super::block::{Mode, Pass};
-use super::error::TorchError;
-use super::lane::Lane;
-use super::learning_rate::LearningRate;
-use super::loss::Loss;
-use super::losses::Losses;
-use super::message::Message;
-use super::module::Module;
-use super::optimizer::Optimizer;
-use super::prediction::{Forecaster, Gain};
-use super::readback::HostReads;
-use super::versions::Versions;
-use super::worker::Worker;
+pub use batch::{Activation, Input, LossEvent, Source};
+pub use evaluate::{Evaluation, evaluate};
+pub use loss::{CrossEntropy, Loss};
+pub use worker::WorkerThread;
+
 use crate::schedule::Unit;
+use crate::torch::TorchError;
+use crate::torch::device::HostReads;
+use crate::torch::device::Lane;
+use crate::torch::device::Message;
+use crate::torch::network::Module;
+use crate::torch::network::{Arena, copy};
+use crate::torch::network::{Mode, Pass};
+use crate::torch::optimizer::LearningRate;
+use crate::torch::optimizer::Optimizer;
+use crate::torch::prediction::{Forecaster, Gain};
+use losses::Losses;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tch::{Device, Tensor};
+use versions::Versions;
 
 /// What a stage is told once.
 pub struct StageOptions {
@@ -32,7 +41,7 @@ pub struct StageOptions {
     /// The run's seed: initial weights, and randomness inside blocks.
     pub seed: u64,
     /// The loss, computed by the last module.
-    pub loss: Loss,
+    pub loss: Arc<dyn Loss>,
     /// The schedule of the learning rate.
     pub rate: LearningRate,
     /// The optimizer of this module.
@@ -45,12 +54,12 @@ pub struct StageOptions {
     /// The predictor of this module, if the method predicts.
     pub forecaster: Option<Forecaster>,
     /// Settings of the thread that executes it.
-    pub worker: Worker,
+    pub worker: WorkerThread,
 }
 
 /// Counters of one stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Metrics {
+pub struct StageMetrics {
     /// Most bytes of stored inputs at once, since the stage was made.
     pub stored_input_peak_bytes: u64,
     /// Updates made.
@@ -91,7 +100,7 @@ pub struct TorchStage {
     losses: Losses,
     first_batch: u64,
     stored_bytes: u64,
-    metrics: Metrics,
+    metrics: StageMetrics,
     /// Whether an action lasts until the device has done it.
     waits: bool,
     /// Why the thread could not be prepared; the first action tells it.
@@ -124,7 +133,7 @@ impl TorchStage {
             losses: Losses::default(),
             first_batch: 0,
             stored_bytes: 0,
-            metrics: Metrics::default(),
+            metrics: StageMetrics::default(),
             waits: false,
             not_entered: None,
         })
@@ -186,10 +195,10 @@ impl TorchStage {
     }
 
     /// The counters.
-    pub fn metrics(&self) -> Metrics {
+    pub fn metrics(&self) -> StageMetrics {
         let forecaster = self.options.forecaster.as_ref();
         let probes = forecaster.map(Forecaster::reads).unwrap_or_default();
-        Metrics {
+        StageMetrics {
             gain: forecaster.and_then(Forecaster::gain),
             predicting: forecaster.map(Forecaster::spent),
             reads: self.losses.reads().plus(probes),
@@ -198,7 +207,7 @@ impl TorchStage {
     }
 
     /// An evaluation pass: current weights, running statistics, nothing kept.
-    pub(super) fn look(&self, input: &Activation) -> Result<Activation, TorchError> {
+    fn look(&self, input: &Activation) -> Result<Activation, TorchError> {
         let pass = self.pass(Mode::Evaluate, Unit::batch(0));
         let tensor = input.tensor.receive(self.device())?;
         let output = self.module.forward(self.weights(), &tensor, pass)?;
@@ -206,13 +215,13 @@ impl TorchStage {
     }
 
     /// The device of the module.
-    pub(super) fn device(&self) -> Device {
+    fn device(&self) -> Device {
         self.module.options().1
     }
 
     /// The loss function.
-    pub(super) fn loss(&self) -> Loss {
-        self.options.loss
+    fn loss(&self) -> &dyn Loss {
+        &*self.options.loss
     }
 
     /// Current parameters and running statistics by name, copied to host memory.

@@ -1,14 +1,13 @@
 //! The verbs of a stage: forward, recompute, backward, update.
 
+use super::batch::Activation;
 use super::{Graph, TorchStage};
 use crate::engine::Stage;
 use crate::schedule::Unit;
-use crate::torch::batch::Activation;
-use crate::torch::block::Mode;
-use crate::torch::error::TorchError;
-use crate::torch::message::Message;
+use crate::torch::TorchError;
+use crate::torch::device::{Message, vjp};
+use crate::torch::network::Mode;
 use crate::torch::prediction::Forecaster;
-use crate::torch::shim;
 use tch::Tensor;
 
 impl TorchStage {
@@ -103,7 +102,7 @@ impl Stage for TorchStage {
     }
 
     fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
-        let none = || TorchError::Data("module 1 was not given any data".to_owned());
+        let none = || TorchError::data("module 1 was not given any data");
         if let Some(error) = self.not_entered.take() {
             return Err(error);
         }
@@ -162,7 +161,7 @@ impl Stage for TorchStage {
         let weights = &self.versions.arena(graph.arena).leaves;
         let inputs: Vec<&Tensor> = weights.iter().chain(below.then_some(&graph.input)).collect();
         let engine = self.lane.engine();
-        let mut grads = shim::vjp(engine, &graph.output, delta.as_ref(), &inputs)?;
+        let mut grads = vjp(engine, &graph.output, delta.as_ref(), &inputs)?;
         let down = if below { grads.pop().flatten() } else { None };
         self.accumulate(grads)?;
         self.pending.push(unit);

@@ -2,9 +2,9 @@
 
 use super::{StageOptions, TorchStage};
 use crate::schedule::Unit;
-use crate::torch::apply::State;
-use crate::torch::arena::copy;
-use crate::torch::error::TorchError;
+use crate::torch::TorchError;
+use crate::torch::network::copy;
+use crate::torch::prediction::State;
 use crate::torch::shim;
 use dtrp_predictors::Context;
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! A prediction that waits for its outcome.
 
-use super::error::TorchError;
 use crate::schedule::Unit;
+use crate::torch::TorchError;
 use dtrp_predictors::Probe;
 use tch::Tensor;
 

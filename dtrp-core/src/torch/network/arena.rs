@@ -1,7 +1,7 @@
 //! One flat tensor for all parameters of a module.
 
 use super::block::{ParamSpec, Role};
-use super::error::TorchError;
+use crate::torch::TorchError;
 use tch::{Device, Kind, Tensor};
 
 /// Elements between the starts of two parameters are a multiple of this: 64 bytes in f32, a cache line and an AVX-512
@@ -11,7 +11,7 @@ const ALIGNMENT: usize = 16;
 /// Where each parameter lies in the flat tensor. Weights come first, biases and norms after them, so that weight decay is
 /// a range; gaps and the parts of other roles stay zero for ever.
 #[derive(Debug, Clone)]
-pub struct Layout {
+pub struct ArenaLayout {
     places: Vec<Place>,
     weights: usize,
     total: usize,
@@ -25,7 +25,7 @@ struct Place {
     shape: Vec<i64>,
 }
 
-impl Layout {
+impl ArenaLayout {
     /// Lays out parameters, in the order of `specs` within each role.
     pub fn new<'a>(specs: impl Iterator<Item = &'a ParamSpec> + Clone) -> Self {
         let mut places: Vec<Place> = specs
@@ -115,7 +115,7 @@ pub struct Arena {
 
 impl Arena {
     /// Wraps a flat tensor.
-    pub fn new(flat: Tensor, layout: &Layout) -> Result<Self, TorchError> {
+    pub fn new(flat: Tensor, layout: &ArenaLayout) -> Result<Self, TorchError> {
         let leaf = |view: Tensor| Ok(view.f_detach()?.f_set_requires_grad(true)?);
         let leaves = layout
             .views(&flat)?
@@ -126,13 +126,13 @@ impl Arena {
     }
 
     /// An arena of zeros.
-    pub fn zeros(layout: &Layout, options: (Kind, Device)) -> Result<Self, TorchError> {
+    pub fn zeros(layout: &ArenaLayout, options: (Kind, Device)) -> Result<Self, TorchError> {
         Self::new(layout.zeros(options)?, layout)
     }
 }
 
 /// A copy with storage of its own.
-pub(super) fn copy(tensor: &Tensor) -> Result<Tensor, TorchError> {
+pub(crate) fn copy(tensor: &Tensor) -> Result<Tensor, TorchError> {
     let mut copy = tensor.f_empty_like()?;
     copy.f_copy_(tensor)?;
     Ok(copy)

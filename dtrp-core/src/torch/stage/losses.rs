@@ -1,9 +1,9 @@
 //! Losses on their way to whoever follows the training.
 
 use super::batch::LossEvent;
-use super::error::TorchError;
-use super::readback::{HostReads, Readback};
 use crate::schedule::Unit;
+use crate::torch::TorchError;
+use crate::torch::device::{HostReads, Readback};
 use tch::Tensor;
 
 /// Reads the losses of units back, adds up those of a batch, and tells them.

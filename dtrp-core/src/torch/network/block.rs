@@ -2,6 +2,7 @@
 
 use super::initial::Init;
 use std::ops::Index;
+use std::sync::Arc;
 use tch::{TchError, Tensor};
 
 /// What a forward pass is for.
@@ -99,7 +100,9 @@ pub struct ParamId(usize);
 #[derive(Debug, Clone, Copy)]
 pub struct BufferId(usize);
 
-/// A block and what it declares.
+/// A block and what it declares. A copy shares the function, which holds no tensors: building, describing and training a
+/// network can each have one.
+#[derive(Clone)]
 pub struct BlockSpec {
     /// Its name, such as `layer1.0`.
     pub name: String,
@@ -108,7 +111,7 @@ pub struct BlockSpec {
     /// Its buffers, in the order of declaration.
     pub buffers: Vec<BufferSpec>,
     /// The function.
-    pub block: Box<dyn Block>,
+    pub block: Arc<dyn Block>,
 }
 
 impl BlockSpec {
@@ -123,7 +126,7 @@ impl BlockSpec {
             name: name.to_owned(),
             params: declared.params,
             buffers: declared.buffers,
-            block: Box::new(block),
+            block: Arc::new(block),
         }
     }
 

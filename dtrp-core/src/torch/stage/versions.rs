@@ -1,8 +1,8 @@
 //! The weight versions of a module.
 
-use super::arena::Arena;
-use super::error::TorchError;
-use super::module::Module;
+use crate::torch::TorchError;
+use crate::torch::network::Arena;
+use crate::torch::network::Module;
 
 /// Weight versions: one, or a ring of them while graphs live across updates. Predicted weights are in one of them too.
 pub(super) struct Versions {

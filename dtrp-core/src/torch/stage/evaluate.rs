@@ -3,37 +3,35 @@
 //! It is a program like any other. Run over stages that only look, the program of local learning is a pipeline of
 //! forwards in which nothing comes back, so evaluation keeps every worker busy.
 
-use super::batch::{Activation, Source};
-use super::error::TorchError;
-use super::message::Message;
-use super::readback::Readback;
-use super::stage::TorchStage;
-use crate::engine::{self, EngineError, Executor, Options, Stage};
-use crate::schedule::{Method, Plan, Unit};
-use crate::trace::Recording;
+use super::{Activation, Source, TorchStage};
+use crate::engine::{self, EngineError, EngineOptions, Stage};
+use crate::schedule::{Program, Unit};
+use crate::torch::TorchError;
+use crate::torch::device::{Message, Readback};
 use tch::{Kind, Tensor};
 
 /// The result of an evaluation.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Evaluation {
-    /// Mean loss.
+    /// Mean loss, as [`Loss::of_evaluation`](crate::torch::Loss::of_evaluation) gives it.
     pub loss: f64,
-    /// Share of samples whose most likely class is right, 0..1.
+    /// Share of samples that are answered rightly, 0..1.
     pub accuracy: f64,
     /// Number of samples.
     pub samples: u64,
 }
 
-/// Evaluates the network on `batches` batches of `source`.
+/// Evaluates the network on as many units of `source` as `program` has. No gradient may travel in it: the program of the
+/// method `local` is the one to take. What its other actions do is nothing: no graph is built, no weight changes.
 ///
 /// # Errors
 ///
-/// When the data cannot be read or an operator fails.
+/// When the data cannot be read, an operator fails, or the program is not for these stages.
 pub fn evaluate(
     stages: &mut [TorchStage],
-    batches: u32,
+    program: &Program,
     source: Box<dyn Source>,
-    executor: Executor,
+    options: &EngineOptions,
 ) -> Result<Evaluation, EngineError<TorchError>> {
     let modules = stages.len();
     let mut source = Some(source);
@@ -48,17 +46,7 @@ pub fn evaluate(
             readback: Readback::default(),
         })
         .collect();
-    let options = Options {
-        executor,
-        recording: Recording::Logical,
-        ..Options::default()
-    };
-    let program = Method::named("local").and_then(|method| method.program(&Plan::new(modules, batches)));
-    // The method exists and takes any plan with a module.
-    let Ok(program) = program else {
-        return Ok(Evaluation::default());
-    };
-    engine::run(&program, &mut observers, &options)?;
+    engine::run(program, &mut observers, options)?;
     let sums = observers.last().map(|o| o.sums).unwrap_or_default();
     let samples = sums.samples.max(1) as f64;
     Ok(Evaluation {
@@ -75,7 +63,7 @@ struct Observer<'a> {
     last: bool,
     /// Sums, not yet divided by the samples.
     sums: Evaluation,
-    /// Number of right answers and mean loss of batches of so many samples.
+    /// Number of right answers and mean loss of units of so many samples.
     readback: Readback<u64>,
 }
 
@@ -107,12 +95,12 @@ impl Stage for Observer<'_> {
     }
 
     fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
-        let none = || TorchError::Data("module 1 was not given any data".to_owned());
+        let none = || TorchError::data("module 1 was not given any data");
         Activation::new(self.source.as_mut().ok_or_else(none)?.next(unit)?)
     }
 
     fn forward(&mut self, _: Unit, input: Activation, _: Option<u32>) -> Result<Activation, TorchError> {
-        Ok(input)
+        tch::no_grad(|| self.stage.look(&input))
     }
 
     fn forward_graph(&mut self, _: Unit, input: Activation, _: Option<u32>) -> Result<Option<Activation>, TorchError> {
@@ -122,11 +110,13 @@ impl Stage for Observer<'_> {
         }
         let labels = output.labels.receive(self.stage.device())?;
         let logits = output.tensor().f_to_kind(self.stage.module().options().0)?;
-        let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?;
-        let loss = self.stage.loss().of(&logits, &labels)?;
-        let right = right.f_sum(Kind::Double)?;
-        let numbers = Tensor::f_stack(&[right, loss.f_to_kind(Kind::Double)?], 0)?;
-        self.readback.send_for(labels.numel() as u64, &numbers)?;
+        let (right, loss) = tch::no_grad(|| -> Result<_, TorchError> {
+            let loss = self.stage.loss();
+            Ok((loss.right(&logits, &labels)?, loss.of_evaluation(&logits, &labels)?))
+        })?;
+        let numbers = Tensor::f_stack(&[right.f_to_kind(Kind::Double)?, loss.f_to_kind(Kind::Double)?], 0)?;
+        let samples = labels.size().first().map_or(0, |n| n.unsigned_abs());
+        self.readback.send_for(samples, &numbers)?;
         self.add_up(false)?;
         Ok(None)
     }

@@ -1,11 +1,11 @@
 //! Predicted weights: applying a predictor to an arena, and measuring what the prediction was worth.
 
 use super::apply::{State, apply, observe};
-use super::arena::copy;
-use super::error::TorchError;
 use super::probe::{self, OpenProbe};
-use super::readback::{HostReads, Readback};
 use crate::schedule::Unit;
+use crate::torch::TorchError;
+use crate::torch::device::{HostReads, Readback};
+use crate::torch::network::copy;
 use dtrp_predictors::{Context, Inputs, Predictor, Rule};
 use std::time::{Duration, Instant};
 use tch::{Device, Tensor};
@@ -68,7 +68,7 @@ impl Forecaster {
 
     /// How many tensors as large as the weights it keeps at most, beside Ŵ: what the predictor reads of the last update, and
     /// an open probe.
-    pub(super) fn copies(&self) -> usize {
+    pub(crate) fn copies(&self) -> usize {
         let read = usize::from(self.inputs.gradient) + usize::from(self.inputs.displacement);
         match self.probe_every {
             0 => read,
@@ -92,12 +92,12 @@ impl Forecaster {
     }
 
     /// Counts the time since `start` as spent on predicting.
-    pub(super) fn spend(&mut self, start: Instant) {
+    pub(crate) fn spend(&mut self, start: Instant) {
         self.spent += start.elapsed();
     }
 
     /// How the prediction is to be made; `None` if it is the current weights themselves.
-    pub(super) fn rule(&mut self, context: &Context<'_>) -> Result<Option<Rule>, TorchError> {
+    pub(crate) fn rule(&mut self, context: &Context<'_>) -> Result<Option<Rule>, TorchError> {
         if context.horizon() == 0 {
             return Ok(None);
         }
@@ -106,7 +106,7 @@ impl Forecaster {
     }
 
     /// Writes Ŵ into `out`, by a rule from [`rule`](Self::rule).
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         rule: Rule,
         context: &Context<'_>,
@@ -132,18 +132,18 @@ impl Forecaster {
     }
 
     /// Whether the predictor looks at every update.
-    pub(super) fn wants_observe(&self) -> bool {
+    pub(crate) fn wants_observe(&self) -> bool {
         self.predictor.wants_observe()
     }
 
     /// Shows the predictor an update that was just made.
-    pub(super) fn observe(&mut self, context: &Context<'_>, state: &State<'_>) -> Result<(), TorchError> {
+    pub(crate) fn observe(&mut self, context: &Context<'_>, state: &State<'_>) -> Result<(), TorchError> {
         self.stages(state.weights);
         observe(&mut *self.predictor, context, state)
     }
 
     /// Takes note of what was predicted for this unit, if a probe is due.
-    pub(super) fn predicted(
+    pub(crate) fn predicted(
         &mut self,
         unit: Unit,
         context: &Context<'_>,
@@ -173,7 +173,7 @@ impl Forecaster {
     }
 
     /// Closes the probe of this unit, if it has one: these are the weights that were predicted.
-    pub(super) fn realised(&mut self, unit: Unit, weights: &Tensor) -> Result<(), TorchError> {
+    pub(crate) fn realised(&mut self, unit: Unit, weights: &Tensor) -> Result<(), TorchError> {
         let Some(open) = self.probe.take_if(|open| open.unit == unit) else {
             return Ok(());
         };
@@ -189,12 +189,12 @@ impl Forecaster {
     }
 
     /// Waits for the probes that have been closed.
-    pub(super) fn finish(&mut self) -> Result<(), TorchError> {
+    pub(crate) fn finish(&mut self) -> Result<(), TorchError> {
         self.measure(true)
     }
 
     /// How the host has read the probes.
-    pub(super) fn reads(&self) -> HostReads {
+    pub(crate) fn reads(&self) -> HostReads {
         self.readback.reads()
     }
 

@@ -1,6 +1,6 @@
 //! What libtorch's messages about GPUs and memory mean.
 
-use super::shim::check;
+use crate::torch::shim::check;
 use std::ffi::c_char;
 
 unsafe extern "C" {

@@ -1,24 +1,75 @@
 //! The arithmetic of forward and backward passes.
 
-use super::error::TorchError;
-use super::shim::check;
+use crate::torch::TorchError;
+use crate::torch::shim::check;
+use serde::{Deserialize, Serialize};
 use std::ffi::{c_char, c_int};
-use tch::Device;
+use std::fmt;
+use tch::{Device, Kind};
 
 unsafe extern "C" {
     fn dtrp_autocast(cuda: c_int, on: c_int) -> *mut c_char;
     fn dtrp_allow_tf32(allow: c_int) -> *mut c_char;
 }
 
+/// The element type of weights, gradients and optimizer state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 64-bit floats: for comparisons, not for speed.
+    F64,
+}
+
+impl Dtype {
+    /// libtorch's name of it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Dtype::F32 => Kind::Float,
+            Dtype::F64 => Kind::Double,
+        }
+    }
+
+    /// Size of an element, in bytes.
+    pub fn bytes(self) -> usize {
+        self.kind().elt_size_in_bytes()
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dtype::F32 => "f32",
+            Dtype::F64 => "f64",
+        })
+    }
+}
+
 /// How a module computes with weights of type f32. The weights, their gradients and the optimizer stay f32 in all cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// As the weights are.
     #[default]
-    Full,
+    F32,
+    /// As the weights are, but products on a GPU may have 10 bits of mantissa. That is a switch of the whole process, not of
+    /// a module: whoever sets up a run calls [`allow_tf32`].
+    Tf32,
     /// Convolutions and matrix products in bf16, by libtorch's autocast; activations and their gradients travel as bf16
     /// too. Statistics, the loss and sums over a batch are f32.
     Bf16,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Precision::F32 => "f32",
+            Precision::Tf32 => "tf32",
+            Precision::Bf16 => "bf16",
+        })
+    }
 }
 
 impl Precision {
@@ -29,7 +80,7 @@ impl Precision {
         body: impl FnOnce() -> Result<T, TorchError>,
     ) -> Result<T, TorchError> {
         let _autocast = match self {
-            Precision::Full => None,
+            Precision::F32 | Precision::Tf32 => None,
             Precision::Bf16 => Some(Autocast::on(device)?),
         };
         body()

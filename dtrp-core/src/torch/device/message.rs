@@ -5,8 +5,9 @@
 //! allocator is told that a second stream uses the memory. Between GPUs the receiver copies, directly from one to the other
 //! where the hardware can. On a CPU a message is a tensor and nothing else.
 
-use super::device::{Event, Stream, gpu, record_stream, to_gpu};
-use super::error::TorchError;
+use super::copies::{pin, record_stream, to_gpu};
+use super::streams::{Event, Stream, gpu};
+use crate::torch::TorchError;
 use std::sync::Arc;
 use tch::{Device, Tensor};
 
@@ -31,7 +32,7 @@ impl Message {
     }
 
     /// A tensor that stays with the worker that has it.
-    pub(super) fn local(tensor: Tensor) -> Self {
+    pub(crate) fn local(tensor: Tensor) -> Self {
         Self { tensor, ready: None }
     }
 
@@ -58,7 +59,7 @@ impl Message {
         &self.tensor
     }
 
-    pub(super) fn share(&self) -> Self {
+    pub(crate) fn share(&self) -> Self {
         Self {
             tensor: self.tensor.shallow_clone(),
             ready: self.ready.clone(),
@@ -101,7 +102,7 @@ impl Upload {
         let (Some(stream), Some(index)) = (self.stream, gpu(self.device)) else {
             return Ok(tensor.f_to_device(self.device)?);
         };
-        let pinned = super::device::pin(tensor)?;
+        let pinned = pin(tensor)?;
         let copy = || Message::new(to_gpu(&pinned, index)?);
         stream.during(copy)?.receive(self.device)
     }

@@ -6,21 +6,21 @@
 //! on a GPU        a tensor operation for each input  the predictor on the GPU if it can, else on copies on the host
 //! ```
 
-use super::arena::copy;
-use super::device::{Event, Stream, gpu, host_copy, pin, to_gpu};
-use super::error::TorchError;
-use super::shim::add_scaled;
+use crate::torch::TorchError;
+use crate::torch::device::{Event, Stream, gpu, host_copy, pin, to_gpu};
+use crate::torch::network::copy;
+use crate::torch::shim::add_scaled;
 use dtrp_predictors::{
     Arrays, Coefficients, Context, GpuArrays, GpuOutput, GpuPointers, Output, Predictor, PredictorError, Real, Rule, Views,
 };
 use tch::{Device, Kind, Tensor};
 
 /// The flat tensors a predictor may read.
-pub(super) struct State<'a> {
-    pub(super) weights: &'a Tensor,
-    pub(super) direction: Option<&'a Tensor>,
-    pub(super) gradient: Option<&'a Tensor>,
-    pub(super) displacement: Option<&'a Tensor>,
+pub(crate) struct State<'a> {
+    pub(crate) weights: &'a Tensor,
+    pub(crate) direction: Option<&'a Tensor>,
+    pub(crate) gradient: Option<&'a Tensor>,
+    pub(crate) displacement: Option<&'a Tensor>,
 }
 
 /// Writes Ŵ into `out`.

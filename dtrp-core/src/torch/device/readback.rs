@@ -4,8 +4,9 @@
 //! host. So training reads late: a number is copied into pinned memory when the GPU gets there, and looked at when an event
 //! says that it has arrived, which may be some batches later. On a CPU numbers are read at once.
 
-use super::device::{Event, gpu, host_copy};
-use super::error::TorchError;
+use super::copies::host_copy;
+use super::streams::{Event, gpu};
+use crate::torch::TorchError;
 use std::collections::VecDeque;
 use tch::{Kind, Tensor};
 
@@ -26,7 +27,7 @@ pub struct HostReads {
 
 impl HostReads {
     /// Both together.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             blocking: self.blocking + other.blocking,
             deferred: self.deferred + other.deferred,
@@ -37,7 +38,7 @@ impl HostReads {
 
 /// Numbers on their way, each group of them with what the host knows of it already.
 #[derive(Debug)]
-pub(super) struct Readback<T> {
+pub(crate) struct Readback<T> {
     waiting: VecDeque<(T, Pending)>,
     reads: HostReads,
 }
@@ -59,7 +60,7 @@ impl<T> Default for Readback<T> {
 
 impl<T> Readback<T> {
     /// Sends for the elements of a tensor.
-    pub(super) fn send_for(&mut self, what: T, numbers: &Tensor) -> Result<(), TorchError> {
+    pub(crate) fn send_for(&mut self, what: T, numbers: &Tensor) -> Result<(), TorchError> {
         let pending = match gpu(numbers.device()) {
             None => Pending::Here(elements(numbers)?),
             Some(gpu) => Pending::Underway {
@@ -72,18 +73,18 @@ impl<T> Readback<T> {
     }
 
     /// Sends for the elements of a tensor and waits for them.
-    pub(super) fn read(&mut self, numbers: &Tensor) -> Result<Vec<f64>, TorchError> {
+    pub(crate) fn read(&mut self, numbers: &Tensor) -> Result<Vec<f64>, TorchError> {
         self.waits_for(numbers);
         elements(numbers)
     }
 
     /// Takes note that the host is about to wait for a tensor, if it is on a GPU.
-    pub(super) fn waits_for(&mut self, tensor: &Tensor) {
+    pub(crate) fn waits_for(&mut self, tensor: &Tensor) {
         self.reads.blocking += u64::from(gpu(tensor.device()).is_some());
     }
 
     /// The first group, if it has arrived. With `all` the host waits for it.
-    pub(super) fn next(&mut self, all: bool) -> Result<Option<(T, Vec<f64>)>, TorchError> {
+    pub(crate) fn next(&mut self, all: bool) -> Result<Option<(T, Vec<f64>)>, TorchError> {
         let Some((_, Pending::Underway { arrived, .. })) = self.waiting.front() else {
             return Ok(self.waiting.pop_front().map(here));
         };
@@ -100,12 +101,12 @@ impl<T> Readback<T> {
     }
 
     /// Forgets what is on its way.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.waiting.clear();
     }
 
     /// How it has read so far.
-    pub(super) fn reads(&self) -> HostReads {
+    pub(crate) fn reads(&self) -> HostReads {
         self.reads
     }
 }

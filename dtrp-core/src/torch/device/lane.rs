@@ -1,7 +1,8 @@
 //! Where a stage's work runs on a GPU: a stream and backward threads of its own.
 
-use super::device::{Engine, Stream, gpu};
-use super::error::TorchError;
+use super::backward::Engine;
+use super::streams::{Stream, gpu};
+use crate::torch::TorchError;
 use tch::Device;
 
 /// A stage's stream and backward threads on its GPU; on a CPU there are none, and nothing here does anything.
@@ -10,7 +11,7 @@ use tch::Device;
 /// program use: to make the weights, to read them. So a worker waits for the default stream when it enters a program and
 /// for its own when it leaves; in between the host waits for nothing.
 #[derive(Default)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     own: Option<(Stream, Engine)>,
     /// The stream that the thread used before, while a program runs.
     before: Option<Stream>,
@@ -18,7 +19,7 @@ pub(super) struct Lane {
 
 impl Lane {
     /// For a device.
-    pub(super) fn new(device: Device) -> Result<Self, TorchError> {
+    pub(crate) fn new(device: Device) -> Result<Self, TorchError> {
         let own = match gpu(device) {
             Some(gpu) => Some((Stream::from_pool(gpu)?, Engine::new()?)),
             None => None,
@@ -27,7 +28,7 @@ impl Lane {
     }
 
     /// The calling thread uses the stream from now on.
-    pub(super) fn enter(&mut self, device: Device) -> Result<(), TorchError> {
+    pub(crate) fn enter(&mut self, device: Device) -> Result<(), TorchError> {
         if let (Some((stream, _)), Some(gpu)) = (&self.own, gpu(device)) {
             Stream::synchronize_default(gpu)?;
             self.before = Some(stream.enter()?);
@@ -36,7 +37,7 @@ impl Lane {
     }
 
     /// The calling thread uses the stream that it used before; all work is done.
-    pub(super) fn leave(&mut self) -> Result<(), TorchError> {
+    pub(crate) fn leave(&mut self) -> Result<(), TorchError> {
         if let (Some((stream, _)), Some(before)) = (&self.own, self.before.take()) {
             stream.synchronize()?;
             before.enter()?;
@@ -45,7 +46,7 @@ impl Lane {
     }
 
     /// The host waits until the worker's work so far is done.
-    pub(super) fn wait(&self) -> Result<(), TorchError> {
+    pub(crate) fn wait(&self) -> Result<(), TorchError> {
         match &self.own {
             Some((stream, _)) => stream.synchronize(),
             None => Ok(()),
@@ -53,7 +54,7 @@ impl Lane {
     }
 
     /// What executes backward work; `None` stands for libtorch's own engine.
-    pub(super) fn engine(&self) -> Option<&Engine> {
+    pub(crate) fn engine(&self) -> Option<&Engine> {
         self.own.as_ref().map(|(_, engine)| engine)
     }
 }

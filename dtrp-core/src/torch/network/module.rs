@@ -1,10 +1,10 @@
 //! A module: a run of consecutive blocks, and their forward pass through any arena.
 
-use super::arena::{Arena, Layout};
+use super::arena::{Arena, ArenaLayout};
 use super::block::{BlockSpec, BufferSpec, ParamSpec, Pass, Vars};
-use super::error::TorchError;
 use super::initial;
 use super::precision::Precision;
+use crate::torch::TorchError;
 use std::collections::HashMap;
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
@@ -19,7 +19,7 @@ pub struct Module {
     /// How many of them are the network's.
     own: usize,
     first_block: usize,
-    layout: Layout,
+    layout: ArenaLayout,
     buffers: Vec<Tensor>,
     options: (Kind, Device),
     precision: Precision,
@@ -49,7 +49,7 @@ impl Module {
     ) -> Result<Self, TorchError> {
         let own = blocks.len();
         blocks.extend(auxiliary);
-        let layout = Layout::new(blocks.iter().flat_map(|b| &b.params));
+        let layout = ArenaLayout::new(blocks.iter().flat_map(|b| &b.params));
         let buffer = |spec: &BufferSpec| Tensor::f_full(spec.shape.as_slice(), spec.start, (kind, device));
         let buffers = blocks
             .iter()
@@ -63,7 +63,7 @@ impl Module {
             layout,
             buffers,
             options: (kind, device),
-            precision: Precision::Full,
+            precision: Precision::F32,
         })
     }
 
@@ -84,7 +84,7 @@ impl Module {
     }
 
     /// Where its parameters lie.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &ArenaLayout {
         &self.layout
     }
 

@@ -1,8 +1,8 @@
 //! What passes through a stage: units of data, activations with their labels, losses.
 
-use super::error::TorchError;
-use super::message::Message;
 use crate::schedule::Unit;
+use crate::torch::TorchError;
+use crate::torch::device::Message;
 use tch::Tensor;
 
 /// A unit of data, as the first module takes it.
@@ -10,7 +10,8 @@ use tch::Tensor;
 pub struct Input {
     /// Samples × channels × height × width, of the run's element type, on any device.
     pub images: Tensor,
-    /// Class numbers, one a sample, of type int64, on any device; best on that of the module that computes the loss.
+    /// What the [`Loss`](crate::torch::Loss) compares outputs with, samples first: for cross-entropy class numbers, one a
+    /// sample, of type int64. On any device; best on that of the module that computes the loss.
     pub labels: Tensor,
     /// The unit's share of its batch, 1 for a whole batch.
     pub share: f64,
@@ -24,7 +25,7 @@ pub trait Source: Send {
     ///
     /// # Errors
     ///
-    /// [`TorchError::Data`] when it cannot be read.
+    /// [`TorchError::Data`] when it cannot be read, [`TorchError::Stopped`] when the run should stop here.
     fn next(&mut self, unit: Unit) -> Result<Input, TorchError>;
 }
 
@@ -53,7 +54,7 @@ impl Activation {
         self.tensor.tensor()
     }
 
-    /// The class numbers of its samples.
+    /// The labels of its samples.
     pub fn labels(&self) -> &Tensor {
         self.labels.tensor()
     }

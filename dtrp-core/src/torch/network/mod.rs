@@ -1,0 +1,15 @@
+//! Networks: blocks as functions of (parameter views, input), modules as runs of blocks, parameters as views of an arena.
+
+mod arena;
+mod block;
+mod initial;
+mod module;
+mod precision;
+
+pub use arena::{Arena, ArenaLayout};
+pub use block::{Block, BlockSpec, BufferId, BufferSpec, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars};
+pub use initial::Init;
+pub use module::Module;
+pub use precision::{Dtype, Precision, allow_tf32};
+
+pub(super) use arena::copy;
