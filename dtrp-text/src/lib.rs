@@ -1,0 +1,37 @@
+//! What people read and type, in one form for all of dtrp.
+//!
+//! * [`nearest`], [`find`] and [`UnknownName`]: things that are chosen by name, and what is said to a mistyped one.
+//! * [`OptionSpec`], [`Options`] and [`OptionError`]: options that something declares, with their defaults, and how it
+//!   reads what it was given.
+//! * [`Table`]: aligned text, or Markdown.
+//! * [`units`]: numbers for people.
+//! * [`to_json`]: what programs read.
+//!
+//! ```
+//! use dtrp_text::{OptionSpec, Options};
+//! use serde_json::json;
+//!
+//! const OPTIONS: [OptionSpec; 2] = [
+//!     OptionSpec::count("depth", 3, 1..=1000, "convolutions"),
+//!     OptionSpec::choice("stem", "large", &["large", "small"], "what the images are made smaller with"),
+//! ];
+//! let given = json!({ "depth": 5 });
+//! let options = Options::new("model", "mine", &OPTIONS, &given)?;
+//! assert_eq!((options.count("depth"), options.choice("stem")), (5, "large"));
+//!
+//! let error = Options::new("model", "mine", &OPTIONS, &json!({ "depht": 5 })).unwrap_err();
+//! let says = "model `mine` has no option `depht` (did you mean `depth`?); its options are depth, stem";
+//! assert_eq!(error.to_string(), says);
+//! # Ok::<(), dtrp_text::OptionError>(())
+//! ```
+
+mod json;
+mod names;
+mod options;
+mod table;
+pub mod units;
+
+pub use json::to_json;
+pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
+pub use options::{OptionError, OptionKind, OptionProblem, OptionSpec, Options, defaults, schema};
+pub use table::Table;
