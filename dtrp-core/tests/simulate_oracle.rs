@@ -3,8 +3,9 @@
 
 mod common;
 
+use dtrp_core::costs::ModuleCosts;
 use dtrp_core::schedule::{Action, Op, Order, Program};
-use dtrp_core::simulate::{Links, ModuleCosts, SimulationOptions, simulate};
+use dtrp_core::simulate::{Links, SimulationOptions, simulate};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 use std::time::Duration;

@@ -2,9 +2,10 @@
 
 mod common;
 
+use dtrp_core::costs::ModuleCosts;
 use dtrp_core::engine::{self, EngineOptions, Executor, Stage};
 use dtrp_core::schedule::{Action, Dtrp, Gpipe, Op, Program, Slots, Unit};
-use dtrp_core::simulate::{self, Links, ModuleCosts};
+use dtrp_core::simulate::{self, Links};
 use dtrp_core::trace::{Event, Message, Recording, TimeUnit, Timeline, Trace};
 use proptest::prelude::*;
 use serde_json::Value;

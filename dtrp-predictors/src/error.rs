@@ -1,45 +1,18 @@
 //! Everything that can go wrong, each with what to do about it.
 
 pub use crate::plugin_error::PluginError;
+use dtrp_text::{OptionError, UnknownName};
 
 /// What went wrong with a predictor, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PredictorError {
     /// No built-in or linked predictor has this name.
-    #[error("there is no predictor `{name}`{}; available: {available}", did_you_mean(nearest.as_deref()))]
-    UnknownPredictor {
-        /// What was asked for.
-        name: String,
-        /// The valid name nearest to it, if any is near.
-        nearest: Option<String>,
-        /// All names, separated by commas.
-        available: String,
-    },
-    /// The predictor has no such option.
-    #[error("predictor `{predictor}` has no option `{option}`{}; available: {available}", did_you_mean(nearest.as_deref()))]
-    UnknownOption {
-        /// The predictor.
-        predictor: String,
-        /// What was given.
-        option: String,
-        /// The valid option nearest to it, if any is near.
-        nearest: Option<String>,
-        /// All its options, separated by commas.
-        available: String,
-    },
-    /// The option has a value it cannot have.
-    #[error("option `{option}` of predictor `{predictor}` is {value}, but must be {expected}")]
-    OptionValue {
-        /// The predictor.
-        predictor: String,
-        /// The option.
-        option: String,
-        /// What was given, as JSON.
-        value: String,
-        /// What would be valid.
-        expected: String,
-    },
+    #[error(transparent)]
+    UnknownPredictor(#[from] UnknownName),
+    /// The predictor has no such option, or the option cannot have this value.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// A description of a predictor that cannot be read.
     #[error(
         "a predictor is given as a name, `{{ name: …, options: {{…}} }}` or `{{ plugin: FILE, id: …, options: {{…}} }}`: {reason}"
@@ -60,15 +33,15 @@ pub enum PredictorError {
         /// Predictors that would work.
         instead: &'static str,
     },
-    /// A prediction from slices was asked of a predictor that cannot make one in this type.
+    /// A prediction from arrays was asked of a predictor that cannot make one from these.
     #[error(
-        "predictor `{predictor}` cannot predict from {dtype} weights: it is a linear rule, or does not support the type"
+        "predictor `{predictor}` cannot predict from {arrays} weights: it is a linear rule, or does not support them"
     )]
-    NotCustom {
+    Unsupported {
         /// The predictor.
         predictor: String,
-        /// `f32` or `f64`.
-        dtype: &'static str,
+        /// `f32`, `f64` or `GPU`.
+        arrays: &'static str,
     },
     /// Inputs of different lengths.
     #[error("predictor `{predictor}` was given {what} of length {got} for {expected} parameters")]
@@ -111,18 +84,4 @@ pub enum PredictorError {
         /// What went wrong, and what to do.
         message: String,
     },
-}
-
-/// The candidate nearest to `name`, if it is near enough to be what was meant.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 3))
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
-}
-
-pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!(" (did you mean `{nearest}`?)"))
 }

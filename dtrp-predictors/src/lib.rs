@@ -30,16 +30,15 @@
 //! ```
 
 pub mod abi;
+mod arrays;
 pub mod builtin;
 mod coefficients;
 #[cfg(feature = "host")]
 pub mod conformance;
 mod context;
 mod error;
-mod gpu;
 #[cfg(feature = "host")]
 pub mod loader;
-mod options;
 mod plugin_error;
 mod predictor;
 mod probe;
@@ -49,17 +48,18 @@ mod registry;
 pub mod sdk;
 mod spec;
 
+pub use arrays::{Arrays, GpuArrays, GpuOutput, GpuPointers, Output};
 pub use coefficients::{Coefficients, Views};
 pub use context::{Context, OptimizerState};
 pub use error::{PluginError, PredictorError};
-pub use gpu::GpuArrays;
-pub use options::{OptionDescription, OptionKind, Options};
 pub use predictor::{Inputs, Predictor, Rule};
 pub use probe::Probe;
 pub use provenance::{PluginFile, Provenance, provenance};
 pub use real::Real;
 pub use registry::{Definition, Description, Kind, Registration, create, describe, list};
 pub use spec::Spec;
+// What a plug-in declares its options with, so that its author depends on this crate alone.
+pub use dtrp_text::{OptionError, OptionKind, OptionProblem, OptionSpec, Options, UnknownName, schema};
 
 #[doc(hidden)]
 pub use inventory;

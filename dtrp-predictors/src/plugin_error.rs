@@ -1,6 +1,6 @@
 //! Everything that can go wrong with a plug-in.
 
-use crate::error::did_you_mean;
+use dtrp_text::UnknownName;
 use std::{io, path::PathBuf, time::Duration};
 
 /// What went wrong with a plug-in, where, and what to do. `plugin` names it as `ID of FILE`.
@@ -89,17 +89,14 @@ pub enum PluginError {
         /// The file.
         path: PathBuf,
     },
-    /// It holds no predictor of this id.
-    #[error("the plug-in {path} has no predictor `{id}`{}; available: {available}", did_you_mean(nearest.as_deref()), path = path.display())]
+    /// It holds no predictor of this id, or several and none was asked for.
+    #[error("the plug-in {path}: {unknown}", path = path.display())]
     UnknownId {
         /// The file.
         path: PathBuf,
-        /// What was asked for; empty if nothing was, and there are several.
-        id: String,
-        /// The id nearest to it, if any is near.
-        nearest: Option<String>,
-        /// All its ids.
-        available: String,
+        /// The id, and those that there are.
+        #[source]
+        unknown: UnknownName,
     },
     /// It refuses its options.
     #[error("{plugin} refuses its options: {message}")]

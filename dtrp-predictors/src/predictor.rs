@@ -1,7 +1,6 @@
 //! The trait that every predictor implements.
 
-use crate::{Coefficients, Context, GpuArrays, PredictorError, Probe, Real, Views};
-use std::ffi::c_void;
+use crate::{Arrays, Coefficients, Context, Output, PredictorError, Probe, Real, Views};
 
 /// What a predictor reads besides the weights, so that a host keeps only that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +39,7 @@ impl Inputs {
 pub enum Rule {
     /// The host applies these coefficients, on whatever device the weights are.
     Linear(Coefficients),
-    /// The host calls [`Predictor::predict_f32`] or [`Predictor::predict_f64`].
+    /// The host calls [`Predictor::predict`].
     Custom,
 }
 
@@ -63,85 +62,39 @@ pub trait Predictor: Send {
     /// Where the rule has no meaning in this context, such as [`PredictorError::Optimizer`].
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError>;
 
-    /// Writes Ŵ into `out`, which has the length of the weights and arbitrary content. Called only after
-    /// [`rule`](Self::rule) returned [`Rule::Custom`] for the same context.
+    /// Writes Ŵ into `out`. Called only after [`rule`](Self::rule) returned [`Rule::Custom`] for the same context. In the
+    /// memory of a GPU it enqueues the work on the arrays' stream and does not wait for it.
+    ///
+    /// ```
+    /// # use dtrp_predictors::{Arrays, Context, Output, PredictorError, Real, Views};
+    /// # struct Mine;
+    /// # impl Mine {
+    /// # fn forecast<T: Real>(&mut self, _: &Context<'_>, views: Views<'_, T>, out: &mut [T]) {
+    /// #     out.copy_from_slice(views.weights);
+    /// # }
+    /// fn predict(&mut self, context: &Context<'_>, arrays: Arrays<'_>, out: Output<'_>) -> Result<(), PredictorError> {
+    ///     match (arrays, out) {
+    ///         (Arrays::F32(views), Output::F32(out)) => self.forecast(context, views, out),
+    ///         (Arrays::F64(views), Output::F64(out)) => self.forecast(context, views, out),
+    ///         _ => return Err(arrays.unsupported("mine")),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`PredictorError::NotCustom`] unless implemented.
-    fn predict_f32(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f32>,
-        out: &mut [f32],
-    ) -> Result<(), PredictorError> {
-        let _ = (context, views, out);
-        Err(PredictorError::NotCustom {
-            predictor: self.name().into(),
-            dtype: f32::NAME,
-        })
+    /// [`PredictorError::Unsupported`] for arrays that it cannot work on: all of them, unless implemented.
+    fn predict(&mut self, context: &Context<'_>, arrays: Arrays<'_>, out: Output<'_>) -> Result<(), PredictorError> {
+        let _ = (context, out);
+        Err(arrays.unsupported(self.name()))
     }
 
-    /// As [`predict_f32`](Self::predict_f32), in double precision.
-    ///
-    /// # Errors
-    ///
-    /// [`PredictorError::NotCustom`] unless implemented.
-    fn predict_f64(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), PredictorError> {
-        let _ = (context, views, out);
-        Err(PredictorError::NotCustom {
-            predictor: self.name().into(),
-            dtype: f64::NAME,
-        })
-    }
-
-    /// Whether it predicts and observes in the memory of a GPU. If not, a host with its weights there passes copies in its own
-    /// memory. Constant over the life of an instance.
+    /// Whether it predicts and observes in the memory of a GPU, from [`Arrays::Device`]. If not, a host with its weights there
+    /// passes copies in its own memory. Constant over the life of an instance.
     fn on_gpu(&self) -> bool {
         false
-    }
-
-    /// As [`predict_f32`](Self::predict_f32) and its sibling, for arrays in the memory of a GPU: enqueues the work on their
-    /// stream and does not wait for it. `out` overlaps no input.
-    ///
-    /// # Safety
-    ///
-    /// The pointers are to `arrays.len` elements each on that GPU, or null where an input does not exist; work on that
-    /// stream may use them.
-    ///
-    /// # Errors
-    ///
-    /// [`PredictorError::NotCustom`] unless implemented.
-    unsafe fn predict_gpu(
-        &mut self,
-        context: &Context<'_>,
-        arrays: &GpuArrays,
-        out: *mut c_void,
-    ) -> Result<(), PredictorError> {
-        let _ = (context, arrays, out);
-        Err(PredictorError::NotCustom {
-            predictor: self.name().into(),
-            dtype: "an array of a GPU",
-        })
-    }
-
-    /// As [`observe_f32`](Self::observe_f32) and its sibling, for arrays in the memory of a GPU.
-    ///
-    /// # Safety
-    ///
-    /// As for [`predict_gpu`](Self::predict_gpu).
-    ///
-    /// # Errors
-    ///
-    /// Whatever the predictor cannot work with; it ends the run.
-    unsafe fn observe_gpu(&mut self, context: &Context<'_>, arrays: &GpuArrays) -> Result<(), PredictorError> {
-        let _ = (context, arrays);
-        Ok(())
     }
 
     /// Whether the host should call `observe` after each update. Constant over the life of an instance.
@@ -150,23 +103,14 @@ pub trait Predictor: Send {
     }
 
     /// Sees the state right after an update: w^u, the direction and the gradient that made it, Δ = w^u − w^{u−1}.
-    /// `context.update` is u; `context.learning_rates` holds the one rate that the update used.
+    /// `context.update` is u; `context.learning_rates` holds the one rate that the update used. In the memory of a GPU it
+    /// enqueues its work and does not wait for it.
     ///
     /// # Errors
     ///
     /// Whatever the predictor cannot work with; it ends the run.
-    fn observe_f32(&mut self, context: &Context<'_>, views: Views<'_, f32>) -> Result<(), PredictorError> {
-        let _ = (context, views);
-        Ok(())
-    }
-
-    /// As [`observe_f32`](Self::observe_f32), in double precision.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the predictor cannot work with; it ends the run.
-    fn observe_f64(&mut self, context: &Context<'_>, views: Views<'_, f64>) -> Result<(), PredictorError> {
-        let _ = (context, views);
+    fn observe(&mut self, context: &Context<'_>, arrays: Arrays<'_>) -> Result<(), PredictorError> {
+        let _ = (context, arrays);
         Ok(())
     }
 
@@ -230,7 +174,7 @@ impl dyn Predictor + '_ {
                 predictor: self.name().into(),
                 what: "a coefficient of the rule",
             }),
-            Rule::Custom => T::predict(self, context, views, out),
+            Rule::Custom => self.predict(context, T::arrays(views), T::output(out)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The two number types that weights come in.
 
-use crate::{Context, Predictor, PredictorError, Views};
+use crate::{Arrays, Output, Views};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 mod sealed {
@@ -41,20 +41,11 @@ pub trait Real:
     /// The bits, in the low end of the result.
     fn bits(self) -> u64;
 
-    /// Calls [`Predictor::predict_f32`] or [`Predictor::predict_f64`], whichever fits.
-    fn predict(
-        predictor: &mut dyn Predictor,
-        context: &Context<'_>,
-        views: Views<'_, Self>,
-        out: &mut [Self],
-    ) -> Result<(), PredictorError>;
+    /// The inputs of a call, of whichever type this is.
+    fn arrays(views: Views<'_, Self>) -> Arrays<'_>;
 
-    /// Calls [`Predictor::observe_f32`] or [`Predictor::observe_f64`], whichever fits.
-    fn observe(
-        predictor: &mut dyn Predictor,
-        context: &Context<'_>,
-        views: Views<'_, Self>,
-    ) -> Result<(), PredictorError>;
+    /// The output of a call, of whichever type this is.
+    fn output(out: &mut [Self]) -> Output<'_>;
 }
 
 impl Real for f32 {
@@ -73,21 +64,12 @@ impl Real for f32 {
         self.to_bits().into()
     }
 
-    fn predict(
-        predictor: &mut dyn Predictor,
-        context: &Context<'_>,
-        views: Views<'_, Self>,
-        out: &mut [Self],
-    ) -> Result<(), PredictorError> {
-        predictor.predict_f32(context, views, out)
+    fn arrays(views: Views<'_, Self>) -> Arrays<'_> {
+        Arrays::F32(views)
     }
 
-    fn observe(
-        predictor: &mut dyn Predictor,
-        context: &Context<'_>,
-        views: Views<'_, Self>,
-    ) -> Result<(), PredictorError> {
-        predictor.observe_f32(context, views)
+    fn output(out: &mut [Self]) -> Output<'_> {
+        Output::F32(out)
     }
 }
 
@@ -107,20 +89,11 @@ impl Real for f64 {
         self.to_bits()
     }
 
-    fn predict(
-        predictor: &mut dyn Predictor,
-        context: &Context<'_>,
-        views: Views<'_, Self>,
-        out: &mut [Self],
-    ) -> Result<(), PredictorError> {
-        predictor.predict_f64(context, views, out)
+    fn arrays(views: Views<'_, Self>) -> Arrays<'_> {
+        Arrays::F64(views)
     }
 
-    fn observe(
-        predictor: &mut dyn Predictor,
-        context: &Context<'_>,
-        views: Views<'_, Self>,
-    ) -> Result<(), PredictorError> {
-        predictor.observe_f64(context, views)
+    fn output(out: &mut [Self]) -> Output<'_> {
+        Output::F64(out)
     }
 }

@@ -1,13 +1,13 @@
 //! Which predictors there are, and how one is made.
 
-use crate::{OptionDescription, Options, Predictor, PredictorError, Spec, error::nearest};
+use crate::{OptionSpec, Options, Predictor, PredictorError, Spec};
+use dtrp_text::UnknownName;
 
 /// Makes the predictor that `spec` asks for. A host makes one for each module.
 ///
 /// # Errors
 ///
-/// [`PredictorError::UnknownPredictor`], [`PredictorError::UnknownOption`], [`PredictorError::OptionValue`], and for a
-/// plug-in [`PredictorError::Plugin`].
+/// [`PredictorError::UnknownPredictor`], [`PredictorError::Option`], and for a plug-in [`PredictorError::Plugin`].
 pub fn create(spec: &Spec) -> Result<Box<dyn Predictor>, PredictorError> {
     if let Some(path) = &spec.plugin {
         #[cfg(feature = "host")]
@@ -17,7 +17,7 @@ pub fn create(spec: &Spec) -> Result<Box<dyn Predictor>, PredictorError> {
     }
     let registration = find(&spec.name)?;
     let Description { name, options, .. } = registration.description;
-    (registration.build)(&Options::new(name, options, &spec.options)?)
+    (registration.build)(&Options::new(KIND, name, options, &spec.options)?)
 }
 
 /// Every predictor linked into this program, built in or [registered](Registration) by others, sorted by name.
@@ -35,7 +35,7 @@ pub fn list() -> Vec<Description> {
 ///
 /// [`PredictorError::UnknownPredictor`].
 pub fn describe(name: &str) -> Result<Description, PredictorError> {
-    find(name).map(|registration| registration.description)
+    Ok(find(name)?.description)
 }
 
 /// What a person needs to know to choose a predictor.
@@ -54,7 +54,7 @@ pub struct Description {
     /// Whether the host applies it or it predicts by itself.
     pub kind: Kind,
     /// The options it takes.
-    pub options: &'static [OptionDescription],
+    pub options: &'static [OptionSpec],
 }
 
 /// Who makes the pass over memory.
@@ -104,15 +104,11 @@ impl Registration {
 
 inventory::collect!(Registration);
 
-fn find(name: &str) -> Result<&'static Registration, PredictorError> {
-    inventory::iter::<Registration>()
-        .find(|registration| registration.description.name == name)
-        .ok_or_else(|| {
-            let names: Vec<_> = list().iter().map(|description| description.name).collect();
-            PredictorError::UnknownPredictor {
-                name: name.into(),
-                nearest: nearest(name, names.iter().copied()),
-                available: names.join(", "),
-            }
-        })
+/// What is chosen by name here.
+pub(crate) const KIND: &str = "predictor";
+
+fn find(name: &str) -> Result<&'static Registration, UnknownName> {
+    let mut all: Vec<_> = inventory::iter::<Registration>().collect();
+    all.sort_by_key(|registration| registration.description.name);
+    dtrp_text::find(KIND, name, all, |registration| registration.description.name)
 }

@@ -1,6 +1,7 @@
 //! Which predictor a run uses, as configurations say it.
 
-use crate::{PredictorError, error::nearest};
+use crate::PredictorError;
+use dtrp_text::{DidYouMean, nearest};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
@@ -68,8 +69,7 @@ impl Spec {
             &["name", "options"]
         };
         if let Some(key) = given.keys().find(|key| !keys.contains(&key.as_str())) {
-            let near = nearest(key, keys.iter().copied())
-                .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+            let near = DidYouMean(nearest(key, keys.iter().copied()));
             return fail(format!("unknown key `{key}`{near}"));
         }
         let text = |key: &str| match given.get(key) {
@@ -123,9 +123,8 @@ impl Spec {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn every_form_round_trips() {

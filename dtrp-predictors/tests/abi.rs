@@ -119,11 +119,11 @@ fn errors_cross_with_their_words() {
     for (result, says) in [
         (
             library.create("momentun", &Value::Null).map(drop),
-            "has no predictor `momentun` (did you mean `momentum`?); available: adam, adamw,",
+            "unknown predictor `momentun` (did you mean `momentum`?); the predictors are adam, adamw,",
         ),
         (
             library.create("", &Value::Null).map(drop),
-            "has no predictor ``; available: adam",
+            "unknown predictor ``; the predictors are adam",
         ),
         (
             library.create("decayed", &json!({ "roh": 1 })).map(drop),

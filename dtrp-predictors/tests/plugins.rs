@@ -6,8 +6,9 @@ mod build;
 
 use build::{build_c, build_rust, cargo, crate_folder, examples, run};
 use dtrp_predictors::{
-    Context, GpuArrays, OptimizerState, PluginError, Predictor, PredictorError, Spec, Views,
-    conformance::{self, Settings},
+    Arrays, Context, GpuArrays, GpuOutput, GpuPointers, OptimizerState, Output, PluginError, Predictor, PredictorError,
+    Spec, Views,
+    conformance::{self, ConformanceSettings},
     create,
     loader::Library,
     provenance,
@@ -145,7 +146,7 @@ fn online() {
         displacement: Some(&x[..]),
         ..Views::of(&w)
     };
-    predictor.observe_f32(&sgd(&[0.1]), views).expect("seen");
+    predictor.observe(&sgd(&[0.1]), Arrays::F32(views)).expect("seen");
     let mut restored = create(&Spec::plugin(&path, "")).expect("a predictor");
     restored.load(&predictor.save()).expect("its own state");
     for predictor in [&mut predictor, &mut restored] {
@@ -174,7 +175,7 @@ fn arrays_of_a_gpu_reach_a_plug_in() {
     let mut predictor = create(&Spec::plugin(&path, "")).expect("a predictor");
     assert!(!predictor.on_gpu(), "it declares the CPU only");
     let null = std::ptr::null();
-    let arrays = GpuArrays {
+    let pointers = GpuPointers {
         gpu: 1,
         stream: std::ptr::null_mut(),
         bits: 32,
@@ -184,9 +185,10 @@ fn arrays_of_a_gpu_reach_a_plug_in() {
         gradient: null,
         displacement: null,
     };
-    // SAFETY: the plug-in looks at the device first and refuses; it reads nothing.
-    let error = unsafe { predictor.predict_gpu(&sgd(&[0.1]), &arrays, std::ptr::null_mut()) };
-    let error = error.expect_err("refused").to_string();
+    // SAFETY: the plug-in looks at the device first and refuses; it reads and writes nothing.
+    let (arrays, out) = unsafe { (GpuArrays::new(pointers), GpuOutput::new(std::ptr::null_mut())) };
+    let result = predictor.predict(&sgd(&[0.1]), Arrays::Device(&arrays), Output::Device(out));
+    let error = result.expect_err("refused").to_string();
     assert!(error.contains("only the CPU is supported"), "{error}");
 }
 
@@ -195,9 +197,9 @@ fn c_lookahead() {
     let (_folder, path) = build_c(&examples().join("c-lookahead/lookahead.c"));
     let report = conformance::check(&path);
     assert!(report.passed(), "{report}");
-    let with_options = Settings {
+    let with_options = ConformanceSettings {
         options: json!({ "limit": 0.5 }),
-        ..Settings::default()
+        ..ConformanceSettings::default()
     };
     assert!(conformance::check_with(&path, &with_options).passed());
 
@@ -237,9 +239,9 @@ fn broken(path: &Path, load: &str, check: &str) {
 
     let report = conformance::check_with(
         path,
-        &Settings {
+        &ConformanceSettings {
             limit: SECOND,
-            ..Settings::default()
+            ..ConformanceSettings::default()
         },
     );
     assert!(!report.passed(), "{report}");

@@ -120,23 +120,23 @@ fn errors_say_what_would_be_valid() {
     for (result, says) in [
         (
             option("momentun", json!(null)),
-            "there is no predictor `momentun` (did you mean `momentum`?); available: adam, adamw, adaptive, damped, decayed, difference, momentum, none, test.linked",
+            "unknown predictor `momentun` (did you mean `momentum`?); the predictors are adam, adamw, adaptive, damped, decayed, difference, momentum, none, test.linked",
         ),
         (
             option("zzzzzzzz", json!(null)),
-            "there is no predictor `zzzzzzzz`; available: adam,",
+            "unknown predictor `zzzzzzzz`; the predictors are adam,",
         ),
         (
             option("decayed", json!({ "last_gradiant": true })),
-            "predictor `decayed` has no option `last_gradiant` (did you mean `last_gradient`?); available: rho, last_gradient",
+            "predictor `decayed` has no option `last_gradiant` (did you mean `last_gradient`?); its options are rho, last_gradient",
         ),
         (
             option("none", json!({ "rho": 1 })),
-            "predictor `none` has no option `rho`; available: none",
+            "predictor `none` has no option `rho`; it has none at all: remove it",
         ),
         (
             option("damped", json!({ "rho": 1.5 })),
-            "option `rho` of predictor `damped` is 1.5, but must be a number from 0 to 1",
+            "predictor `damped`: option `rho` is 1.5, but must be a number from 0 to 1",
         ),
         (
             option("damped", json!({ "rho": "1" })),
@@ -148,7 +148,7 @@ fn errors_say_what_would_be_valid() {
         ),
         (
             option("damped", json!([1])),
-            "option `options` of predictor `damped` is [1], but must be an object",
+            "predictor `damped`: option `options` is [1], but must be an object",
         ),
         (
             rule("adam", sgd),

@@ -85,6 +85,11 @@ impl Program {
         self.workers.iter().all(Vec::is_empty)
     }
 
+    /// Whether worker `worker` (from 1) has a loss of its own: below the last worker, one that waits for no gradient.
+    pub fn has_own_loss(&self, worker: usize) -> bool {
+        worker < self.modules() && self.count(worker, Op::RecvD) == 0
+    }
+
     /// How many actions of this kind worker `worker` (from 1) has.
     pub fn count(&self, worker: usize, op: Op) -> usize {
         self.workers[worker - 1].iter().filter(|a| a.op == op).count()

@@ -1,7 +1,7 @@
 //! What a simulation says.
 
-use super::memory::Memory;
 use super::steady::Steady;
+use crate::costs::Memory;
 use crate::schedule::Order;
 use crate::trace::Timeline;
 use serde::Serialize;

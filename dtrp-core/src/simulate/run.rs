@@ -1,13 +1,13 @@
 //! One simulated run, from a program to its result.
 
-use super::costs::ModuleCosts;
 use super::error::SimulateError;
-use super::memory::{self, Memory};
+use super::memory;
 use super::report::{Simulation, WorkerUse};
 use super::steady::{Finder, Steady};
 use super::tape::{Step, Tape};
 use super::walk::{Nobody, Observe, Walk};
 use super::{SimulationOptions, no_modules};
+use crate::costs::{Memory, ModuleCosts};
 use crate::schedule::{Action, Program};
 use crate::trace::{Event, Timeline};
 use std::time::Duration;
@@ -195,15 +195,7 @@ fn check_times(
     let m = u128::from(micro_batches);
     let mut batch = 0;
     for module in costs {
-        let times = [
-            module.forward_ns,
-            module.predict_ns,
-            module.recompute_ns,
-            module.backward_ns,
-            module.auxiliary_ns,
-            module.update_ns,
-        ];
-        let computed: u128 = times.into_iter().map(u128::from).sum();
+        let computed = module.most_ns();
         // A rounded time is at most half a nanosecond longer.
         let jittered = (computed as f64 * factor) as u128 + 6 * m;
         let transfer = options.links.transfer_ns(module.input_bytes);

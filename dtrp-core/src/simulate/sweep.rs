@@ -1,9 +1,9 @@
 //! Methods, orders, numbers of modules and of micro-batches side by side.
 
-use super::costs::ModuleCosts;
 use super::error::SimulateError;
 use super::report::{Simulation, bytes, percent, table, time};
 use super::{SimulationOptions, simulate_plan};
+use crate::costs::ModuleCosts;
 use crate::schedule::{Method, Order, Plan};
 use serde::Serialize;
 use std::fmt;

@@ -5,8 +5,8 @@ use crate::run::{Run, assert_same_bits, state};
 use dtrp_core::engine::Executor;
 use dtrp_core::torch::HostReads;
 use dtrp_predictors::{
-    Context, Definition, Description, GpuArrays, Inputs, Kind, Options, Predictor, PredictorError, Registration, Rule,
-    Views, inventory,
+    Arrays, Context, Definition, Description, Inputs, Kind, Options, Output, Predictor, PredictorError, Registration, Rule,
+    inventory,
 };
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -40,26 +40,19 @@ where
         Ok(Rule::Custom)
     }
 
-    fn predict_f64(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), PredictorError> {
-        clamped(context, views.weights, views.direction, out);
-        Ok(())
-    }
-
     fn on_gpu(&self) -> bool {
         GPU
     }
 
-    unsafe fn predict_gpu(
-        &mut self,
-        context: &Context<'_>,
-        arrays: &GpuArrays,
-        out: *mut c_void,
-    ) -> Result<(), PredictorError> {
+    fn predict(&mut self, context: &Context<'_>, arrays: Arrays<'_>, out: Output<'_>) -> Result<(), PredictorError> {
+        let (arrays, out) = match (arrays, out) {
+            (Arrays::F64(views), Output::F64(out)) if !GPU => {
+                clamped(context, views.weights, views.direction, out);
+                return Ok(());
+            }
+            (Arrays::Device(arrays), Output::Device(out)) if GPU => (arrays, out),
+            _ => return Err(arrays.unsupported(self.name())),
+        };
         assert_eq!((arrays.gpu, arrays.bits), (0, 64));
         assert!(!arrays.stream.is_null() && arrays.gradient.is_null());
         // SAFETY: the memory of simulated GPUs is the host's, and holds `len` elements at each pointer.
@@ -67,7 +60,7 @@ where
             (!data.is_null()).then(|| std::slice::from_raw_parts(data.cast::<f64>(), arrays.len))
         };
         // SAFETY: as above; the output overlaps no input.
-        let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<f64>(), arrays.len) };
+        let out = unsafe { std::slice::from_raw_parts_mut(out.data().cast::<f64>(), arrays.len) };
         let weights = view(arrays.weights).expect("weights");
         clamped(context, weights, view(arrays.direction), out);
         Ok(())

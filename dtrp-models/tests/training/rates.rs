@@ -3,8 +3,8 @@
 use crate::run::Run;
 use dtrp_core::schedule::Order;
 use dtrp_predictors::{
-    Coefficients, Context, Definition, Description, Inputs, Kind, Options, Predictor, PredictorError, Registration,
-    Rule, Views,
+    Arrays, Coefficients, Context, Definition, Description, Inputs, Kind, Options, Predictor, PredictorError, Registration,
+    Rule,
 };
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -57,7 +57,10 @@ impl Predictor for Notes {
     }
 
     /// The rate that moved the weights: Δ = −η·d.
-    fn observe_f64(&mut self, context: &Context<'_>, views: Views<'_, f64>) -> Result<(), PredictorError> {
+    fn observe(&mut self, context: &Context<'_>, arrays: Arrays<'_>) -> Result<(), PredictorError> {
+        let Arrays::F64(views) = arrays else {
+            return Err(arrays.unsupported(self.name()));
+        };
         let (d, moved) = (views.direction.unwrap(), views.displacement.unwrap());
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let rate = -dot(moved, d) / dot(d, d);

@@ -2,8 +2,8 @@
 
 use super::{RHO, describe};
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, OptionDescription, Options, Predictor, PredictorError,
-    Probe, Registration, Rule,
+    Coefficients, Context, Definition, Description, Inputs, OptionSpec, Options, Predictor, PredictorError, Probe,
+    Registration, Rule,
 };
 
 /// Ŵ = w + c·e with e = −(Σ η_i)·d and c fitted online, per module, to what really came.
@@ -103,7 +103,7 @@ impl Definition for Adaptive {
         "Ŵ = w − c·(Σ η_i)·d with c = EMA⟨r,e⟩/EMA⟨e,e⟩ in [0, 1.5], e = −(Σ η_i)·d, r what came; c = 0 until the first probe",
         &[
             RHO,
-            OptionDescription::number(
+            OptionSpec::number(
                 "memory",
                 0.9,
                 0.0..=0.9999,

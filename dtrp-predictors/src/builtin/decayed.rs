@@ -2,7 +2,7 @@
 
 use super::{RHO, describe};
 use crate::{
-    Coefficients, Context, Definition, Description, Inputs, OptimizerState, OptionDescription, Options, Predictor,
+    Coefficients, Context, Definition, Description, Inputs, OptimizerState, OptionSpec, Options, Predictor,
     PredictorError, Registration, Rule,
 };
 
@@ -84,7 +84,7 @@ impl Definition for Decayed {
         "Ŵ = c_w·w + c_d·d + c_g·g; exact when all coming gradients are 0",
         &[
             RHO,
-            OptionDescription::flag(
+            OptionSpec::flag(
                 "last_gradient",
                 false,
                 "use the last gradient again in the first of the coming steps",

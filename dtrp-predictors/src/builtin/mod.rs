@@ -34,10 +34,10 @@ pub use difference::Difference;
 pub use momentum::Momentum;
 pub use none::None;
 
-use crate::{Description, Kind, OptionDescription};
+use crate::{Description, Kind, OptionSpec};
 
 /// The option that every rule with a horizon term takes.
-const RHO: OptionDescription = OptionDescription::number(
+const RHO: OptionSpec = OptionSpec::number(
     "rho",
     1.0,
     0.0..=1.0,
@@ -48,7 +48,7 @@ const fn describe(
     name: &'static str,
     summary: &'static str,
     formula: &'static str,
-    options: &'static [OptionDescription],
+    options: &'static [OptionSpec],
 ) -> Description {
     Description {
         name,

@@ -20,18 +20,19 @@
 mod play;
 mod report;
 
-use self::play::{Problem, Subject};
-pub use self::report::{Check, Checked, Outcome, Report};
+use self::play::{FailedCheck, Subject};
+pub use self::report::{Check, CheckOutcome, CheckedPredictor, ConformanceReport};
 use crate::{
-    PluginError, PredictorError, abi,
+    PluginError, UnknownName, abi,
     loader::{DEFAULT_LIMIT, Descriptor, Library, limit::limited},
+    registry::KIND,
 };
 use serde_json::Value;
 use std::{path::Path, sync::Arc, thread, time::Duration};
 
 /// How a check is run.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ConformanceSettings {
     /// How long loading and each check may take.
     pub limit: Duration,
     /// Only the predictor of this id.
@@ -40,7 +41,7 @@ pub struct Settings {
     pub options: Value,
 }
 
-impl Default for Settings {
+impl Default for ConformanceSettings {
     /// Every predictor, without options, [`DEFAULT_LIMIT`].
     fn default() -> Self {
         Self {
@@ -55,48 +56,41 @@ impl Default for Settings {
 ///
 /// Runs code of the library in this process: one that crashes takes the process with it. A check that hangs leaves its
 /// thread behind.
-pub fn check(path: &Path) -> Report {
-    check_with(path, &Settings::default())
+pub fn check(path: &Path) -> ConformanceReport {
+    check_with(path, &ConformanceSettings::default())
 }
 
 /// As [`check`], with settings.
-pub fn check_with(path: &Path, settings: &Settings) -> Report {
+pub fn check_with(path: &Path, settings: &ConformanceSettings) -> ConformanceReport {
     match Library::open_within(path, settings.limit) {
         Ok(library) => check_library(library, settings),
-        Err(error) => Report::unloadable(path, error),
+        Err(error) => ConformanceReport::unloadable(path, error),
     }
 }
 
 /// Checks a plug-in that is part of this program: what the tests of a plug-in call with [`entry!`](crate::entry).
-pub fn check_entry(entry: &'static abi::Entry) -> Report {
+pub fn check_entry(entry: &'static abi::Entry) -> ConformanceReport {
     match Library::linked(entry) {
-        Ok(library) => check_library(library, &Settings::default()),
-        Err(error) => Report::unloadable(Path::new("(linked)"), error),
+        Ok(library) => check_library(library, &ConformanceSettings::default()),
+        Err(error) => ConformanceReport::unloadable(Path::new("(linked)"), error),
     }
 }
 
-fn check_library(library: &'static Library, settings: &Settings) -> Report {
-    let mut report = Report::of(library);
+fn check_library(library: &'static Library, settings: &ConformanceSettings) -> ConformanceReport {
+    let mut report = ConformanceReport::of(library);
     let wanted = |descriptor: &&Descriptor| settings.only.as_ref().is_none_or(|id| *id == descriptor.id);
     for descriptor in library.descriptors().iter().filter(wanted) {
         let checks = check_predictor(library, descriptor, settings);
-        report.predictors.push(Checked {
+        report.predictors.push(CheckedPredictor {
             descriptor: descriptor.clone(),
             checks,
         });
     }
     if report.predictors.is_empty() {
-        report.error = Some(PredictorError::from(PluginError::UnknownId {
-            path: library.path().into(),
-            id: settings.only.clone().unwrap_or_default(),
-            nearest: None,
-            available: library
-                .descriptors()
-                .iter()
-                .map(|d| d.id.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
-        }));
+        let ids = library.descriptors().iter().map(|descriptor| descriptor.id.as_str());
+        let unknown = UnknownName::new(KIND, settings.only.as_deref().unwrap_or_default(), ids);
+        let path = library.path().into();
+        report.error = Some(PluginError::UnknownId { path, unknown }.into());
     }
     report
 }
@@ -108,7 +102,11 @@ const AFTERWARDS: [&str; 4] = ["same bytes", "save and load", "wrong options", "
 
 const THREADS: usize = 4;
 
-fn check_predictor(library: &'static Library, descriptor: &'static Descriptor, settings: &Settings) -> Vec<Check> {
+fn check_predictor(
+    library: &'static Library,
+    descriptor: &'static Descriptor,
+    settings: &ConformanceSettings,
+) -> Vec<Check> {
     let options = if settings.options.is_null() {
         String::new()
     } else {
@@ -120,13 +118,13 @@ fn check_predictor(library: &'static Library, descriptor: &'static Descriptor, s
         options: Arc::from(options),
     };
     let mut checks = Vec::new();
-    let within = |work: fn(&Subject) -> Result<Vec<u64>, Problem>| {
+    let within = |work: fn(&Subject) -> Result<Vec<u64>, FailedCheck>| {
         let subject = subject.clone();
-        let late = Problem::new("in time", format!("it has not come back after {:?}", settings.limit));
+        let late = FailedCheck::new("in time", format!("it has not come back after {:?}", settings.limit));
         limited(settings.limit, move || work(&subject)).unwrap_or(Err(late))
     };
 
-    if let Err(problem) = within(|subject| subject.instance().map(|_| Vec::new()).map_err(Problem::of_create)) {
+    if let Err(problem) = within(|subject| subject.instance().map(|_| Vec::new()).map_err(FailedCheck::of_create)) {
         checks.push(Check::failed(problem.check, problem.message));
         return checks;
     }
@@ -134,7 +132,7 @@ fn check_predictor(library: &'static Library, descriptor: &'static Descriptor, s
 
     let script = match within(play::script) {
         Ok(bytes) => bytes,
-        Err(Problem { check, message }) => {
+        Err(FailedCheck { check, message }) => {
             // A failure ends the play, so that the others may or may not hold.
             let rest = OF_A_PLAY.iter().chain(&AFTERWARDS).filter(|name| **name != check);
             checks.push(Check::failed(check, message));
@@ -144,7 +142,7 @@ fn check_predictor(library: &'static Library, descriptor: &'static Descriptor, s
     };
     checks.extend(OF_A_PLAY.map(Check::passed));
 
-    let outcome = |name, result: Result<Vec<u64>, Problem>, expected: Option<&[u64]>| match result {
+    let outcome = |name, result: Result<Vec<u64>, FailedCheck>, expected: Option<&[u64]>| match result {
         Err(problem) => Check::failed(name, problem.message),
         Ok(bytes) if expected.is_some_and(|expected| expected != bytes) => {
             Check::failed(name, "the forecasts differ in their bits".into())
@@ -165,11 +163,11 @@ fn check_predictor(library: &'static Library, descriptor: &'static Descriptor, s
         for thread in threads {
             let bytes = thread
                 .join()
-                .map_err(|_| Problem::new("threads", "a thread panicked".into()))??;
+                .map_err(|_| FailedCheck::new("threads", "a thread panicked".into()))??;
             if all.is_empty() {
                 all = bytes;
             } else if all != bytes {
-                return Err(Problem::new("threads", "the forecasts differ in their bits".into()));
+                return Err(FailedCheck::new("threads", "the forecasts differ in their bits".into()));
             }
         }
         Ok(all)

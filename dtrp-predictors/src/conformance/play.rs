@@ -6,7 +6,7 @@ use crate::{
     loader::{
         Descriptor, Library,
         instance::Loaded,
-        trial::{Arrays, OPTIMIZERS, guarded},
+        trial::{OPTIMIZERS, TrialArrays, guarded},
     },
 };
 use std::sync::Arc;
@@ -27,12 +27,12 @@ impl Subject {
 }
 
 /// Which check failed, and how.
-pub(super) struct Problem {
+pub(super) struct FailedCheck {
     pub(super) check: &'static str,
     pub(super) message: String,
 }
 
-impl Problem {
+impl FailedCheck {
     pub(super) fn new(check: &'static str, message: String) -> Self {
         Self { check, message }
     }
@@ -42,7 +42,7 @@ impl Problem {
     }
 }
 
-impl From<PredictorError> for Problem {
+impl From<PredictorError> for FailedCheck {
     fn from(error: PredictorError) -> Self {
         let check = match &error {
             PredictorError::Plugin(PluginError::WroteOutside { .. } | PluginError::LeftUnwritten { .. }) => "output",
@@ -61,7 +61,7 @@ const RATES: [f64; 8] = [0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.01];
 const HORIZONS: [usize; 4] = [0, 1, 3, 8];
 
 /// Everything once; the bits of all forecasts.
-pub(super) fn script(subject: &Subject) -> Result<Vec<u64>, Problem> {
+pub(super) fn script(subject: &Subject) -> Result<Vec<u64>, FailedCheck> {
     each_type(subject, |scene| {
         let mut bits = Vec::new();
         let mut instance = subject.instance()?;
@@ -73,7 +73,7 @@ pub(super) fn script(subject: &Subject) -> Result<Vec<u64>, Problem> {
 }
 
 /// Everything once more, saved and restored half-way: the second halves must agree.
-pub(super) fn interrupted(subject: &Subject) -> Result<Vec<u64>, Problem> {
+pub(super) fn interrupted(subject: &Subject) -> Result<Vec<u64>, FailedCheck> {
     each_type(subject, |scene| {
         let (mut whole, mut restored) = (subject.instance()?, subject.instance()?);
         for update in 0..UPDATES / 2 {
@@ -87,7 +87,7 @@ pub(super) fn interrupted(subject: &Subject) -> Result<Vec<u64>, Problem> {
                     "restored from {} bytes, it forecasts other bits than the instance that went on ({scene})",
                     state.len()
                 );
-                return Err(Problem::new("save and load", message).into());
+                return Err(FailedCheck::new("save and load", message).into());
             }
         }
         Ok(Vec::new())
@@ -95,7 +95,7 @@ pub(super) fn interrupted(subject: &Subject) -> Result<Vec<u64>, Problem> {
 }
 
 /// What must be refused, and with a reason.
-pub(super) fn wrong_options(subject: &Subject) -> Result<Vec<u64>, Problem> {
+pub(super) fn wrong_options(subject: &Subject) -> Result<Vec<u64>, FailedCheck> {
     let Subject {
         library, descriptor, ..
     } = subject;
@@ -108,7 +108,7 @@ pub(super) fn wrong_options(subject: &Subject) -> Result<Vec<u64>, Problem> {
         ("options that are not JSON", &*descriptor.id, "{"),
         ("an id that does not exist", "dtrp.no.such.predictor", ""),
     ] {
-        let fail = |how: String| Err(Problem::new("wrong options", format!("{what} ({options:?}) {how}")));
+        let fail = |how: String| Err(FailedCheck::new("wrong options", format!("{what} ({options:?}) {how}")));
         match Loaded::create(library, descriptor, id, options) {
             Ok(_) => return fail("was accepted".into()),
             Err(PredictorError::Plugin(
@@ -129,24 +129,24 @@ pub(super) fn wrong_options(subject: &Subject) -> Result<Vec<u64>, Problem> {
 }
 
 /// Why a scene ended early.
-pub(super) enum Stop {
+pub(super) enum SceneEnd {
     /// A check failed.
-    Problem(Problem),
+    Failed(FailedCheck),
     /// The predictor refused, in its own words and orderly: perhaps it does not know the optimizer.
     Refused(PredictorError),
 }
 
-impl From<Problem> for Stop {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
+impl From<FailedCheck> for SceneEnd {
+    fn from(problem: FailedCheck) -> Self {
+        Self::Failed(problem)
     }
 }
 
-impl From<PredictorError> for Stop {
+impl From<PredictorError> for SceneEnd {
     fn from(error: PredictorError) -> Self {
         match error {
             PredictorError::Plugin(PluginError::Failed { .. }) => Self::Refused(error),
-            other => Self::Problem(other.into()),
+            other => Self::Failed(other.into()),
         }
     }
 }
@@ -171,7 +171,7 @@ impl std::fmt::Display for Scene {
 }
 
 /// Runs `work` for every number type, family of optimizers and length; one of the families may be refused.
-fn each_type(subject: &Subject, work: impl Fn(&Scene) -> Result<Vec<u64>, Stop>) -> Result<Vec<u64>, Problem> {
+fn each_type(subject: &Subject, work: impl Fn(&Scene) -> Result<Vec<u64>, SceneEnd>) -> Result<Vec<u64>, FailedCheck> {
     let mut bits = Vec::new();
     let declared = |bit| subject.descriptor.linear || subject.descriptor.dtypes & bit != 0;
     for (double, bit) in [(false, abi::dtype::F32), (true, abi::dtype::F64)] {
@@ -187,11 +187,11 @@ fn each_type(subject: &Subject, work: impl Fn(&Scene) -> Result<Vec<u64>, Stop>)
                     double,
                 }) {
                     Ok(part) => bits.extend(part),
-                    Err(Stop::Refused(error)) => {
+                    Err(SceneEnd::Refused(error)) => {
                         refused.push(error);
                         break;
                     }
-                    Err(Stop::Problem(problem)) => return Err(problem),
+                    Err(SceneEnd::Failed(problem)) => return Err(problem),
                 }
             }
         }
@@ -204,7 +204,7 @@ fn each_type(subject: &Subject, work: impl Fn(&Scene) -> Result<Vec<u64>, Stop>)
 
 impl Scene {
     /// Forecasts over all horizons, then one update seen and one probe heard.
-    fn play(&self, predictor: &mut Loaded, update: u64) -> Result<Vec<u64>, Stop> {
+    fn play(&self, predictor: &mut Loaded, update: u64) -> Result<Vec<u64>, SceneEnd> {
         if self.double {
             self.play_in::<f64>(predictor, update)
         } else {
@@ -212,16 +212,16 @@ impl Scene {
         }
     }
 
-    fn play_in<T: NativeTensor>(&self, predictor: &mut Loaded, update: u64) -> Result<Vec<u64>, Stop> {
+    fn play_in<T: NativeTensor>(&self, predictor: &mut Loaded, update: u64) -> Result<Vec<u64>, SceneEnd> {
         let plugin = predictor.plugin();
-        let arrays = Arrays::<T>::new(self.length, 1.0 / (1.0 + update as f64));
+        let arrays = TrialArrays::<T>::new(self.length, 1.0 / (1.0 + update as f64));
         let before = arrays.checksum();
         let untouched = || {
             if arrays.checksum() == before {
                 return Ok(());
             }
             let message = format!("an input has been written to ({self}, after {update} updates)");
-            Err(Problem::new("inputs", message))
+            Err(FailedCheck::new("inputs", message))
         };
         // Before the first update there is nothing but the weights.
         let views = if update == 0 {
@@ -246,7 +246,7 @@ impl Scene {
             untouched()?;
             if horizon == 0 && !out.iter().zip(views.weights).all(|(a, b)| a.bits() == b.bits()) {
                 let message = format!("the forecast for horizon 0 is not the weights ({self}, after {update} updates)");
-                return Err(Problem::new("horizon 0", message).into());
+                return Err(FailedCheck::new("horizon 0", message).into());
             }
             bits.extend(out.iter().map(|x| x.bits()));
         }
@@ -256,7 +256,7 @@ impl Scene {
                 learning_rates: &RATES[..1],
                 ..context
             };
-            T::observe(predictor, &seen, arrays.views())?;
+            predictor.observe(&seen, T::arrays(arrays.views()))?;
         }
         predictor.feedback(&Probe {
             horizon: 3,

@@ -9,7 +9,7 @@ use std::{
 /// What the check of a library found. `Display` gives it as a small table.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Report {
+pub struct ConformanceReport {
     /// The file.
     pub path: PathBuf,
     /// SHA-256 of the file in hexadecimal; empty if it could not be loaded.
@@ -19,12 +19,12 @@ pub struct Report {
     /// Why there is nothing to check.
     pub error: Option<PredictorError>,
     /// Each predictor that was checked.
-    pub predictors: Vec<Checked>,
+    pub predictors: Vec<CheckedPredictor>,
 }
 
 /// What the check of one predictor found.
 #[derive(Debug, Clone)]
-pub struct Checked {
+pub struct CheckedPredictor {
     /// What it is.
     pub descriptor: Descriptor,
     /// What was checked.
@@ -37,12 +37,12 @@ pub struct Check {
     /// As the table of [the module](super) names it.
     pub name: &'static str,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
 }
 
 /// What came of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// It holds.
     Passed,
     /// It does not hold, and how.
@@ -55,26 +55,26 @@ impl Check {
     pub(super) fn passed(name: &'static str) -> Self {
         Self {
             name,
-            outcome: Outcome::Passed,
+            outcome: CheckOutcome::Passed,
         }
     }
 
     pub(super) fn failed(name: &'static str, how: String) -> Self {
         Self {
             name,
-            outcome: Outcome::Failed(how),
+            outcome: CheckOutcome::Failed(how),
         }
     }
 
     pub(super) fn skipped(name: &'static str, why: String) -> Self {
         Self {
             name,
-            outcome: Outcome::Skipped(why),
+            outcome: CheckOutcome::Skipped(why),
         }
     }
 }
 
-impl Report {
+impl ConformanceReport {
     pub(super) fn of(library: &Library) -> Self {
         Self {
             path: library.path().into(),
@@ -104,14 +104,14 @@ impl Report {
     pub fn failures(&self) -> impl Iterator<Item = (&str, &'static str, &str)> {
         self.predictors.iter().flat_map(|checked| {
             checked.checks.iter().filter_map(|check| match &check.outcome {
-                Outcome::Failed(how) => Some((checked.descriptor.id.as_str(), check.name, how.as_str())),
-                Outcome::Passed | Outcome::Skipped(_) => None,
+                CheckOutcome::Failed(how) => Some((checked.descriptor.id.as_str(), check.name, how.as_str())),
+                CheckOutcome::Passed | CheckOutcome::Skipped(_) => None,
             })
         })
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ConformanceReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.path.display())?;
         if let Some((major, minor)) = self.abi {
@@ -121,7 +121,7 @@ impl fmt::Display for Report {
             }
             writeln!(f)?;
         }
-        for Checked { descriptor, checks } in &self.predictors {
+        for CheckedPredictor { descriptor, checks } in &self.predictors {
             writeln!(
                 f,
                 "\n  {} {} ({})",
@@ -132,9 +132,9 @@ impl fmt::Display for Report {
             writeln!(f, "  {}", descriptor.description)?;
             for Check { name, outcome } in checks {
                 match outcome {
-                    Outcome::Passed => writeln!(f, "    ok    {name}")?,
-                    Outcome::Failed(how) => writeln!(f, "    FAIL  {name}: {how}")?,
-                    Outcome::Skipped(why) => writeln!(f, "    -     {name}: {why}")?,
+                    CheckOutcome::Passed => writeln!(f, "    ok    {name}")?,
+                    CheckOutcome::Failed(how) => writeln!(f, "    FAIL  {name}: {how}")?,
+                    CheckOutcome::Skipped(why) => writeln!(f, "    -     {name}: {why}")?,
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::instance::Loaded;
 use crate::{
-    Coefficients, Context, GpuArrays, Inputs, PluginError, Predictor, PredictorError, Probe, Rule, Views,
+    Arrays, Coefficients, Context, Inputs, Output, PluginError, Predictor, PredictorError, Probe, Rule,
     abi::{self, kind, status},
 };
 use std::ffi::c_void;
@@ -90,49 +90,25 @@ impl Predictor for Loaded {
         self.descriptor.devices & abi::device::CUDA != 0
     }
 
-    unsafe fn predict_gpu(
-        &mut self,
-        context: &Context<'_>,
-        arrays: &GpuArrays,
-        out: *mut c_void,
-    ) -> Result<(), PredictorError> {
-        // SAFETY: the caller's promise.
-        unsafe { self.predict_on_gpu(context, arrays, out) }
-    }
-
-    unsafe fn observe_gpu(&mut self, context: &Context<'_>, arrays: &GpuArrays) -> Result<(), PredictorError> {
-        // SAFETY: the caller's promise.
-        unsafe { self.observe_on_gpu(context, arrays) }
-    }
-
-    fn predict_f32(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f32>,
-        out: &mut [f32],
-    ) -> Result<(), PredictorError> {
-        self.predict(context, views, out)
-    }
-
-    fn predict_f64(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), PredictorError> {
-        self.predict(context, views, out)
+    fn predict(&mut self, context: &Context<'_>, arrays: Arrays<'_>, out: Output<'_>) -> Result<(), PredictorError> {
+        match (arrays, out) {
+            (Arrays::F32(views), Output::F32(out)) => self.predict_slices(context, views, out),
+            (Arrays::F64(views), Output::F64(out)) => self.predict_slices(context, views, out),
+            (Arrays::Device(arrays), Output::Device(out)) => self.predict_on_gpu(context, arrays, &out),
+            (arrays, _) => Err(arrays.unsupported(self.name())),
+        }
     }
 
     fn wants_observe(&self) -> bool {
         self.table.observe.is_some()
     }
 
-    fn observe_f32(&mut self, context: &Context<'_>, views: Views<'_, f32>) -> Result<(), PredictorError> {
-        self.observe(context, views)
-    }
-
-    fn observe_f64(&mut self, context: &Context<'_>, views: Views<'_, f64>) -> Result<(), PredictorError> {
-        self.observe(context, views)
+    fn observe(&mut self, context: &Context<'_>, arrays: Arrays<'_>) -> Result<(), PredictorError> {
+        match arrays {
+            Arrays::F32(views) => self.observe_slices(context, views),
+            Arrays::F64(views) => self.observe_slices(context, views),
+            Arrays::Device(arrays) => self.observe_on_gpu(context, arrays),
+        }
     }
 
     fn wants_feedback(&self) -> bool {

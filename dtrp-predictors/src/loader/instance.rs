@@ -7,7 +7,7 @@ use super::{
     library::Library,
 };
 use crate::{
-    Context, GpuArrays, Inputs, PluginError, Predictor, PredictorError, Real, Views,
+    Arrays, Context, GpuArrays, GpuOutput, Inputs, PluginError, Predictor, PredictorError, Real, Views,
     abi::{self, NativeTensor, status},
 };
 use std::{cell::RefCell, ffi::c_void, ptr::null};
@@ -135,7 +135,7 @@ impl Loaded {
         })
     }
 
-    pub(super) fn predict<T: NativeTensor>(
+    pub(super) fn predict_slices<T: NativeTensor>(
         &mut self,
         context: &Context<'_>,
         views: Views<'_, T>,
@@ -143,10 +143,7 @@ impl Loaded {
     ) -> Result<(), PredictorError> {
         crate::predictor::check_lengths(self.name(), &views, out.len())?;
         let Some(predict) = self.table.predict else {
-            return Err(PredictorError::NotCustom {
-                predictor: self.descriptor.id.clone(),
-                dtype: T::NAME,
-            });
+            return Err(T::arrays(views).unsupported(&self.descriptor.id));
         };
         self.check_dtype::<T>()?;
         let context = abi::context_to(context);
@@ -186,20 +183,14 @@ impl Loaded {
         .into())
     }
 
-    /// # Safety
-    ///
-    /// As for [`Predictor::predict_gpu`].
-    pub(super) unsafe fn predict_on_gpu(
+    pub(super) fn predict_on_gpu(
         &self,
         context: &Context<'_>,
         arrays: &GpuArrays,
-        out: *mut c_void,
+        out: &GpuOutput,
     ) -> Result<(), PredictorError> {
         let Some(predict) = self.table.predict else {
-            return Err(PredictorError::NotCustom {
-                predictor: self.descriptor.id.clone(),
-                dtype: "an array of a GPU",
-            });
+            return Err(Arrays::Device(arrays).unsupported(&self.descriptor.id));
         };
         self.check_bits(arrays.bits)?;
         let context = abi::Context {
@@ -207,21 +198,14 @@ impl Loaded {
             ..abi::context_to(context)
         };
         Ok(self.call("predict", |data| {
-            abi::gpu_views_to(arrays, self.inputs(), out, |views, out| {
-                // SAFETY: the structs live as long as the call, what they point to by the caller's promise.
+            abi::gpu_views_to(arrays, self.inputs(), out.data(), |views, out| {
+                // SAFETY: the structs live as long as the call, what they point to by the promise of those who made the arrays.
                 unsafe { predict(data, &raw const context, views, out) }
             })
         })?)
     }
 
-    /// # Safety
-    ///
-    /// As for [`Predictor::observe_gpu`].
-    pub(super) unsafe fn observe_on_gpu(
-        &self,
-        context: &Context<'_>,
-        arrays: &GpuArrays,
-    ) -> Result<(), PredictorError> {
+    pub(super) fn observe_on_gpu(&self, context: &Context<'_>, arrays: &GpuArrays) -> Result<(), PredictorError> {
         let Some(observe) = self.table.observe else {
             return Ok(());
         };
@@ -232,7 +216,7 @@ impl Loaded {
         };
         Ok(self.call("observe", |data| {
             abi::gpu_views_to(arrays, self.inputs(), std::ptr::null_mut(), |views, _| {
-                // SAFETY: as above.
+                // SAFETY: as above; there is no output.
                 unsafe { observe(data, &raw const context, views) }
             })
         })?)
@@ -245,7 +229,7 @@ impl Loaded {
         }
     }
 
-    pub(super) fn observe<T: NativeTensor>(
+    pub(super) fn observe_slices<T: NativeTensor>(
         &mut self,
         context: &Context<'_>,
         views: Views<'_, T>,

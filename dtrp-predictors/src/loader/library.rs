@@ -1,7 +1,7 @@
 //! A loaded plug-in.
 
 use super::{descriptor::Descriptor, handshake::read_entry, instance::Loaded, limit::limited, trial};
-use crate::{PluginError, Predictor, PredictorError, abi, error::nearest};
+use crate::{PluginError, Predictor, PredictorError, abi, registry::KIND};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
@@ -205,22 +205,11 @@ impl Library {
         if let ([only], "") = (&self.descriptors[..], id) {
             return Ok(only);
         }
-        self.descriptors
-            .iter()
-            .find(|descriptor| descriptor.id == id)
-            .ok_or_else(|| {
-                let ids: Vec<_> = self
-                    .descriptors
-                    .iter()
-                    .map(|descriptor| descriptor.id.as_str())
-                    .collect();
-                PluginError::UnknownId {
-                    path: self.path.clone(),
-                    id: id.into(),
-                    nearest: nearest(id, ids.iter().copied()),
-                    available: ids.join(", "),
-                }
-            })
+        let found = dtrp_text::find(KIND, id, &self.descriptors, |descriptor| &descriptor.id);
+        found.map_err(|unknown| PluginError::UnknownId {
+            path: self.path.clone(),
+            unknown,
+        })
     }
 
     /// What it holds.

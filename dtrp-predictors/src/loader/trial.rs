@@ -31,7 +31,7 @@ fn try_out<T: NativeTensor>(
     let mut refused = None;
     for optimizer in OPTIMIZERS {
         let mut predictor = library.instance(descriptor, options)?;
-        let arrays = Arrays::<T>::new(67, 1.0);
+        let arrays = TrialArrays::<T>::new(67, 1.0);
         let context = Context {
             module: 1,
             modules: 2,
@@ -44,7 +44,7 @@ fn try_out<T: NativeTensor>(
             ..context
         };
         let observed = if predictor.wants_observe() {
-            T::observe(&mut predictor, &seen, arrays.views())
+            predictor.observe(&seen, T::arrays(arrays.views()))
         } else {
             Ok(())
         };
@@ -77,14 +77,14 @@ pub(crate) const OPTIMIZERS: [OptimizerState; 2] = [
 ];
 
 /// Inputs of one length, with content that depends on nothing but the length and `scale`.
-pub(crate) struct Arrays<T> {
+pub(crate) struct TrialArrays<T> {
     weights: Vec<T>,
     direction: Vec<T>,
     gradient: Vec<T>,
     displacement: Vec<T>,
 }
 
-impl<T: NativeTensor> Arrays<T> {
+impl<T: NativeTensor> TrialArrays<T> {
     pub(crate) fn new(length: usize, scale: f64) -> Self {
         // A small linear congruential generator: numbers in [-1, 1), the same everywhere.
         let mut state = 0x2545_F491_4F6C_DD1D_u64;
@@ -160,7 +160,7 @@ pub(crate) fn guarded<T: NativeTensor>(
             coefficients.apply(views, out);
             Ok(())
         }
-        Rule::Custom => T::predict(predictor, context, views, out),
+        Rule::Custom => predictor.predict(context, T::arrays(views), T::output(out)),
     };
     let (plugin, dtype) = (|| plugin.to_owned(), T::NAME);
     let outside = |place| PluginError::WroteOutside {

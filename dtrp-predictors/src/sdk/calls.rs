@@ -1,7 +1,7 @@
 //! The functions of an instance: from C to the trait, with panics caught on the way.
 
 use crate::{
-    Kind, Predictor, PredictorError, Real, Rule,
+    Arrays, Kind, Predictor, PredictorError, Rule,
     abi::{self, NativeTensor, kind, status},
 };
 use std::{
@@ -76,9 +76,9 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
 
 fn status_of(error: &PredictorError) -> i32 {
     match error {
-        PredictorError::UnknownOption { .. } | PredictorError::OptionValue { .. } => status::INVALID_OPTION,
-        PredictorError::UnknownPredictor { .. } => status::UNKNOWN_PREDICTOR,
-        PredictorError::Optimizer { .. } | PredictorError::NotCustom { .. } => status::UNSUPPORTED,
+        PredictorError::Option(_) => status::INVALID_OPTION,
+        PredictorError::UnknownPredictor(_) => status::UNKNOWN_PREDICTOR,
+        PredictorError::Optimizer { .. } | PredictorError::Unsupported { .. } => status::UNSUPPORTED,
         PredictorError::State { .. } => status::INVALID_STATE,
         _ => status::ERROR,
     }
@@ -184,7 +184,7 @@ unsafe fn predict_as<T: NativeTensor>(
         _ => unsafe { std::slice::from_raw_parts_mut(start, length) },
     };
     crate::predictor::check_lengths(predictor.name(), &views, length)?;
-    T::predict(predictor, &context, views, out)
+    predictor.predict(&context, T::arrays(views), T::output(out))
 }
 
 unsafe extern "C" fn observe(data: *mut c_void, context: *const abi::Context, views: *const abi::Views) -> i32 {
@@ -198,11 +198,11 @@ unsafe extern "C" fn observe(data: *mut c_void, context: *const abi::Context, vi
         if unsafe { raw.weights.as_ref() }.is_some_and(|weights| weights.dtype.bits == 64) {
             // SAFETY: the inputs live as long as the call.
             let views = unsafe { abi::views_from(views) }.map_err(&other)?;
-            f64::observe(predictor, &context, views)
+            predictor.observe(&context, Arrays::F64(views))
         } else {
             // SAFETY: as above.
             let views = unsafe { abi::views_from(views) }.map_err(&other)?;
-            f32::observe(predictor, &context, views)
+            predictor.observe(&context, Arrays::F32(views))
         }
     };
     // SAFETY: the host passes back the data of the table.

@@ -2,9 +2,10 @@
 
 use super::calls::{Instance, guard};
 use crate::{
-    Definition, Description, Kind, OptionDescription, Options, Predictor, PredictorError,
+    Definition, Description, Kind, OptionError, OptionProblem, Options, Predictor, PredictorError, UnknownName,
     abi::{self, device, dtype, kind, status},
-    error::nearest,
+    registry::KIND,
+    schema,
 };
 use serde_json::Value;
 use std::{
@@ -72,23 +73,23 @@ impl Export {
         let result = guard(set_error, || {
             let Some(export) = exports.iter().find(|export| export.description.name == id) else {
                 unknown = true;
-                let names: Vec<_> = exports.iter().map(|export| export.description.name).collect();
-                return Err(PredictorError::UnknownPredictor {
-                    nearest: nearest(&id, names.iter().copied()),
-                    name: id,
-                    available: names.join(", "),
-                });
+                let names = exports.iter().map(|export| export.description.name);
+                return Err(UnknownName::new(KIND, &id, names).into());
             };
             let options = match options.trim() {
                 "" => Value::Null,
-                text => serde_json::from_str(text).map_err(|error| PredictorError::OptionValue {
-                    predictor: id.clone(),
+                text => serde_json::from_str(text).map_err(|error| OptionError {
+                    kind: KIND,
+                    owner: id.clone(),
                     option: "options".into(),
-                    value: text.into(),
-                    expected: format!("JSON ({error})"),
+                    problem: Box::new(OptionProblem::Value {
+                        value: text.into(),
+                        nearest: None,
+                        expected: format!("JSON ({error})"),
+                    }),
                 })?,
             };
-            let options = Options::new(export.description.name, export.description.options, &options)?;
+            let options = Options::new(KIND, export.description.name, export.description.options, &options)?;
             instance = Instance::leak((export.build)(&options)?, export.description.kind, set_error);
             Ok(())
         });
@@ -111,7 +112,7 @@ fn describe(description: &Description) -> abi::Descriptor {
         options,
     } = description;
     // Once for each predictor of the library; lives as long as the process.
-    let schema: &'static str = OptionDescription::schema(options).to_string().leak();
+    let schema: &'static str = schema(options).to_string().leak();
     let linear = kind == Kind::Linear;
     abi::Descriptor {
         struct_size: size_of::<abi::Descriptor>() as u64,

@@ -10,7 +10,9 @@ use crate::torch::TorchError;
 use crate::torch::device::{Event, Stream, gpu, host_copy, pin, to_gpu};
 use crate::torch::network::copy;
 use crate::torch::shim::add_scaled;
-use dtrp_predictors::{Coefficients, Context, GpuArrays, Predictor, PredictorError, Real, Rule, Views};
+use dtrp_predictors::{
+    Arrays, Coefficients, Context, GpuArrays, GpuOutput, GpuPointers, Output, Predictor, PredictorError, Real, Rule, Views,
+};
 use tch::{Device, Kind, Tensor};
 
 /// The flat tensors a predictor may read.
@@ -38,10 +40,9 @@ pub(super) fn apply(
         }
         (Rule::Custom, ..) if predictor.on_gpu() => {
             let arrays = arrays(state)?;
-            // SAFETY: flat tensors of one length and type on one GPU; `out` is an arena of its own. They are used on the
-            // calling thread's stream, as all work of this worker, and memory is not handed to another stream before.
-            unsafe { predictor.predict_gpu(context, &arrays, out.data_ptr()) }?;
-            Ok(())
+            // SAFETY: of one length and type with the arrays and on their GPU; `out` is an arena of its own.
+            let out = unsafe { GpuOutput::new(out.data_ptr()) };
+            Ok(predictor.predict(context, Arrays::Device(&arrays), Output::Device(out))?)
         }
         (Rule::Custom, ..) => {
             let staged = Staged::new(state)?;
@@ -63,15 +64,13 @@ pub(super) fn observe(
 ) -> Result<(), TorchError> {
     if predictor.on_gpu() && gpu(state.weights.device()).is_some() {
         let arrays = arrays(state)?;
-        // SAFETY: as in `apply`.
-        unsafe { predictor.observe_gpu(context, &arrays) }?;
-        return Ok(());
+        return Ok(predictor.observe(context, Arrays::Device(&arrays))?);
     }
     let host = Staged::new(state)?;
     let state = host.state();
     match state.weights.f_kind()? {
-        Kind::Double => f64::observe(predictor, context, state.views())?,
-        _ => f32::observe(predictor, context, state.views())?,
+        Kind::Double => predictor.observe(context, Arrays::F64(state.views()))?,
+        _ => predictor.observe(context, Arrays::F32(state.views()))?,
     }
     Ok(())
 }
@@ -84,7 +83,7 @@ fn arrays(state: &State<'_>) -> Result<GpuArrays, TorchError> {
         message: format!("the weights are not on a GPU but on {device:?}"),
     })?;
     let pointer = |tensor: Option<&Tensor>| tensor.map_or(std::ptr::null(), |t| t.data_ptr().cast_const());
-    Ok(GpuArrays {
+    let pointers = GpuPointers {
         gpu,
         stream: Stream::native(gpu)?,
         bits: if state.weights.f_kind()? == Kind::Double {
@@ -97,7 +96,10 @@ fn arrays(state: &State<'_>) -> Result<GpuArrays, TorchError> {
         direction: pointer(state.direction),
         gradient: pointer(state.gradient),
         displacement: pointer(state.displacement),
-    })
+    };
+    // SAFETY: flat tensors of one length and type on one GPU, borrowed for as long as the call that this is made for. They
+    // are used on the calling thread's stream, as all work of this worker, and memory is not handed to another stream before.
+    Ok(unsafe { GpuArrays::new(pointers) })
 }
 
 /// The tensors a predictor reads, in host memory: the same tensors if they are there already, else copies in pinned memory.
@@ -167,7 +169,7 @@ fn apply_slices<T: Real>(
             finite(predictor, &coefficients)?;
             coefficients.apply(views, out);
         }
-        Rule::Custom => T::predict(predictor, context, views, out)?,
+        Rule::Custom => predictor.predict(context, T::arrays(views), T::output(out))?,
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 //! `fade: 1` gives the bits of the built-in `momentum`, `fade: μ` those of `damped` (without Nesterov).
 
 use dtrp_predictors::{
-    Coefficients, Context, Definition, Description, Inputs, Kind, OptionDescription, Options, Predictor,
-    PredictorError, Rule, export_predictor,
+    Coefficients, Context, Definition, Description, Inputs, Kind, OptionSpec, Options, Predictor, PredictorError, Rule,
+    export_predictor,
 };
 
 struct Fading {
@@ -38,7 +38,7 @@ impl Definition for Fading {
         formula: "Ŵ = w − (Σ η_i·fade^i)·d",
         licence: env!("CARGO_PKG_LICENSE"),
         kind: Kind::Linear,
-        options: &[OptionDescription::number(
+        options: &[OptionSpec::number(
             "fade",
             0.9,
             0.0..=1.0,

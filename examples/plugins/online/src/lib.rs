@@ -4,8 +4,8 @@
 //! So it needs to know nothing about the optimizer, and sees a milestone of the learning rate coming.
 
 use dtrp_predictors::{
-    Context, Definition, Description, Inputs, Kind, OptionDescription, Options, Predictor, PredictorError, Real, Rule,
-    Views, export_predictor,
+    Arrays, Context, Definition, Description, Inputs, Kind, OptionSpec, Options, Output, Predictor, PredictorError,
+    Real, Rule, Views, export_predictor,
 };
 
 struct Online {
@@ -65,23 +65,12 @@ impl Predictor for Online {
         Ok(Rule::Custom)
     }
 
-    fn predict_f32(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f32>,
-        out: &mut [f32],
-    ) -> Result<(), PredictorError> {
-        self.forecast(context, views, out);
-        Ok(())
-    }
-
-    fn predict_f64(
-        &mut self,
-        context: &Context<'_>,
-        views: Views<'_, f64>,
-        out: &mut [f64],
-    ) -> Result<(), PredictorError> {
-        self.forecast(context, views, out);
+    fn predict(&mut self, context: &Context<'_>, arrays: Arrays<'_>, out: Output<'_>) -> Result<(), PredictorError> {
+        match (arrays, out) {
+            (Arrays::F32(views), Output::F32(out)) => self.forecast(context, views, out),
+            (Arrays::F64(views), Output::F64(out)) => self.forecast(context, views, out),
+            _ => return Err(arrays.unsupported(self.name())),
+        }
         Ok(())
     }
 
@@ -89,13 +78,12 @@ impl Predictor for Online {
         true
     }
 
-    fn observe_f32(&mut self, context: &Context<'_>, views: Views<'_, f32>) -> Result<(), PredictorError> {
-        self.learn(context, views);
-        Ok(())
-    }
-
-    fn observe_f64(&mut self, context: &Context<'_>, views: Views<'_, f64>) -> Result<(), PredictorError> {
-        self.learn(context, views);
+    fn observe(&mut self, context: &Context<'_>, arrays: Arrays<'_>) -> Result<(), PredictorError> {
+        match arrays {
+            Arrays::F32(views) => self.learn(context, views),
+            Arrays::F64(views) => self.learn(context, views),
+            Arrays::Device(_) => return Err(arrays.unsupported(self.name())),
+        }
         Ok(())
     }
 
@@ -125,7 +113,7 @@ impl Definition for Online {
         formula: "Ŵ = w + (Σ η_i)·EMA(Δ/η)",
         licence: env!("CARGO_PKG_LICENSE"),
         kind: Kind::Custom,
-        options: &[OptionDescription::number(
+        options: &[OptionSpec::number(
             "memory",
             0.8,
             0.0..=0.9999,
@@ -185,7 +173,7 @@ mod tests {
                 displacement: Some(&step[..]),
                 ..Views::of(&w)
             };
-            online.observe_f64(&at(update, &[rate]), views).expect("seen");
+            online.observe(&at(update, &[rate]), Arrays::F64(views)).expect("seen");
             let mut out = [f64::NAN; 3];
             online
                 .forecast(&at(update, &[0.1, 0.1, 0.01]), Views::of(&w), &mut out)

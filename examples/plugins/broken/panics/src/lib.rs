@@ -1,8 +1,8 @@
 //! Panics where it should predict. The macro catches it, and the host reports it.
 
 use dtrp_predictors::{
-    Context, Definition, Description, Inputs, Kind, OptionDescription, Options, Predictor,
-    PredictorError, Rule, Views, export_predictor,
+    Arrays, Context, Definition, Description, Inputs, Kind, OptionSpec, Options, Output, Predictor, PredictorError,
+    Rule, export_predictor,
 };
 
 struct Panics {
@@ -22,13 +22,8 @@ impl Predictor for Panics {
         Ok(Rule::Custom)
     }
 
-    fn predict_f32(
-        &mut self,
-        _: &Context<'_>,
-        views: Views<'_, f32>,
-        _: &mut [f32],
-    ) -> Result<(), PredictorError> {
-        panic!("{} weights are too many for me", views.weights.len());
+    fn predict(&mut self, _: &Context<'_>, arrays: Arrays<'_>, _: Output<'_>) -> Result<(), PredictorError> {
+        panic!("{} weights are too many for me", arrays.len());
     }
 }
 
@@ -46,7 +41,7 @@ impl Definition for Panics {
         formula: "none",
         licence: "MIT OR Apache-2.0",
         kind: Kind::Custom,
-        options: &[OptionDescription::flag(
+        options: &[OptionSpec::flag(
             "drop",
             true,
             "panic when the instance is destroyed, too",
