@@ -1,9 +1,9 @@
 //! The options that something was given, checked against those it declares.
 
 use super::error::{OptionError, OptionProblem};
-use super::spec::{OptionKind, OptionSpec, shape};
+use super::spec::{OptionKind, OptionSpec, OptionValues, shape};
 use crate::names::nearest;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The options that something was given. All have been checked against what is declared, so reading them cannot fail.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct Options<'a> {
     kind: &'static str,
     owner: &'a str,
     declared: &'a [OptionSpec],
-    given: Map<String, Value>,
+    given: OptionValues,
 }
 
 impl<'a> Options<'a> {
@@ -29,7 +29,7 @@ impl<'a> Options<'a> {
         given: &Value,
     ) -> Result<Self, OptionError> {
         match given {
-            Value::Null => Self::of(kind, owner, declared, &Map::new()),
+            Value::Null => Self::of(kind, owner, declared, &OptionValues::new()),
             Value::Object(given) => Self::of(kind, owner, declared, given),
             other => Err(OptionError {
                 kind,
@@ -53,7 +53,7 @@ impl<'a> Options<'a> {
         kind: &'static str,
         owner: &'a str,
         declared: &'a [OptionSpec],
-        given: &Map<String, Value>,
+        given: &OptionValues,
     ) -> Result<Self, OptionError> {
         let given = given.iter().filter(|(_, value)| !value.is_null());
         let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -71,6 +71,11 @@ impl<'a> Options<'a> {
             }
         }
         Ok(options)
+    }
+
+    /// The name of what the options are of.
+    pub fn owner(&self) -> &'a str {
+        self.owner
     }
 
     /// The error that says what `option` may be, for a rule that its declaration cannot express.
@@ -91,7 +96,7 @@ impl<'a> Options<'a> {
     }
 
     /// What is in force: what is given, and the defaults of what is not; options that have neither are not in it.
-    pub fn resolved(&self) -> Map<String, Value> {
+    pub fn resolved(&self) -> OptionValues {
         let all = self
             .declared
             .iter()

@@ -3,6 +3,20 @@
 use serde_json::{Map, Value, json};
 use std::ops::RangeInclusive;
 
+/// Options by name, as they are given: from YAML, from JSON, or [`option_values`].
+pub type OptionValues = Map<String, Value>;
+
+/// Options from pairs of name and value.
+///
+/// ```
+/// let given = dtrp_text::option_values([("depth", 20.into()), ("stem", "cifar".into())]);
+/// assert_eq!(given["depth"], 20);
+/// ```
+pub fn option_values<const N: usize>(pairs: [(&str, Value); N]) -> OptionValues {
+    let pairs = pairs.into_iter();
+    pairs.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// One option that something declares. Its default is stated here and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OptionSpec {
@@ -215,7 +229,7 @@ pub fn schema(options: &[OptionSpec]) -> Value {
 }
 
 /// What holds where no option is given, by name; options without a default are not in it.
-pub fn defaults(options: &[OptionSpec]) -> Map<String, Value> {
+pub fn defaults(options: &[OptionSpec]) -> OptionValues {
     let all = options
         .iter()
         .map(|option| (option.name.to_owned(), option.kind.default()));
