@@ -95,8 +95,20 @@ inventory::collect!(Family);
 /// nothing: blocks hold shapes, not tensors.
 #[derive(Clone)]
 pub struct Network {
+    /// What it is called: of a family, its name.
+    pub name: String,
     /// The blocks.
     pub blocks: Vec<BlockSpec>,
+}
+
+impl From<Vec<BlockSpec>> for Network {
+    /// A network of one's own, called `network`.
+    fn from(blocks: Vec<BlockSpec>) -> Self {
+        Self {
+            name: "network".to_owned(),
+            blocks,
+        }
+    }
 }
 
 impl Network {
@@ -140,6 +152,7 @@ pub fn build(name: &str, options: &OptionValues, input: &ModelInput) -> Result<N
     let family = find(name)?;
     let options = Options::of("model", family.name, family.options, options)?;
     Ok(Network {
+        name: family.name.to_owned(),
         blocks: (family.build)(&options, input)?,
     })
 }

@@ -15,7 +15,7 @@ use dtrp_core::schedule::{Order, Program};
 use dtrp_core::torch::Evaluation;
 use dtrp_core::trace::Trace;
 use dtrp_predictors::Provenance;
-use dtrp_text::{percent, rate};
+use dtrp_text::units::{percent, rate};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;

@@ -38,7 +38,8 @@ impl Parts<'_> {
         } else {
             // Heads fit the shapes of the network's activations.
             let blocks = self.recipe.blocks()?;
-            auxiliary::heads(&method.auxiliary, &blocks, self.ranges, self.recipe.input().classes)?
+            let kind = auxiliary::HeadKind::named(&method.auxiliary)?;
+            auxiliary::heads(kind, &blocks, self.ranges, self.recipe.input().classes)
         };
         run.precision.set_up().map_err(told)?;
         let mut heads = heads.into_iter();

@@ -6,7 +6,7 @@ pub(crate) use source::{Batches, BatchForm, Feed};
 
 use crate::error::TrainError;
 use crate::settings::DataSettings;
-use dtrp_data::{Augment, DataError, DataSpec, ImageShape, InMemory, Loader, LoaderOptions, Normalization, Split};
+use dtrp_data::{Augment, DataError, DataSpec, ImageShape, Loader, LoaderOptions, Normalization, Split};
 use dtrp_models::ModelInput;
 use std::sync::Arc;
 
@@ -86,14 +86,8 @@ impl Data {
         train: impl IntoIterator<Item = (Vec<u8>, u32)>,
         test: impl IntoIterator<Item = (Vec<u8>, u32)>,
     ) -> Result<Self, TrainError> {
-        let train = InMemory::new(name, shape, classes, train)?;
-        let test = InMemory::new(name, shape, classes, test)?;
-        Ok(Self::of(Split {
-            train: Arc::new(train),
-            test: Arc::new(test),
-        }))
+todo!()
     }
-
     /// Samples in a batch (64 by default).
     #[must_use]
     pub fn batch_size(mut self, samples: usize) -> Self {

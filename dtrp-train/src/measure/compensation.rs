@@ -12,7 +12,7 @@ use crate::error::{Result, TrainError};
 use crate::settings::{Cuts, RateRule};
 use crate::tally::Tally;
 use dtrp_core::costs::{Costs, Load, ModuleCosts};
-use dtrp_text::percent;
+use dtrp_text::units::percent;
 use serde::{Deserialize, Serialize};
 
 /// Batch sizes are multiples of this.
@@ -143,7 +143,7 @@ fn fitting(recipe: &Recipe, costs: Option<&Costs>, budget: u64) -> Result<usize>
             ..*costs
         };
         let pairs = loads.iter().zip(&modules);
-        pairs.map(|(load, costs)| load.memory(&scaled(costs))).max()
+        pairs.map(|(load, costs)| load.memory(&scaled(costs)).peak).max()
     };
     let sizes = (1..=1 << 16).map(|n| n * MULTIPLE as u64);
     let fits = sizes.take_while(|size| held(*size).is_some_and(|bytes| bytes <= budget));

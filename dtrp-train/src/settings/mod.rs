@@ -60,7 +60,7 @@ impl Settings {
         if let (None, None, Ok(method)) = (&self.method.program, self.method.order, Method::named(&self.method.name)) {
             self.method.order = usual_order(method, self.method.modules);
         }
-        for (name, value) in dtrp_models::defaults(&self.model.name) {
+        for (name, value) in dtrp_models::defaults(&self.model.name).unwrap_or_default() {
             self.model.options.entry(name).or_insert(value);
         }
         self

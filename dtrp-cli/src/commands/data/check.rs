@@ -1,10 +1,12 @@
 //! `dtrp data check`.
 
-use super::{Format, print_json};
+use super::Format;
 use crate::error::Error;
-use crate::report::{self, count, thousands};
+use crate::report;
 use clap::Args;
 use dtrp_data::{DataSpec, DatasetInfo, PartReport, Problem, Report};
+use dtrp_text::units::{count, thousands};
+use dtrp_text::{Table, to_json};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::num::NonZeroUsize;
@@ -38,7 +40,7 @@ impl Check {
         let report = dtrp_data::check(&spec, threads.map_or(1, NonZeroUsize::get))?;
         match self.format {
             Format::Table => report::print(&self.text(set, &report)),
-            Format::Json => print_json(&self.json(set, &report))?,
+            Format::Json => report::print(&to_json(&self.json(set, &report))),
         }
         match report.problems.len() {
             0 => Ok(()),
@@ -102,16 +104,17 @@ impl Check {
 
 /// How many samples each class has.
 fn classes(train: &PartReport, test: &PartReport) -> String {
-    let mut rows = vec![["class", "train", "test"].map(str::to_owned).to_vec()];
-    let row = |name: &str, train: usize, test: usize| {
+    let mut table = Table::new(1);
+    table.row(["class", "train", "test"]);
+    let mut row = |name: &str, train: usize, test: usize| {
         let [train, test] = [train, test].map(|samples| thousands(samples as u64));
-        vec![name.to_owned(), train, test]
+        table.row([name.to_owned(), train, test]);
     };
     for ((name, train), (_, test)) in train.classes.iter().zip(&test.classes) {
-        rows.push(row(name, *train, *test));
+        row(name, *train, *test);
     }
-    rows.push(row("(all)", train.samples, test.samples));
-    report::table(&rows, 1)
+    row("(all)", train.samples, test.samples);
+    table.to_string()
 }
 
 /// The distribution of each channel.

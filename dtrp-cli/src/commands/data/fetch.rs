@@ -2,10 +2,12 @@
 
 use crate::error::Error;
 use crate::progress::{self, Download};
-use crate::report::{self, thousands};
+use crate::report;
 use clap::Args;
 use dtrp_data::DataSpec;
 use dtrp_data::fetch::{FetchOptions, fetch, sources};
+use dtrp_text::units::thousands;
+use dtrp_train::TrainError;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fmt::Write;
@@ -83,7 +85,7 @@ fn exit_at_signals() -> Result<(), Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(wrong)?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
-            let error = Error::Interrupted("; the same command continues where this one stopped".to_owned());
+            let error = Error::Train(TrainError::Stopped("; the same command continues where this one stopped".to_owned()));
             progress::line(&format!("error: {error}"));
             std::process::exit(error.exit_code().into());
         }

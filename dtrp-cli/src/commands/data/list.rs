@@ -1,10 +1,12 @@
 //! `dtrp data list`.
 
-use super::{Format, fetchable, print_json};
+use super::{Format, fetchable};
 use crate::error::Error;
-use crate::report::{self, thousands};
+use crate::report;
 use clap::Args;
 use dtrp_data::DatasetInfo;
+use dtrp_text::to_json;
+use dtrp_text::units::thousands;
 use serde_json::{Value, json};
 
 /// `dtrp data list`
@@ -19,7 +21,7 @@ impl List {
     pub(super) fn run(&self) -> Result<(), Error> {
         match self.format {
             Format::Table => report::print(&text()),
-            Format::Json => print_json(&dtrp_data::names().iter().map(json).collect())?,
+            Format::Json => report::print(&to_json(&dtrp_data::names().iter().map(json).collect::<Vec<_>>())),
         }
         Ok(())
     }

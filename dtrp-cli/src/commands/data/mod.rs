@@ -5,7 +5,6 @@ mod fetch;
 mod list;
 
 use crate::error::Error;
-use crate::report;
 use clap::{Subcommand, ValueEnum};
 
 /// `dtrp data ...`
@@ -33,12 +32,6 @@ pub(crate) fn run(command: &DataCommand) -> Result<(), Error> {
         DataCommand::Check(args) => args.run(),
         DataCommand::Fetch(args) => args.run(),
     }
-}
-
-fn print_json(value: &serde_json::Value) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(value);
-    report::print(&(text.map_err(|error| Error::Bug(error.to_string()))? + "\n"));
-    Ok(())
 }
 
 /// Whether `dtrp data fetch` knows where to get the set.
