@@ -11,7 +11,8 @@ use crate::torch::device::{Event, Stream, gpu, host_copy, pin, to_gpu};
 use crate::torch::network::copy;
 use crate::torch::shim::add_scaled;
 use dtrp_predictors::{
-    Arrays, Coefficients, Context, GpuArrays, GpuOutput, GpuPointers, Output, Predictor, PredictorError, Real, Rule, Views,
+    Arrays, Coefficients, Context, GpuArrays, GpuOutput, GpuPointers, Output, Predictor, PredictorError, Real, Rule,
+    Views,
 };
 use tch::{Device, Kind, Tensor};
 
