@@ -19,7 +19,11 @@ pub mod schedule;
 pub mod simulate;
 pub mod trace;
 
+mod words;
+
 #[cfg(feature = "torch")]
 mod random;
 #[cfg(feature = "torch")]
 pub mod torch;
+
+pub use inventory;

@@ -112,7 +112,7 @@ impl Oracle<'_> {
                 self.share(costs.forward_ns + predict, action)
             }
             Op::Recompute => self.share(costs.recompute_ns, action),
-            Op::Backward if self.program.method == "local" && !last => {
+            Op::Backward if !last && !Method::named(&self.program.method).unwrap().gradients => {
                 self.share(costs.backward_ns + costs.auxiliary_ns, action)
             }
             Op::Backward => self.share(costs.backward_ns, action),
