@@ -5,8 +5,8 @@ use crate::run::{Run, assert_same_bits, state};
 use dtrp_core::engine::Executor;
 use dtrp_core::torch::HostReads;
 use dtrp_predictors::{
-    Arrays, Context, Definition, Description, Inputs, Kind, Options, Output, Predictor, PredictorError, Registration, Rule,
-    inventory,
+    Arrays, Context, Definition, Description, Inputs, Kind, Options, Output, Predictor, PredictorError, Registration,
+    Rule, inventory,
 };
 use std::collections::BTreeMap;
 use std::ffi::c_void;

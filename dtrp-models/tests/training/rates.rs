@@ -3,8 +3,8 @@
 use crate::run::Run;
 use dtrp_core::schedule::Order;
 use dtrp_predictors::{
-    Arrays, Coefficients, Context, Definition, Description, Inputs, Kind, Options, Predictor, PredictorError, Registration,
-    Rule,
+    Arrays, Coefficients, Context, Definition, Description, Inputs, Kind, Options, Predictor, PredictorError,
+    Registration, Rule,
 };
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
