@@ -46,7 +46,7 @@ where
 
     fn predict(&mut self, context: &Context<'_>, arrays: Arrays<'_>, out: Output<'_>) -> Result<(), PredictorError> {
         let (arrays, out) = match (arrays, out) {
-            (Arrays::F64(views), Output::F64(out)) if !GPU => {
+            (Arrays::F64(views), Output::F64(out)) => {
                 clamped(context, views.weights, views.direction, out);
                 return Ok(());
             }
