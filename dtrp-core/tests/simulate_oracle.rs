@@ -4,7 +4,7 @@
 mod common;
 
 use dtrp_core::costs::ModuleCosts;
-use dtrp_core::schedule::{Action, Op, Order, Program};
+use dtrp_core::schedule::{Action, Method, Op, Order, Program};
 use dtrp_core::simulate::{Links, SimulationOptions, simulate};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;

@@ -31,13 +31,14 @@ pub(super) fn check(modules: usize, costs: &[ModuleCosts], options: &SimulationO
 pub(super) fn check_size(actions: u64, options: &SimulationOptions) -> Result<(), SimulateError> {
     // A list is twice in memory while it is made.
     let each = 2 * size_of::<Action>() + size_of::<Step>();
-    let (each, what, advice) = match options.timeline {
-        true => (
+    let (each, what, advice) = if options.timeline {
+        (
             each + size_of::<Event>(),
             "the program and its timeline",
             "take fewer batches, or no timeline",
-        ),
-        false => (each, "the program", "take fewer modules, batches or micro-batches"),
+        )
+    } else {
+        (each, "the program", "take fewer modules, batches or micro-batches")
     };
     limit(what, advice, u128::from(actions) * each as u128, options)
 }
