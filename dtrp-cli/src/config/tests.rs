@@ -19,7 +19,7 @@ fn error(text: &str, overrides: &[&str]) -> String {
 fn later_layers_win() {
     let text = "optimizer: {lr: 0.5, schedule: {gamma: 0.2}}\nrun:\n";
     let config = ok(text, &["optimizer.lr=0.25", "optimizer.lr=0.125", "run.max_steps=7"]);
-    let Optimizer {
+    let dtrp_train::settings::OptimizerSettings {
         lr, momentum, schedule, ..
     } = config.settings.optimizer;
     assert_eq!((lr, momentum, schedule.gamma), (0.125, 0.9, 0.2));
