@@ -48,11 +48,11 @@ impl Trainer {
     /// [`TrainError::Model`] where a block cannot be run to see the shape of its output.
     pub fn plan(&self) -> Result<RunPlan> {
         let program = self.program(self.length.batches_per_epoch)?;
-        let bug = |fault: dtrp_core::analysis::Fault| TrainError::Bug(fault.to_string());
+        let bug = |fault: analysis::Fault| TrainError::Bug(fault.to_string());
         let report = analysis::analyse(&program, self.engine.capacity).map_err(bug)?;
         let loads = Load::of(&program).map_err(bug)?;
         let costs = bytes_of_blocks(&self.recipe)?.modules(&self.ranges)?;
-        let element = self.recipe.settings.run.dtype.bytes();
+        let element = self.recipe.settings.run.dtype.bytes() as u64;
         let mut modules = Vec::with_capacity(self.stages.len());
         for (index, stage) in self.stages.iter().enumerate() {
             let worker = &report.workers[index];

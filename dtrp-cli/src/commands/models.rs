@@ -4,10 +4,10 @@ use crate::config::parse_yaml;
 use crate::error::Error;
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
-use dtrp_models::{BlockInfo, ModelInput, Options};
+use dtrp_models::{BlockInfo, ModelInput};
 use dtrp_text::units::{bytes, thousands};
-use dtrp_text::{Table, to_json};
-use serde_json::json;
+use dtrp_text::{OptionSpec, OptionValues, Table, to_json};
+use serde_json::{Value, json};
 
 /// `dtrp models ...`
 #[derive(Debug, Subcommand)]
@@ -62,11 +62,19 @@ fn list() -> String {
         for option in family.options {
             text.push_str(&format!(
                 "    {:<12} {} (default {})\n",
-                option.name, option.help, option.default
+                option.name, option.summary, default(option)
             ));
         }
     }
     text
+}
+
+/// As one would write it.
+fn default(option: &OptionSpec) -> String {
+    match option.kind.default() {
+        Value::String(word) => word,
+        other => other.to_string(),
+    }
 }
 
 impl Show {
@@ -77,7 +85,7 @@ impl Show {
             width: self.size,
             classes: self.classes,
         };
-        let mut options = Options::new();
+        let mut options = OptionValues::new();
         for option in &self.options {
             let wrong = || Error::Fit(format!("--option {option}: write it as NAME=VALUE, such as depth=20"));
             let (name, value) = option.split_once('=').ok_or_else(wrong)?;
@@ -124,7 +132,7 @@ impl Show {
         table.to_string() + "\nmultiply-adds and activations (f32) are for one image\n"
     }
 
-    fn json(&self, blocks: &[BlockInfo]) -> serde_json::Value {
+    fn json(&self, blocks: &[BlockInfo]) -> Value {
         let of_block = |block: &BlockInfo| {
             json!({
                 "name": block.name,

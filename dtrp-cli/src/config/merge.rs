@@ -146,11 +146,11 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(tree: Value) -> Self {
-        let sets = dtrp_data::list();
+        let sets = dtrp_data::names();
         let options = sets.iter().flat_map(|set| set.options);
         Self {
             tree,
-            data_options: options.map(|option| option.name).collect(),
+            data_options: options.copied().collect(),
         }
     }
 

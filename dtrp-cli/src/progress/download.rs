@@ -1,7 +1,7 @@
 //! The progress of downloads.
 
 use super::{PLAIN_EVERY, QUIET, SCREEN, line};
-use crate::report::bytes;
+use dtrp_text::units::bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering;

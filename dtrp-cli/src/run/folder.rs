@@ -103,7 +103,7 @@ mod tests {
     fn a_run_that_goes_on_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let (folder, _) = Folder::create(dir.path(), "a").unwrap();
-        let metrics = super::super::Metrics::create(&folder).unwrap();
+        let metrics = super::super::Metrics::create(&folder, 1).unwrap();
         let error = Folder::create(dir.path(), "a").unwrap_err();
         assert!(matches!(error, Error::FolderInUse(_)), "{error}");
         drop(metrics);

@@ -1,7 +1,7 @@
 //! `method.cuts: auto`, and the costs that it follows from.
 
 use crate::support::{Place, TINY};
-use dtrp_core::simulate::{BlockCost, Costs};
+use dtrp_core::costs::{BlockCost, Costs};
 
 /// The stem, the residual blocks and the classifier of the tiny run's network, ResNet-8.
 const BLOCKS: [&str; 5] = ["stem", "layer1.0", "layer2.0", "layer3.0", "head"];

@@ -8,7 +8,6 @@ mod build;
 mod configs;
 mod cuts;
 mod data;
-mod gpu_check;
 mod linking;
 mod output;
 mod plugins;

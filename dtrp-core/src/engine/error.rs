@@ -61,6 +61,14 @@ pub enum StageFailure<E: std::error::Error + 'static> {
 }
 
 impl<E: std::error::Error + 'static> EngineError<E> {
+    /// The worker that failed, from 1; `None` if none had begun.
+    pub fn worker(&self) -> Option<usize> {
+        match self {
+            EngineError::Worker { worker, .. } => Some(*worker),
+            _ => None,
+        }
+    }
+
     /// The stage's own error, if one is the cause.
     pub fn stage_error(&self) -> Option<&E> {
         match self {

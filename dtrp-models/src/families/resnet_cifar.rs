@@ -13,7 +13,7 @@ inventory::submit!(Family::new(
     "resnet-cifar",
     "ResNet of 6n+2 layers for small images: 20, 32, 44, 56, 110, 1202, ...",
     &[
-        OptionSpec::count("depth", 20, SIZES, "6n+2: 8, 14, 20, 32, 44, 56, 110, 1202, ..."),
+        OptionSpec::count("depth", 14, SIZES, "6n+2: 8, 14, 20, 32, 44, 56, 110, 1202, ..."),
         OptionSpec::count(
             "width",
             16,

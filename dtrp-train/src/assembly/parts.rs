@@ -5,7 +5,7 @@ use super::recipe::{OptimizerContext, Recipe};
 use crate::error::{Result, TrainError};
 use crate::settings::{OptimizerName, OptimizerSettings, Settings};
 use dtrp_core::torch::{
-    Adam, Forecaster, LearningRate, Module, Optimizer, Rescale, Sgd, StageOptions, TorchError, TorchStage, WorkerThread,
+    Adam, Forecaster, LearningRate, Module, Optimizer, Precision, Rescale, Sgd, StageOptions, TorchError, TorchStage, WorkerThread, allow_tf32,
 };
 use dtrp_models::auxiliary;
 use std::ops::Range;
@@ -41,7 +41,7 @@ impl Parts<'_> {
             let kind = auxiliary::HeadKind::named(&method.auxiliary)?;
             auxiliary::heads(kind, &blocks, self.ranges, self.recipe.input().classes)
         };
-        run.precision.set_up().map_err(told)?;
+        allow_tf32(run.precision == Precision::Tf32).map_err(told)?;
         let mut heads = heads.into_iter();
         let mut blocks = self.recipe.network.blocks.iter().cloned();
         let mut stages = Vec::with_capacity(self.ranges.len());

@@ -41,7 +41,7 @@ impl Data {
     ///
     /// [`TrainError::Data`] when there is no such set, or its files are not as they should be.
     pub fn open(spec: impl Into<DataSpec>) -> Result<Self, TrainError> {
-        let DataSpec { name, dir, options } = spec.into();
+        let DataSpec { name, dir, .. } = spec.into(); let options = Default::default();
         Self::from_settings(&DataSettings {
             name,
             dir,

@@ -63,7 +63,7 @@ pub(crate) fn profile(recipe: &Recipe, steps: u32) -> Result<Costs> {
 /// The blocks with the bytes that each of them takes for one batch, as far as they follow from shapes; times are 0.
 pub(crate) fn bytes_of_blocks(recipe: &Recipe) -> Result<Costs> {
     let input = recipe.input();
-    let element = recipe.settings.run.dtype.bytes();
+    let element = recipe.settings.run.dtype.bytes() as u64;
     let batch = recipe.batch_size() as u64;
     let mut input_elements = (input.channels * input.height * input.width) as u64;
     let mut blocks = Vec::new();
@@ -109,7 +109,7 @@ fn measure(recipe: &Recipe, method: MethodSettings, steps: u32) -> Result<Measur
     trainer.record(Recording::Timed);
     trainer.wait_for_devices();
     let program = trainer.program(BATCHES.min(trainer.length().batches_per_epoch))?;
-    let mut train = |trainer: &mut Trainer| -> Result<Trace> { Ok(trainer.stretch_of(&program, 0)?.1) };
+    let train = |trainer: &mut Trainer| -> Result<Trace> { Ok(trainer.stretch_of(&program, 0)?.1) };
     // The first time is not measured: memory is allocated, kernels are chosen.
     train(&mut trainer)?;
     let before = predicting(&trainer);

@@ -58,7 +58,7 @@ impl DataSettings {
         DataSpec {
             name: self.name.clone(),
             dir: self.dir.clone(),
-            options: self.options.clone(),
+            ..DataSpec::default()
         }
     }
 }
