@@ -1,19 +1,33 @@
-//! `dtrp gpu-check`, which compares the CPU with itself where it is told to.
+//! The program, which compares the CPU with itself where it is told to.
 
-use crate::build;
-use crate::support::Place;
+#[path = "../../../dtrp-predictors/tests/build/mod.rs"]
+#[expect(dead_code, reason = "only the examples in C are built here")]
+mod build;
+
 use serde_json::Value;
+use std::process::{Command, Output};
+
+fn gpu_check(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dtrp-gpu-check"));
+    command.args(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
 
 #[test]
 fn the_cpu_equals_itself() {
-    let place = Place::new();
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("checks.json");
     let check = |args: &[&str]| {
-        let json = ["gpu-check", "--device", "cpu", "--json", "checks.json"];
-        let ran = place.dtrp(&[&json, args].concat());
-        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-        let text = std::fs::read_to_string(place.file("checks.json")).unwrap();
+        let told = stdout(&gpu_check(
+            &[&["--device", "cpu", "--json", json.to_str().unwrap()], args].concat(),
+        ));
+        let text = std::fs::read_to_string(&json).unwrap();
         let results: Value = serde_json::from_str(&text).unwrap();
-        (ran.stdout, results["checks"].as_array().unwrap().clone())
+        (told, results["checks"].as_array().unwrap().clone())
     };
     let (told, checks) = check(&["--only", "weights f64 dtrp"]);
     assert_eq!(checks.len(), 8, "two orders, one to four modules: {told}");
@@ -33,18 +47,16 @@ fn the_cpu_equals_itself() {
 
 #[test]
 fn without_a_gpu_everything_is_skipped() {
-    let place = Place::new();
     // No machine has so many.
-    let ran = place.dtrp(&["gpu-check", "--device", "cuda:77"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let mut lines: Vec<_> = ran.stdout.lines().collect();
+    let told = stdout(&gpu_check(&["--device", "cuda:77"]));
+    let mut lines: Vec<_> = told.lines().collect();
     assert!(lines.pop().unwrap().starts_with("0 ok, 0 failed, "));
     assert!(
         lines
             .iter()
             .all(|line| line.starts_with("skipped: device cuda:77 is not available: "))
     );
-    let listed = place.dtrp(&["gpu-check", "--list"]).stdout;
+    let listed = stdout(&gpu_check(&["--list"]));
     assert_eq!(listed.lines().count(), lines.len());
     assert!(listed.contains("weights f64 spectrain eager K=4\n"));
 }

@@ -1,25 +1,28 @@
-//! `dtrp gpu-check`: whether runs on a GPU compute what runs on the CPU compute.
+//! Whether runs on a GPU compute what runs on the CPU compute.
 //!
 //! Everything happens in one process, since starting CUDA takes longer than a check. Each check is a line: `ok`, `FAILED`, or
-//! `skipped` with the reason. With `--device cpu` the CPU is compared with itself, which tries out the checks.
+//! `skipped` with the reason. With `--device cpu` the CPU is compared with itself, which tries out the checks. The exit code is
+//! 1 if a check has failed, and where there is no such device everything is skipped.
 
 mod place;
 mod plugins;
 mod steady;
 mod weights;
 
-use crate::error::Error;
-use crate::report;
-use crate::run::write_atomically;
-use clap::Args;
+use clap::Parser;
+use dtrp_train::BoxError;
 use place::Place;
 use serde::Serialize;
+use std::fmt;
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// `dtrp gpu-check`
-#[derive(Debug, Args)]
-pub(crate) struct GpuCheck {
+/// Compares runs on a GPU with runs on the CPU
+#[derive(Debug, Parser)]
+#[command(name = "dtrp-gpu-check", version)]
+struct Args {
     /// The device that is checked against the CPU
     #[arg(long, default_value = "cuda:0")]
     device: String,
@@ -55,8 +58,15 @@ enum Outcome {
     Skipped(String),
 }
 
+impl Outcome {
+    /// Well or not, with what was found.
+    fn of(is_well: bool, found: String) -> Self {
+        if is_well { Self::Ok(found) } else { Self::Failed(found) }
+    }
+}
+
 /// What a check does.
-type Body = dyn Fn(&Place) -> Result<Outcome, Error>;
+type Body = dyn Fn(&Place) -> Result<Outcome, BoxError>;
 
 /// A check with its name.
 struct Check {
@@ -65,7 +75,7 @@ struct Check {
 }
 
 impl Check {
-    fn new(name: impl Into<String>, run: impl Fn(&Place) -> Result<Outcome, Error> + 'static) -> Self {
+    fn new(name: impl Into<String>, run: impl Fn(&Place) -> Result<Outcome, BoxError> + 'static) -> Self {
         Self {
             name: name.into(),
             run: Box::new(run),
@@ -89,9 +99,23 @@ struct Results {
     checks: Vec<Line>,
 }
 
-/// Runs the checks and prints a line for each.
-pub(crate) fn run(args: &GpuCheck) -> Result<(), Error> {
-    let place = Place::new(&args.device)?;
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(failed) => {
+            eprintln!("error: {failed} checks have failed");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the checks, prints a line for each, and gives the number of those that have failed.
+fn run(args: &Args) -> Result<usize, BoxError> {
+    let mut out = std::io::stdout();
     let checks = [
         weights::checks(),
         plugins::checks(args.host_plugin.clone(), args.device_plugin.clone()),
@@ -100,59 +124,48 @@ pub(crate) fn run(args: &GpuCheck) -> Result<(), Error> {
     let checks = checks.into_iter().flatten();
     let checks = checks.filter(|check| check.name.contains(&args.only));
     if args.list {
-        checks.for_each(|check| report::print(&format!("{}\n", check.name)));
-        return Ok(());
+        for check in checks {
+            writeln!(out, "{}", check.name)?;
+        }
+        return Ok(0);
     }
+    let place = Place::new(&args.device);
     let unavailable = place.why_unavailable();
     let (start, limit) = (Instant::now(), Duration::from_secs(args.seconds));
     let mut lines = Vec::new();
-    for check in checks {
+    for Check { name, run } in checks {
         let outcome = match &unavailable {
             Some(why) => Outcome::Skipped(why.clone()),
             None if start.elapsed() > limit => Outcome::Skipped("out of time".to_owned()),
-            None => match (check.run)(&place) {
-                Err(Error::Interrupted(place)) => return Err(Error::Interrupted(place)),
-                Err(error) => Outcome::Failed(error.to_string()),
-                Ok(outcome) => outcome,
-            },
+            None => run(&place).unwrap_or_else(|error| Outcome::Failed(error.to_string())),
         };
-        let line = Line {
-            name: check.name,
-            outcome,
-        };
-        report::print(&line.told());
+        let line = Line { name, outcome };
+        writeln!(out, "{line}")?;
         lines.push(line);
     }
-    let count = |wanted: fn(&Outcome) -> bool| lines.iter().filter(|l| wanted(&l.outcome)).count();
-    let failed = count(|o| matches!(o, Outcome::Failed(_)));
-    report::print(&format!(
-        "{} ok, {failed} failed, {} skipped\n",
-        count(|o| matches!(o, Outcome::Ok(_))),
-        count(|o| matches!(o, Outcome::Skipped(_))),
-    ));
+    let count = |wanted: fn(&Outcome) -> bool| lines.iter().filter(|line| wanted(&line.outcome)).count();
+    let ok = count(|outcome| matches!(outcome, Outcome::Ok(_)));
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+    writeln!(out, "{ok} ok, {failed} failed, {} skipped", lines.len() - ok - failed)?;
     if let Some(path) = &args.json {
         let results = Results {
             dtrp_version: env!("CARGO_PKG_VERSION"),
             device: args.device.clone(),
             checks: lines,
         };
-        let text = serde_json::to_string_pretty(&results).map_err(|e| Error::Bug(e.to_string()))?;
-        write_atomically(path, &(text + "\n"))?;
+        std::fs::write(path, dtrp_text::to_json(&results)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    match failed {
-        0 => Ok(()),
-        _ => Err(Error::Unhealthy(format!("{failed} checks have failed"))),
-    }
+    Ok(failed)
 }
 
-impl Line {
-    fn told(&self) -> String {
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
         match &self.outcome {
-            Outcome::Ok(what) if what.is_empty() => format!("ok {name}\n"),
-            Outcome::Ok(what) => format!("ok {name} ({what})\n"),
-            Outcome::Failed(what) => format!("FAILED {name}: {what}\n"),
-            Outcome::Skipped(why) => format!("skipped: {why}: {name}\n"),
+            Outcome::Ok(what) if what.is_empty() => write!(f, "ok {name}"),
+            Outcome::Ok(what) => write!(f, "ok {name} ({what})"),
+            Outcome::Failed(what) => write!(f, "FAILED {name}: {what}"),
+            Outcome::Skipped(why) => write!(f, "skipped: {why}: {name}"),
         }
     }
 }
