@@ -2,8 +2,9 @@
 //! N, for programs that are walked through from end to end, and for a million batches, which are not.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use dtrp_core::costs::ModuleCosts;
 use dtrp_core::schedule::{Method, Plan, Program};
-use dtrp_core::simulate::{Jitter, ModuleCosts, SimulationOptions, simulate, simulate_plan};
+use dtrp_core::simulate::{Jitter, SimulationOptions, simulate, simulate_plan};
 use std::hint::black_box;
 use std::time::Duration;
 

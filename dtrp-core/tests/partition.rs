@@ -1,8 +1,9 @@
 //! The partitioner against trying out every partition, against the simulator, and against sums by hand.
 
-use dtrp_core::partition::{Load, PartitionError, partition};
+use dtrp_core::costs::{BlockCost, Costs, Load, Memory, ModuleCosts};
+use dtrp_core::partition::{PartitionError, partition};
 use dtrp_core::schedule::{Method, Order, Plan};
-use dtrp_core::simulate::{self, BlockCost, Costs, ModuleCosts};
+use dtrp_core::simulate;
 use proptest::prelude::*;
 use std::ops::Range;
 
@@ -181,8 +182,11 @@ fn the_memory_is_never_below_the_simulators_peak() {
             let program = method.program(&plan).unwrap();
             let options = simulate::SimulationOptions::default();
             let simulated = simulate::simulate(&program, &vec![costs; modules], &options).unwrap();
+            let followed = Memory::of(&program, &vec![costs; modules]);
+            let peaks: Vec<_> = simulated.workers.iter().map(|worker| worker.memory).collect();
+            assert_eq!(followed, peaks, "{} {plan:?}", method.name);
             for (load, worker) in Load::of(&program).unwrap().iter().zip(&simulated.workers) {
-                let (ours, peak) = (load.memory(&costs), worker.memory.peak);
+                let (ours, peak) = (load.memory(&costs).peak, worker.memory.peak);
                 assert!(ours >= peak, "{} {plan:?}: {ours} < {peak}", method.name);
                 // And it is not much above: a graph more at most.
                 assert!(ours <= peak + 31_700, "{} {plan:?}: {ours}, {peak}", method.name);

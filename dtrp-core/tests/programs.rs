@@ -124,7 +124,7 @@ proptest! {
             }
         }
         // Tables and texts of faulty programs can be shown too.
-        let _ = tampered.table_with_arrow(Some((k + 1, at.min(tampered.workers[k].len().saturating_sub(1)))));
+        let _ = tampered.table();
         let _ = tampered.to_string();
     }
 

@@ -2,10 +2,10 @@
 
 mod common;
 
+use dtrp_core::costs::{BlockCost, Costs, ModuleCosts};
 use dtrp_core::schedule::{Method, Order, Plan, Program};
 use dtrp_core::simulate::{
-    BlockCost, Costs, Jitter, Links, ModuleCosts, SimulateError, Simulation, SimulationOptions, Sweep, simulate,
-    simulate_plan, sweep,
+    Jitter, Links, SimulateError, Simulation, SimulationOptions, Sweep, simulate, simulate_plan, sweep,
 };
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
@@ -142,7 +142,7 @@ fn a_balanced_cut_is_faster_than_an_even_one() {
         assert!(result.steady.is_some());
         14.0 * 300.0 / result.batch_ns
     };
-    assert_eq!(speedup(&costs.even_cuts(2).unwrap()), 1.5);
+    assert_eq!(speedup(&[0..7, 7..14]), 1.5);
     assert_eq!(speedup(&[0..6, 6..14]), 1.75);
 }
 
@@ -290,7 +290,6 @@ fn costs_are_plain_data() {
         let error = costs.modules(&ranges).unwrap_err();
         assert!(error.to_string().contains("do not cut 2 blocks"), "{error}");
     }
-    assert_eq!(costs.even_cuts(3), None);
 }
 
 /// Everything that can be asked for wrongly is refused with a sentence that helps.

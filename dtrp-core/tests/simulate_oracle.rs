@@ -3,8 +3,9 @@
 
 mod common;
 
-use dtrp_core::schedule::{Action, Op, Order, Program};
-use dtrp_core::simulate::{Links, ModuleCosts, SimulationOptions, simulate};
+use dtrp_core::costs::ModuleCosts;
+use dtrp_core::schedule::{Action, Method, Op, Order, Program};
+use dtrp_core::simulate::{Links, SimulationOptions, simulate};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -111,7 +112,7 @@ impl Oracle<'_> {
                 self.share(costs.forward_ns + predict, action)
             }
             Op::Recompute => self.share(costs.recompute_ns, action),
-            Op::Backward if self.program.method == "local" && !last => {
+            Op::Backward if !last && !Method::named(&self.program.method).unwrap().gradients => {
                 self.share(costs.backward_ns + costs.auxiliary_ns, action)
             }
             Op::Backward => self.share(costs.backward_ns, action),

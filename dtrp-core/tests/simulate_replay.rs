@@ -2,9 +2,10 @@
 
 mod common;
 
+use dtrp_core::costs::ModuleCosts;
 use dtrp_core::engine::{self, EngineOptions, Executor, Stage};
 use dtrp_core::schedule::{Action, Op, Program, Unit};
-use dtrp_core::simulate::{Jitter, ModuleCosts, SimulationOptions, simulate};
+use dtrp_core::simulate::{Jitter, SimulationOptions, simulate};
 use dtrp_core::trace::Event;
 use proptest::prelude::*;
 use std::collections::{HashMap, VecDeque};

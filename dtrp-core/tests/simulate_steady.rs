@@ -2,8 +2,9 @@
 
 mod common;
 
+use dtrp_core::costs::ModuleCosts;
 use dtrp_core::schedule::{Method, Plan};
-use dtrp_core::simulate::{Links, ModuleCosts, Simulation, SimulationOptions, simulate, simulate_plan};
+use dtrp_core::simulate::{Links, Simulation, SimulationOptions, simulate, simulate_plan};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 

@@ -3,7 +3,7 @@
 mod common;
 
 use dtrp_core::schedule::{Action, Dtrp, Method, Op, Plan, Program, Unit};
-use dtrp_core::trace::{Arrows, Event, SvgOptions, TimeUnit, Timeline};
+use dtrp_core::trace::{Event, TimeUnit, Timeline};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -86,8 +86,8 @@ fn the_checker_finds_what_is_not_well_formed() {
     }
 }
 
-fn draw(timeline: &Timeline, options: &SvgOptions) -> String {
-    let svg = timeline.to_svg_with(options);
+fn draw(timeline: &Timeline) -> String {
+    let svg = timeline.to_svg();
     elements(&svg).unwrap_or_else(|e| panic!("{e}\n{svg}"));
     assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     svg
@@ -101,16 +101,6 @@ fn boxes(svg: &str) -> usize {
 fn computations(program: &Program) -> usize {
     let all = program.workers.iter().flatten();
     all.filter(|a| !a.op.is_message()).count()
-}
-
-fn options() -> impl Strategy<Value = SvgOptions> {
-    let arrows = prop::sample::select(vec![Arrows::Few, Arrows::All, Arrows::None]);
-    (arrows, 0.0..5000.0f64, 0..9usize, any::<bool>()).prop_map(|(arrows, max_width, max_workers, whole)| SvgOptions {
-        arrows,
-        max_width,
-        max_workers,
-        whole,
-    })
 }
 
 /// Any events at all: overlapping, backwards, out of order, from the same instant to the end of the world.
@@ -130,19 +120,20 @@ fn events() -> impl Strategy<Value = Vec<Vec<Event>>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
+    /// From programs that fit to those with more workers and more time than are drawn.
     #[test]
-    fn charts_of_programs((_, _, program) in common::programs(6, 12, 4), options in options()) {
-        let timeline = Timeline::planned(&program);
-        draw(&timeline, &options);
-        let everything = SvgOptions { whole: true, max_workers: 6, ..options };
-        prop_assert_eq!(boxes(&draw(&timeline, &everything)), computations(&program));
+    fn charts_of_programs((_, _, program) in common::programs(30, 80, 4)) {
+        let svg = draw(&Timeline::planned(&program));
+        let (boxes, all) = (boxes(&svg), computations(&program));
+        prop_assert_eq!(boxes < all, svg.contains("not drawn"));
+        prop_assert!(boxes <= all);
     }
 
     #[test]
-    fn charts_of_anything(workers in events(), title in any::<String>(), options in options()) {
+    fn charts_of_anything(workers in events(), title in any::<String>()) {
         for unit in [TimeUnit::Slots, TimeUnit::Nanoseconds] {
             let timeline = Timeline::new(title.clone(), unit, workers.clone());
-            draw(&timeline, &options);
+            draw(&timeline);
             let json = serde_json::from_str::<serde_json::Value>(&timeline.to_chrome());
             prop_assert!(json.is_ok());
         }
@@ -153,42 +144,30 @@ proptest! {
 fn empty_programs_have_charts() {
     for method in Method::all() {
         let program = method.program(&Plan::new(3, 0)).unwrap();
-        let svg = draw(&Timeline::planned(&program), &SvgOptions::default());
+        let svg = draw(&Timeline::planned(&program));
         assert!(svg.contains("nothing happens"), "{svg}");
         assert_eq!(boxes(&svg), 0);
     }
 }
 
 #[test]
-fn arrows_are_drawn_where_asked_for() {
-    let arrows = |batches, arrows| {
-        let program = Dtrp::new(3).batches(batches).program().unwrap();
-        let options = SvgOptions {
-            arrows,
-            ..SvgOptions::default()
-        };
-        let svg = draw(&Timeline::planned(&program), &options);
+fn arrows_are_drawn_where_an_eye_can_follow_them() {
+    let arrows = |modules, batches| {
+        let program = Dtrp::new(modules).batches(batches).program().unwrap();
+        let svg = draw(&Timeline::planned(&program));
         // One of each kind is in the legend.
         svg.matches("marker-end").count().saturating_sub(2)
     };
     // Four messages a batch: up and down between three workers.
-    assert_eq!(arrows(5, Arrows::Few), 20);
-    assert_eq!(arrows(5, Arrows::All), 20);
-    assert_eq!(arrows(5, Arrows::None), 0);
-    let program = Dtrp::new(8).batches(30).program().unwrap();
-    let options = SvgOptions {
-        whole: true,
-        ..SvgOptions::default()
-    };
-    let svg = draw(&Timeline::planned(&program), &options);
-    assert!(!svg.contains("marker-end"), "too many to follow");
+    assert_eq!(arrows(3, 5), 20);
+    assert_eq!(arrows(20, 40), 0, "too many to follow");
 }
 
 #[test]
 fn what_is_too_large_is_cut_and_says_so() {
     let program = Dtrp::new(40).batches(500).program().unwrap();
     let timeline = Timeline::planned(&program);
-    let svg = draw(&timeline, &SvgOptions::default());
+    let svg = draw(&timeline);
     assert!(svg.len() < 100_000, "{} bytes", svg.len());
     assert!(svg.contains("workers 17 to 32 are not drawn"), "{svg}");
     assert!(svg.contains("are not drawn</text>\n</svg>"), "{svg}");

@@ -69,9 +69,10 @@ fn stuck(program: &Program, next: &[usize]) -> Result<(), Fault> {
         })
     };
     if let Some((worker, action)) = blocked().find(|(k, action)| never_answered(*k, action)) {
-        let message = match action.op.is_receive() {
-            true => format!("{action} waits for a message that is never sent"),
-            false => format!("{action} is never received"),
+        let message = if action.op.is_receive() {
+            format!("{action} waits for a message that is never sent")
+        } else {
+            format!("{action} is never received")
         };
         return Err(Fault::at(program, worker, next[worker - 1], message));
     }

@@ -19,13 +19,12 @@ pub use stage::Stage;
 use crate::analysis::{self, ProgramReport};
 use crate::schedule::Program;
 use crate::trace::{Recording, Trace};
-use serde::{Deserialize, Serialize};
+use crate::words::words;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Who executes the workers of a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Executor {
     /// A thread for every worker.
     #[default]
@@ -33,6 +32,8 @@ pub enum Executor {
     /// One thread that interprets all workers in turn; the reference that the others are compared with.
     Sequential,
 }
+
+words!(Executor, "executor", [Threads "threads", Sequential "sequential"]);
 
 /// How a program is run.
 #[derive(Debug, Clone)]

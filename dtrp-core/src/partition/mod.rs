@@ -7,9 +7,9 @@
 //! one worker from 1.5 to 1.75.
 //!
 //! ```
-//! use dtrp_core::partition::{Load, partition};
+//! use dtrp_core::costs::{BlockCost, Costs, Load};
+//! use dtrp_core::partition::partition;
 //! use dtrp_core::schedule::{Method, Plan};
-//! use dtrp_core::simulate::{BlockCost, Costs};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let block = BlockCost { forward_ns: 1000, backward_ns: 2000, ..BlockCost::default() };
@@ -30,13 +30,11 @@
 //! Knows nothing of tensors, threads or time: programs that are waited for in other ways (`bp`) gain less than it hopes.
 
 mod error;
-mod load;
 mod search;
 
 pub use error::PartitionError;
-pub use load::Load;
 
-use crate::simulate::{Costs, ModuleCosts};
+use crate::costs::{Costs, Load, Sums};
 use search::{Limits, cheapest, evenest};
 use std::ops::Range;
 
@@ -77,7 +75,7 @@ pub fn partition(costs: &Costs, loads: &[Load], budget: Option<u64>) -> Result<P
     let sums = Sums::new(costs);
     let limits = Limits { blocks, modules };
     let time = |k: usize, range: Range<usize>| loads[k].work(&sums.of(range));
-    let memory = |k: usize, range: Range<usize>| loads[k].memory(&sums.of(range));
+    let memory = |k: usize, range: Range<usize>| loads[k].memory(&sums.of(range)).peak;
     let allowed = |k: usize, range: Range<usize>| {
         let fits = budget.is_none_or(|budget| memory(k, range.clone()) <= budget);
         fits.then(|| time(k, range))
@@ -98,52 +96,4 @@ pub fn partition(costs: &Costs, loads: &[Load], budget: Option<u64>) -> Result<P
         memory: placed().map(|(k, r)| memory(k, r)).collect(),
         modules: ranges,
     })
-}
-
-/// Sums over the first n blocks, from which the costs of any module follow in constant time.
-struct Sums<'a> {
-    costs: &'a Costs,
-    first: Vec<ModuleCosts>,
-}
-
-impl<'a> Sums<'a> {
-    fn new(costs: &'a Costs) -> Self {
-        let mut sum = ModuleCosts::default();
-        let mut first = vec![sum];
-        for block in &costs.blocks {
-            let recompute = block.recompute_ns.unwrap_or(block.forward_ns);
-            for (total, part) in [
-                (&mut sum.forward_ns, block.forward_ns),
-                (&mut sum.backward_ns, block.backward_ns),
-                (&mut sum.recompute_ns, recompute),
-                (&mut sum.update_ns, block.update_ns),
-                (&mut sum.predict_ns, block.predict_ns),
-                (&mut sum.activation_bytes, block.activation_bytes),
-                (&mut sum.parameter_bytes, block.parameter_bytes),
-                (&mut sum.optimizer_bytes, block.optimizer_bytes),
-            ] {
-                *total = total.saturating_add(part);
-            }
-            first.push(sum);
-        }
-        Self { costs, first }
-    }
-
-    /// The costs of a module of these blocks, of which there is at least one.
-    fn of(&self, range: Range<usize>) -> ModuleCosts {
-        let (below, to) = (&self.first[range.start], &self.first[range.end]);
-        let blocks = &self.costs.blocks[range];
-        ModuleCosts {
-            forward_ns: to.forward_ns - below.forward_ns,
-            backward_ns: to.backward_ns - below.backward_ns,
-            recompute_ns: to.recompute_ns - below.recompute_ns,
-            update_ns: to.update_ns - below.update_ns,
-            predict_ns: to.predict_ns - below.predict_ns,
-            activation_bytes: to.activation_bytes - below.activation_bytes,
-            parameter_bytes: to.parameter_bytes - below.parameter_bytes,
-            optimizer_bytes: to.optimizer_bytes - below.optimizer_bytes,
-            auxiliary_ns: blocks.last().map_or(0, |b| b.auxiliary_ns),
-            input_bytes: blocks.first().map_or(0, |b| b.input_bytes),
-        }
-    }
 }

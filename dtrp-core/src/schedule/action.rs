@@ -169,6 +169,12 @@ impl Action {
         }
     }
 
+    /// Whether it uses weights predicted at least one update ahead. No update ahead means the current weights: nothing is
+    /// computed to predict them.
+    pub fn is_ahead(&self) -> bool {
+        self.horizon.is_some_and(|horizon| horizon > 0)
+    }
+
     /// The token without version and horizon: `F3`.
     pub fn short(&self) -> String {
         format!("{}{}", self.op.token(), self.unit)

@@ -14,7 +14,7 @@
 //! Each type has the options of its method and no others, so a test that asks for what a method lacks does not compile.
 //! For a method that is chosen by name at run time, use [`Method::named`] with a [`Plan`].
 
-use super::{Method, Order, Plan, Program, ScheduleError};
+use super::{Method, Order, Plan, Program, Schedule, ScheduleError};
 
 /// One type for every method of the registry. After the name: the options, see `option!`.
 macro_rules! builders {
@@ -51,7 +51,7 @@ macro_rules! builders {
                 ///
                 /// [`ScheduleError::Zero`] when there are 0 modules, or batches are split or accumulated by 0.
                 pub fn program(&self) -> Result<Program, ScheduleError> {
-                    Method::named($method)?.program(&self.plan)
+                    self.method()?.program(&self.plan)
                 }
 
                 /// The program as a table, slots down and workers across: see [`Program::table`].
@@ -70,6 +70,16 @@ macro_rules! builders {
                 /// As [`program`](Self::program).
                 pub fn text(&self) -> Result<String, ScheduleError> {
                     self.program().map(|program| program.to_string())
+                }
+            }
+
+            impl Schedule for $type {
+                fn method(&self) -> Result<&'static Method, ScheduleError> {
+                    Method::named($method)
+                }
+
+                fn plan(&self) -> &Plan {
+                    &self.plan
                 }
             }
         )*

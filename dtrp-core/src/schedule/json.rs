@@ -6,6 +6,7 @@
 
 use super::action::{Action, Op, Unit};
 use super::program::Program;
+use dtrp_text::UnknownName;
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON form that this build reads and writes.
@@ -114,7 +115,10 @@ impl Program {
         if json.micro_batches == 0 {
             return Err(fail("micro_batches", "must be at least 1".to_owned()));
         }
-        let order = json.order.parse().map_err(|e| fail("order", e))?;
+        let order = json
+            .order
+            .parse()
+            .map_err(|e: UnknownName| fail("order", e.to_string()))?;
         let mut workers = Vec::with_capacity(json.modules);
         for (k, actions) in (1..).zip(json.workers) {
             let read = |(index, action): (usize, ActionJson)| {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// Up to which action of the same unit a forward's weights are predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Predict {
+pub enum Predict {
     /// Forwards use the current weights.
     Never,
     /// `F` uses the weights expected at `R`.
@@ -18,7 +18,7 @@ pub(crate) enum Predict {
 ///
 /// An output is sent right after it is computed, so the neighbour never waits for something that lies ready. An input is
 /// received right before it is needed; a gradient therefore *after* the recomputation, which hides the wait for it.
-pub(crate) fn place_messages(workers: Vec<Vec<Action>>, gradients: bool) -> Vec<Vec<Action>> {
+pub(super) fn place_messages(workers: Vec<Vec<Action>>, gradients: bool) -> Vec<Vec<Action>> {
     let modules = workers.len();
     let place = |(index, computations): (usize, Vec<Action>)| {
         let (below, above) = (index > 0, index + 1 < modules);
@@ -46,8 +46,8 @@ pub(crate) fn place_messages(workers: Vec<Vec<Action>>, gradients: bool) -> Vec<
 }
 
 /// Fills in the weight versions and, for predicted forwards, the horizons, by counting the updates of the program.
-pub(crate) fn count_versions(workers: &mut [Vec<Action>], predict: Predict) {
-    let last = workers.len() - 1;
+pub(super) fn count_versions(workers: &mut [Vec<Action>], predict: Predict) {
+    let last = workers.len().saturating_sub(1);
     for (index, actions) in workers.iter_mut().enumerate() {
         let mut updates = 0;
         let mut graph: HashMap<Unit, u32> = HashMap::new();

@@ -1,13 +1,11 @@
 //! A program: for each worker, the finite list of its actions for N batches.
 
 use super::action::{Action, Op};
-use serde::{Deserialize, Serialize};
+use crate::words::words;
 use std::fmt;
-use std::str::FromStr;
 
 /// How a method arranges its actions in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
     /// A slot holds one backward and one forward of every worker; a message arrives one slot later.
     Lockstep,
@@ -19,37 +17,7 @@ pub enum Order {
     Sweep,
 }
 
-impl Order {
-    /// Every order.
-    pub const ALL: [Order; 4] = [Order::Lockstep, Order::Eager, Order::Synchronous, Order::Sweep];
-
-    /// The name in text, JSON and YAML.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Order::Lockstep => "lockstep",
-            Order::Eager => "eager",
-            Order::Synchronous => "synchronous",
-            Order::Sweep => "sweep",
-        }
-    }
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Order {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Order::ALL.into_iter().find(|o| o.name() == name).ok_or_else(|| {
-            let known = Order::ALL.map(Order::name).join(", ");
-            format!("unknown order `{name}`; the orders are {known}")
-        })
-    }
-}
+words!(Order, "order", [Lockstep "lockstep", Eager "eager", Synchronous "synchronous", Sweep "sweep"]);
 
 /// What every worker does, action by action.
 ///
@@ -83,6 +51,11 @@ impl Program {
     /// Whether no worker has anything to do.
     pub fn is_empty(&self) -> bool {
         self.workers.iter().all(Vec::is_empty)
+    }
+
+    /// Whether worker `worker` (from 1) has a loss of its own: below the last worker, one that waits for no gradient.
+    pub fn has_own_loss(&self, worker: usize) -> bool {
+        worker < self.modules() && self.count(worker, Op::RecvD) == 0
     }
 
     /// How many actions of this kind worker `worker` (from 1) has.

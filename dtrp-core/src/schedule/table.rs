@@ -15,14 +15,8 @@ impl Program {
     ///    3 | R1 B1 U1 F3+1  | G2 B2 U2
     /// ```
     pub fn table(&self) -> String {
-        self.table_with_arrow(None)
-    }
-
-    /// The table with an arrow in front of the slot of one action: (worker from 1, index of the action).
-    pub fn table_with_arrow(&self, arrow: Option<(usize, usize)>) -> String {
         let slots = Slots::of(self);
-        let marked = arrow.map(|(worker, index)| slots.slot(worker, index));
-        let rows = self.cells(&slots, arrow);
+        let rows = self.cells(&slots);
         let head: Vec<String> = (1..=self.modules()).map(|k| format!("worker {k}")).collect();
         let width = |k: usize| {
             let cells = rows.iter().map(|row| row[k].chars().count());
@@ -30,41 +24,34 @@ impl Program {
         };
         let widths: Vec<usize> = (0..head.len()).map(width).collect();
         let mut out = String::new();
-        let mark = |slot| match marked {
-            Some(m) if m == slot => "> ",
-            Some(_) => "  ",
-            None => "",
-        };
-        let mut row = |slot: u32, first: &str, cells: &[String]| {
+        let mut row = |first: &str, cells: &[String]| {
             let cells: Vec<_> = cells.iter().zip(&widths).map(|(c, w)| format!("{c:w$}")).collect();
-            let line = format!("{}{first:>4} | {}", mark(slot), cells.join(" | "));
+            let line = format!("{first:>4} | {}", cells.join(" | "));
             out.push_str(line.trim_end());
             out.push('\n');
         };
-        row(0, "slot", &head);
+        row("slot", &head);
         for (slot, cells) in (1..).zip(&rows) {
-            row(slot, &slot.to_string(), cells);
+            row(&usize::to_string(&slot), cells);
         }
         let rules: Vec<String> = widths.iter().map(|w| "-".repeat(*w)).collect();
-        let rule = format!("{}-----+-{}\n", mark(0), rules.join("-+-"));
+        let rule = format!("-----+-{}\n", rules.join("-+-"));
         let after_head = out.find('\n').map_or(out.len(), |end| end + 1);
         out.insert_str(after_head, &rule);
         out
     }
 
-    fn cells(&self, slots: &Slots, arrow: Option<(usize, usize)>) -> Vec<Vec<String>> {
+    fn cells(&self, slots: &Slots) -> Vec<Vec<String>> {
         let mut rows = vec![vec![String::new(); self.modules()]; slots.count() as usize];
         for (k, actions) in self.workers.iter().enumerate() {
             for (index, action) in actions.iter().enumerate() {
-                let marked = arrow == Some((k + 1, index));
-                if action.op.is_message() && !marked {
+                if action.op.is_message() {
                     continue;
                 }
                 let cell = &mut rows[slots.slot(k + 1, index) as usize - 1][k];
                 let gap = if cell.is_empty() { "" } else { " " };
                 let horizon = action.horizon.map_or(String::new(), |h| format!("+{h}"));
-                let arrow = if marked { "->" } else { "" };
-                let _ = write!(cell, "{gap}{arrow}{}{horizon}", action.short());
+                let _ = write!(cell, "{gap}{}{horizon}", action.short());
             }
         }
         rows

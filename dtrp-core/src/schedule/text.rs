@@ -157,7 +157,10 @@ impl FromStr for Program {
         }
         let method = reader.field("method")?.text.to_owned();
         let order = reader.field("order")?;
-        let order = order.text.parse::<Order>().map_err(|e| reader.error(Some(order), e))?;
+        let order = order
+            .text
+            .parse::<Order>()
+            .map_err(|e| reader.error(Some(order), e.to_string()))?;
         let (modules, at) = reader.number::<u32>("modules")?;
         if modules == 0 || modules > MOST_WORKERS {
             return Err(reader.error(Some(at), format!("`modules` must be from 1 to {MOST_WORKERS}")));

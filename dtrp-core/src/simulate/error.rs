@@ -1,6 +1,7 @@
 //! Why a simulation is refused.
 
 use crate::analysis::Fault;
+use crate::costs::CostsError;
 use crate::schedule::ScheduleError;
 
 /// Why a program could not be simulated.
@@ -20,16 +21,9 @@ pub enum SimulateError {
         /// Modules whose costs were given.
         costs: usize,
     },
-    /// The blocks cannot be cut into modules like that.
-    #[error(
-        "{ranges} do not cut {blocks} blocks into modules: they must follow one another, none empty, from 0 to {blocks}"
-    )]
-    Cuts {
-        /// The ranges of blocks, as they were given.
-        ranges: String,
-        /// Blocks that there are.
-        blocks: usize,
-    },
+    /// There are no costs of such modules.
+    #[error(transparent)]
+    Costs(#[from] CostsError),
     /// A setting has a value that makes no sense.
     #[error("{what} is {value}, but it must be {must}")]
     Setting {

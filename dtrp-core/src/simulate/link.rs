@@ -2,7 +2,7 @@
 
 use super::conditions::Links;
 use super::error::SimulateError;
-use super::share::Share;
+use crate::costs::Share;
 
 /// A first in, first out link that holds a limited number of messages.
 ///

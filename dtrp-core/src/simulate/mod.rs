@@ -18,27 +18,24 @@
 //! All times are whole nanoseconds, so results are exact and the same on every machine.
 
 mod conditions;
-mod costs;
 mod error;
 mod link;
 mod memory;
 mod report;
 mod run;
-mod share;
 mod steady;
 mod sweep;
 mod tape;
 mod walk;
 
 pub use conditions::{Jitter, Links};
-pub use costs::{BlockCost, Costs, ModuleCosts};
 pub use error::SimulateError;
-pub use memory::Memory;
 pub use report::{Simulation, WorkerUse};
 pub use steady::Steady;
 pub use sweep::{Comparison, Row, Sweep, sweep};
 
 use crate::analysis;
+use crate::costs::ModuleCosts;
 use crate::schedule::{Method, Plan, Program, ScheduleError};
 use std::num::NonZeroUsize;
 

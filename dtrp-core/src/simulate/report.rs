@@ -1,9 +1,11 @@
 //! What a simulation says.
 
-use super::memory::Memory;
 use super::steady::Steady;
+use crate::costs::Memory;
 use crate::schedule::Order;
 use crate::trace::Timeline;
+use dtrp_text::Table;
+use dtrp_text::units::{self, bytes};
 use serde::Serialize;
 use std::fmt;
 
@@ -105,7 +107,8 @@ impl fmt::Display for Simulation {
             write!(f, " ({} in the steady state)", percent(steady))?;
         }
         writeln!(f, ", bubble {}", percent(self.bubble))?;
-        let head = [
+        let mut table = Table::new(0);
+        table.row([
             "worker",
             "busy",
             "utilisation",
@@ -113,71 +116,28 @@ impl fmt::Display for Simulation {
             "inputs",
             "graphs",
             "peak memory",
-        ];
-        let rows = self.workers.iter().zip(1..).map(|(w, k)| {
-            vec![
-                k.to_string(),
-                time(w.busy_ns as f64),
-                percent(w.utilisation),
-                bytes(w.memory.weights),
-                bytes(w.memory.inputs),
-                bytes(w.memory.graphs),
-                bytes(w.memory.peak),
-            ]
-        });
-        f.write_str(&table(&head, &rows.collect::<Vec<_>>(), 0))
-    }
-}
-
-/// An aligned table: the first `words` columns to the left, the numbers to the right.
-pub(super) fn table(head: &[&str], rows: &[Vec<String>], words: usize) -> String {
-    let width = |c: usize| {
-        let cells = rows.iter().map(|row| row[c].chars().count());
-        cells.chain([head[c].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cell = |(c, cell): (usize, &str)| match c < words {
-            true => format!("{cell:<width$}", width = widths[c]),
-            false => format!("{cell:>width$}", width = widths[c]),
-        };
-        let cells: Vec<String> = cells.enumerate().map(cell).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    let mut out = line(&mut head.iter().copied());
-    for row in rows {
-        out.push_str(&line(&mut row.iter().map(String::as_str)));
-    }
-    out
-}
-
-/// A time in the unit that suits it.
-pub(super) fn time(ns: f64) -> String {
-    match ns {
-        ns if ns < 1e3 => format!("{ns:.0} ns"),
-        ns if ns < 1e6 => format!("{:.2} µs", ns / 1e3),
-        ns if ns < 1e9 => format!("{:.2} ms", ns / 1e6),
-        ns => format!("{:.2} s", ns / 1e9),
-    }
-}
-
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
-}
-
-/// A size in the unit that suits it.
-pub(super) fn bytes(bytes: u64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB"];
-    let mut size = bytes as f64;
-    let mut unit = "B";
-    for next in units {
-        if size < 1024.0 {
-            break;
+        ]);
+        for (worker, k) in self.workers.iter().zip(1..) {
+            table.row([
+                usize::to_string(&k),
+                time(worker.busy_ns as f64),
+                percent(worker.utilisation),
+                bytes(worker.memory.weights),
+                bytes(worker.memory.inputs),
+                bytes(worker.memory.graphs),
+                bytes(worker.memory.peak),
+            ]);
         }
-        (size, unit) = (size / 1024.0, next);
+        table.fmt(f)
     }
-    match unit {
-        "B" => format!("{bytes} B"),
-        unit => format!("{size:.1} {unit}"),
-    }
+}
+
+/// A time of so many nanoseconds, in the unit that suits it.
+pub(super) fn time(ns: f64) -> String {
+    units::seconds(ns / 1e9)
+}
+
+/// A share of 1, to a tenth of a percent.
+pub(super) fn percent(share: f64) -> String {
+    units::percent(Some(share), 1)
 }

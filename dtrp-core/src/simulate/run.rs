@@ -1,13 +1,13 @@
 //! One simulated run, from a program to its result.
 
-use super::costs::ModuleCosts;
 use super::error::SimulateError;
-use super::memory::{self, Memory};
+use super::memory;
 use super::report::{Simulation, WorkerUse};
 use super::steady::{Finder, Steady};
 use super::tape::{Step, Tape};
 use super::walk::{Nobody, Observe, Walk};
 use super::{SimulationOptions, no_modules};
+use crate::costs::{Memory, ModuleCosts};
 use crate::schedule::{Action, Program};
 use crate::trace::{Event, Timeline};
 use std::time::Duration;
@@ -31,13 +31,14 @@ pub(super) fn check(modules: usize, costs: &[ModuleCosts], options: &SimulationO
 pub(super) fn check_size(actions: u64, options: &SimulationOptions) -> Result<(), SimulateError> {
     // A list is twice in memory while it is made.
     let each = 2 * size_of::<Action>() + size_of::<Step>();
-    let (each, what, advice) = match options.timeline {
-        true => (
+    let (each, what, advice) = if options.timeline {
+        (
             each + size_of::<Event>(),
             "the program and its timeline",
             "take fewer batches, or no timeline",
-        ),
-        false => (each, "the program", "take fewer modules, batches or micro-batches"),
+        )
+    } else {
+        (each, "the program", "take fewer modules, batches or micro-batches")
     };
     limit(what, advice, u128::from(actions) * each as u128, options)
 }
@@ -195,15 +196,7 @@ fn check_times(
     let m = u128::from(micro_batches);
     let mut batch = 0;
     for module in costs {
-        let times = [
-            module.forward_ns,
-            module.predict_ns,
-            module.recompute_ns,
-            module.backward_ns,
-            module.auxiliary_ns,
-            module.update_ns,
-        ];
-        let computed: u128 = times.into_iter().map(u128::from).sum();
+        let computed = module.most_ns();
         // A rounded time is at most half a nanosecond longer.
         let jittered = (computed as f64 * factor) as u128 + 6 * m;
         let transfer = options.links.transfer_ns(module.input_bytes);

@@ -1,10 +1,12 @@
 //! Methods, orders, numbers of modules and of micro-batches side by side.
 
-use super::costs::ModuleCosts;
 use super::error::SimulateError;
-use super::report::{Simulation, bytes, percent, table, time};
+use super::report::{Simulation, percent, time};
 use super::{SimulationOptions, simulate_plan};
+use crate::costs::ModuleCosts;
 use crate::schedule::{Method, Order, Plan};
+use dtrp_text::Table;
+use dtrp_text::units::bytes;
 use serde::Serialize;
 use std::fmt;
 
@@ -136,7 +138,8 @@ impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let images = self.rows.iter().any(|r| r.images_per_second.is_some());
         let throughput = if images { "images/s" } else { "batches/s" };
-        let head = [
+        let mut table = Table::new(2);
+        table.row([
             "method",
             "order",
             "K",
@@ -149,7 +152,7 @@ impl fmt::Display for Comparison {
             "peak memory",
             "fill",
             "drain",
-        ];
+        ]);
         let cells = |r: &Row| {
             // A time per batch that is only the mean of the run is marked.
             let mark = if r.steady { "" } else { "~" };
@@ -168,8 +171,10 @@ impl fmt::Display for Comparison {
                 time(r.drain_ns as f64),
             ]
         };
-        let rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
-        f.write_str(&table(&head, &rows, 2))?;
+        for row in &self.rows {
+            table.row(cells(row));
+        }
+        table.fmt(f)?;
         if self.rows.iter().any(|r| !r.steady) {
             writeln!(f, "~ mean of the whole run: no steady state")?;
         }

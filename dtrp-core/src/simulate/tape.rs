@@ -28,8 +28,7 @@ impl Kind {
 
     fn of(action: &Action) -> Self {
         match action.op {
-            // No update ahead means the current weights: nothing is computed to predict them.
-            Op::Forward | Op::ForwardGraph if action.horizon.is_some_and(|h| h > 0) => Kind::Predicted,
+            Op::Forward | Op::ForwardGraph if action.is_ahead() => Kind::Predicted,
             Op::Forward | Op::ForwardGraph => Kind::Forward,
             Op::Recompute => Kind::Recompute,
             Op::Backward => Kind::Backward,

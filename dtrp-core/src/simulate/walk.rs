@@ -5,12 +5,11 @@
 //! known, and wakes the neighbour that waited for it. The work is proportional to the number of steps.
 
 use super::conditions::{Jitter, Links};
-use super::costs::ModuleCosts;
 use super::error::SimulateError;
 use super::link::Link;
-use super::share::Share;
 use super::tape::{Kind, Tape};
-use crate::schedule::Program;
+use crate::costs::{ModuleCosts, Share};
+use crate::schedule::{Op, Program};
 
 /// Who looks on.
 pub(super) trait Observe {
@@ -71,17 +70,16 @@ impl<'a> Walk<'a> {
     ) -> Result<Self, SimulateError> {
         let m = program.micro_batches;
         let module = |(k, costs): (usize, &ModuleCosts)| {
-            let receives = tapes[k].steps.iter().any(|s| s.kind == Kind::RecvD);
-            let local_loss = k + 1 < tapes.len() && !receives;
-            let auxiliary = if local_loss { costs.auxiliary_ns } else { 0 };
+            let own_loss = program.has_own_loss(k + 1);
+            // In the order of the kinds. There is one update for all micro-batches.
             [
-                Share::new(costs.forward_ns, m),
-                Share::new(costs.forward_ns + costs.predict_ns, m),
-                Share::new(costs.recompute_ns, m),
-                Share::new(costs.backward_ns + auxiliary, m),
-                // One update for all micro-batches.
-                Share::new(costs.update_ns, 1),
+                (Op::Forward, false, m),
+                (Op::Forward, true, m),
+                (Op::Recompute, false, m),
+                (Op::Backward, false, m),
+                (Op::Update, false, 1),
             ]
+            .map(|(op, ahead, parts)| Share::new(costs.action_ns(op, ahead, own_loss), parts))
         };
         // What travels over the link between k and k + 1 is as large as the input of k + 1, either way. A link that
         // nobody uses has no places, so it is no part of the state.

@@ -13,5 +13,4 @@ mod svg;
 mod timeline;
 
 pub use record::{Event, Recorder, Recording, Trace};
-pub use svg::{Arrows, SvgOptions};
 pub use timeline::{Message, TimeUnit, Timeline};

@@ -2,12 +2,11 @@
 
 use super::timeline::Timeline;
 use crate::schedule::{Action, Program};
-use serde::{Deserialize, Serialize};
+use crate::words::words;
 use std::time::Duration;
 
 /// What is kept of every action that runs. Busy times are always added up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Recording {
     /// The actions, in order.
     #[default]
@@ -15,6 +14,8 @@ pub enum Recording {
     /// The actions with the times at which they began and ended.
     Timed,
 }
+
+words!(Recording, "recording", [Logical "logical", Timed "timed"]);
 
 /// One action that ran.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -77,14 +77,6 @@ impl Timeline {
         Self::new(title, TimeUnit::Nanoseconds, workers)
     }
 
-    /// The same timeline under another title.
-    pub fn titled(self, title: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            ..self
-        }
-    }
-
     /// What it shows, in one line.
     pub fn title(&self) -> &str {
         &self.title

@@ -8,13 +8,11 @@ use std::collections::HashMap;
 use tch::{Device, Kind};
 
 fn devices() -> Vec<Device> {
-    match tch::Cuda::is_available() {
-        true => vec![Device::Cpu, Device::Cuda(0)],
-        false => {
-            eprintln!("on the CPU only: libtorch is for CUDA but sees no GPU");
-            vec![Device::Cpu]
-        }
+    if tch::Cuda::is_available() {
+        return vec![Device::Cpu, Device::Cuda(0)];
     }
+    eprintln!("on the CPU only: libtorch is for CUDA but sees no GPU");
+    vec![Device::Cpu]
 }
 
 fn bf16(device: Device, run: Run) -> Run {

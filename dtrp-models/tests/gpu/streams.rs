@@ -62,7 +62,7 @@ fn every_method_gives_what_the_cpu_gives() {
         return;
     }
     for method in Method::all() {
-        if method.name == "local" {
+        if !method.gradients {
             // It needs heads, which this network has none of.
             continue;
         }

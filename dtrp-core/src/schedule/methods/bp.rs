@@ -2,22 +2,15 @@
 //!
 //! Every worker does the same; the messages alone make all but one of them wait at any time.
 
-use super::{Method, Plan, shapes};
-use crate::schedule::action::Action;
-use crate::schedule::passes::Predict;
-use crate::schedule::program::Order;
+use crate::schedule::{Action, Method, Order, Plan, shapes};
 
-pub(super) const METHOD: Method = Method {
-    name: "bp",
-    summary: "plain backpropagation over the modules, one at a time",
-    source: "Rumelhart, Hinton, Williams, 1986",
-    orders: &[Order::Synchronous],
-    micro_batches: false,
-    accumulate: false,
-    gradients: true,
-    predict: Predict::Never,
+pub(super) const METHOD: Method = Method::new(
+    "bp",
+    "plain backpropagation over the modules, one at a time",
+    "Rumelhart, Hinton, Williams, 1986",
+    &[Order::Synchronous],
     compute,
-};
+);
 
 fn compute(plan: &Plan, _: Order) -> Vec<Vec<Action>> {
     shapes::staggered(plan, shapes::Keep::Graph, |_| 0, |_| false)

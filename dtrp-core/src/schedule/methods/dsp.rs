@@ -1,20 +1,17 @@
 //! DSP: the program of `dtrp` with forwards on the current weights.
 
-use super::{Method, Plan, dtrp};
-use crate::schedule::action::Action;
-use crate::schedule::passes::Predict;
-use crate::schedule::program::Order;
+use super::dtrp;
+use crate::schedule::{Action, Method, Order, Plan};
 
 pub(super) const METHOD: Method = Method {
-    name: "dsp",
-    summary: "diversely stale parameters: dtrp without prediction",
-    source: "Xu, Huo, Huang, 2020",
-    orders: &[Order::Lockstep, Order::Eager],
     micro_batches: true,
-    accumulate: false,
-    gradients: true,
-    predict: Predict::Never,
-    compute,
+    ..Method::new(
+        "dsp",
+        "diversely stale parameters: dtrp without prediction",
+        "Xu, Huo, Huang, 2020",
+        &[Order::Lockstep, Order::Eager],
+        compute,
+    )
 };
 
 fn compute(plan: &Plan, order: Order) -> Vec<Vec<Action>> {

@@ -9,21 +9,19 @@
 //!    4  R2 B2 U F4   G3 B3 U
 //! ```
 
-use super::{Method, Plan, shapes};
-use crate::schedule::action::Action;
-use crate::schedule::passes::Predict;
-use crate::schedule::program::Order;
+use crate::schedule::{Action, Method, Order, Plan, Predict, shapes};
 
 pub(super) const METHOD: Method = Method {
-    name: "dtrp",
-    summary: "decoupled training with re-computation and weight prediction",
-    source: "Peng et al., 2023, with the eager order added",
-    orders: &[Order::Lockstep, Order::Eager],
     micro_batches: true,
-    accumulate: false,
-    gradients: true,
+    compensation: true,
     predict: Predict::ToRecompute,
-    compute,
+    ..Method::new(
+        "dtrp",
+        "decoupled training with re-computation and weight prediction",
+        "Peng et al., 2023, with the eager order added",
+        &[Order::Lockstep, Order::Eager],
+        compute,
+    )
 };
 
 pub(super) fn compute(plan: &Plan, order: Order) -> Vec<Vec<Action>> {

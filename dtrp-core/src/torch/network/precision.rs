@@ -2,9 +2,8 @@
 
 use crate::torch::TorchError;
 use crate::torch::shim::check;
-use serde::{Deserialize, Serialize};
+use crate::words::words;
 use std::ffi::{c_char, c_int};
-use std::fmt;
 use tch::{Device, Kind};
 
 unsafe extern "C" {
@@ -13,8 +12,7 @@ unsafe extern "C" {
 }
 
 /// The element type of weights, gradients and optimizer state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dtype {
     /// 32-bit floats.
     #[default]
@@ -22,6 +20,8 @@ pub enum Dtype {
     /// 64-bit floats: for comparisons, not for speed.
     F64,
 }
+
+words!(Dtype, "element type", [F32 "f32", F64 "f64"]);
 
 impl Dtype {
     /// libtorch's name of it.
@@ -38,18 +38,8 @@ impl Dtype {
     }
 }
 
-impl fmt::Display for Dtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Dtype::F32 => "f32",
-            Dtype::F64 => "f64",
-        })
-    }
-}
-
 /// How a module computes with weights of type f32. The weights, their gradients and the optimizer stay f32 in all cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
     /// As the weights are.
     #[default]
@@ -62,15 +52,7 @@ pub enum Precision {
     Bf16,
 }
 
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Precision::F32 => "f32",
-            Precision::Tf32 => "tf32",
-            Precision::Bf16 => "bf16",
-        })
-    }
-}
+words!(Precision, "precision", [F32 "f32", Tf32 "tf32", Bf16 "bf16"]);
 
 impl Precision {
     /// Runs a forward pass in this precision.

@@ -60,9 +60,10 @@ impl TorchStage {
                 None => {}
             }
         }
-        match first {
-            true => shim::copy_all(&known.0, &known.1),
-            false => shim::add_all(&known.0, &known.1),
+        if first {
+            shim::copy_all(&known.0, &known.1)
+        } else {
+            shim::add_all(&known.0, &known.1)
         }
     }
 

@@ -1,6 +1,5 @@
 //! The messages between the rows.
 
-use super::Arrows;
 use super::chart::{Chart, ROW};
 use super::style::px;
 use super::window::{Rows, Window};
@@ -21,11 +20,9 @@ pub(super) struct Arrow {
     to: (f64, usize),
 }
 
-/// The messages to be drawn: between two rows of the picture, where one stretch of time shows both ends.
-pub(super) fn choose(timeline: &Timeline, rows: &Rows, window: &Window, arrows: Arrows) -> Vec<Arrow> {
-    if arrows == Arrows::None {
-        return Vec::new();
-    }
+/// The messages to be drawn: between two rows of the picture, where one stretch of time shows both ends. None if there are
+/// too many.
+pub(super) fn choose(timeline: &Timeline, rows: &Rows, window: &Window) -> Vec<Arrow> {
     let row: HashMap<usize, usize> = rows.workers.iter().copied().zip(0..).collect();
     let arrow = |message: Message| {
         let send = &timeline.workers()[message.from - 1][message.send];
@@ -41,7 +38,7 @@ pub(super) fn choose(timeline: &Timeline, rows: &Rows, window: &Window, arrows: 
     };
     let messages = timeline.messages_between(|worker| row.contains_key(&worker));
     let chosen: Vec<_> = messages.into_iter().filter_map(arrow).collect();
-    if arrows == Arrows::Few && chosen.len() > FEW {
+    if chosen.len() > FEW {
         return Vec::new();
     }
     chosen

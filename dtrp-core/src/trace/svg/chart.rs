@@ -1,6 +1,5 @@
 //! Draws the chart.
 
-use super::SvgOptions;
 use super::arrows::{self, Arrow};
 use super::style::{self, LOOKS, escape, look, px, text_width};
 use super::window::{Rows, Window, nanoseconds};
@@ -33,8 +32,8 @@ pub(super) struct Chart<'a> {
 }
 
 impl<'a> Chart<'a> {
-    pub(super) fn new(timeline: &'a Timeline, options: &SvgOptions, rows: Rows, window: Window) -> Self {
-        let arrows = arrows::choose(timeline, &rows, &window, options.arrows);
+    pub(super) fn new(timeline: &'a Timeline, rows: Rows, window: Window) -> Self {
+        let arrows = arrows::choose(timeline, &rows, &window);
         let labels = rows.workers.last().map_or(0.0, |k| text_width(&label(*k)));
         Self {
             pitch: if arrows.is_empty() { TIGHT_PITCH } else { PITCH },

@@ -1,6 +1,5 @@
 //! Which part of a timeline is drawn, and where on the page each time and worker stands.
 
-use super::SvgOptions;
 use crate::schedule::Op;
 use crate::trace::{TimeUnit, Timeline};
 use std::time::Duration;
@@ -10,6 +9,10 @@ const READABLE: f64 = 23.0;
 
 /// The width of the mark where a part of the time is left out.
 const BREAK: f64 = 44.0;
+
+/// The width of the time axis at most, in pixels, and the workers drawn at most.
+const MOST_WIDTH: f64 = 2000.0;
+const MOST_WORKERS: usize = 24;
 
 /// A stretch of time that is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,8 +36,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn of(timeline: &Timeline, rows: &Rows, options: &SvgOptions) -> Self {
-        let most = options.max_width.clamp(200.0, 100_000.0);
+    pub(super) fn of(timeline: &Timeline, rows: &Rows) -> Self {
+        let most = MOST_WIDTH;
         let (begin, end) = (nanoseconds(timeline.begin()), nanoseconds(timeline.end()));
         let slot = nanoseconds(Timeline::SLOT);
         // Slots are drawn whole.
@@ -52,7 +55,6 @@ impl Window {
         }
         let narrowest = (most / length).min(320.0 / length);
         let scale = (READABLE / typical(timeline, rows)).max(narrowest);
-        let scale = if options.whole { most / length } else { scale };
         let all = Segment {
             from: begin,
             to: end,
@@ -133,8 +135,8 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn of(timeline: &Timeline, most: usize) -> Self {
-        let (all, most) = (timeline.workers().len(), most.max(2));
+    pub(super) fn of(timeline: &Timeline) -> Self {
+        let (all, most) = (timeline.workers().len(), MOST_WORKERS);
         if all <= most {
             return Self {
                 workers: (1..=all).collect(),

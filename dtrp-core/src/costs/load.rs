@@ -1,8 +1,10 @@
 //! What a program has each worker do, whatever its module costs.
 
+use super::memory::Memory;
+use super::module::ModuleCosts;
+use super::share::Share;
 use crate::analysis::{CAPACITY, Fault, WorkerReport, analyse};
-use crate::schedule::{Action, Op, Program};
-use crate::simulate::ModuleCosts;
+use crate::schedule::{Op, Program};
 
 /// How often one worker does what, and how much it holds, counted from a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,20 +42,20 @@ impl Load {
     /// When the analysis finds a fault.
     pub fn of(program: &Program) -> Result<Vec<Self>, Fault> {
         let report = analyse(program, CAPACITY)?;
-        let modules = program.modules();
         let load = |(index, costs): (usize, &WorkerReport)| {
             let worker = index + 1;
             let count = |op| program.count(worker, op);
-            let ahead = |a: &&Action| a.horizon.is_some_and(|h| h > 0);
-            let predictions = program.workers[index].iter().filter(ahead).count();
-            // A module below the last that waits for no gradient has a loss of its own.
-            let own_loss = worker < modules && count(Op::RecvD) == 0;
+            let predictions = program.workers[index].iter().filter(|a| a.is_ahead()).count();
             Self {
                 batches: program.batches,
                 micro_batches: program.micro_batches,
                 forwards: count(Op::Forward) + count(Op::ForwardGraph),
                 predictions,
-                auxiliary: if own_loss { count(Op::ForwardGraph) } else { 0 },
+                auxiliary: if program.has_own_loss(worker) {
+                    count(Op::ForwardGraph)
+                } else {
+                    0
+                },
                 recomputations: count(Op::Recompute),
                 backwards: count(Op::Backward),
                 updates: count(Op::Update),
@@ -66,17 +68,20 @@ impl Load {
     }
 
     /// Nanoseconds of the whole program, times the number of micro-batches so that they stay whole.
-    pub(super) fn work(&self, costs: &ModuleCosts) -> u128 {
+    pub(crate) fn work(&self, costs: &ModuleCosts) -> u128 {
+        let current = self.forwards.saturating_sub(self.predictions);
+        let plain = self.backwards.saturating_sub(self.auxiliary);
         let parts = [
-            (self.forwards, costs.forward_ns),
-            (self.predictions, costs.predict_ns),
-            (self.auxiliary, costs.auxiliary_ns),
-            (self.recomputations, costs.recompute_ns),
-            (self.backwards, costs.backward_ns),
+            (current, costs.action_ns(Op::Forward, false, false)),
+            (self.predictions, costs.action_ns(Op::Forward, true, false)),
+            (self.recomputations, costs.action_ns(Op::Recompute, false, false)),
+            (plain, costs.action_ns(Op::Backward, false, false)),
+            (self.auxiliary, costs.action_ns(Op::Backward, false, true)),
         ];
         let product = |(times, ns): (usize, u64)| times as u128 * u128::from(ns);
         let parts: u128 = parts.into_iter().map(product).sum();
-        parts + u128::from(self.micro_batches) * product((self.updates, costs.update_ns))
+        let update = product((self.updates, costs.action_ns(Op::Update, false, false)));
+        parts + u128::from(self.micro_batches) * update
     }
 
     /// How long the worker computes for one batch, in nanoseconds, on average over the program.
@@ -86,13 +91,15 @@ impl Load {
     }
 
     /// The most that the worker can hold, in bytes: stored inputs, live graphs and copies of the weights, each at its worst
-    /// moment, and what the optimizer keeps. The simulator follows them together, so its peak is never above this.
-    pub fn memory(&self, costs: &ModuleCosts) -> u64 {
-        let parts = u64::from(self.micro_batches).max(1);
-        let part = |count: usize, bytes: u64| (count as u64).saturating_mul(bytes.div_ceil(parts));
-        part(self.stored_inputs, costs.input_bytes)
-            .saturating_add(part(self.live_graphs, costs.activation_bytes))
-            .saturating_add((self.weight_copies as u64).saturating_mul(costs.parameter_bytes))
-            .saturating_add(costs.optimizer_bytes)
+    /// moment as if these were one, and what the optimizer keeps. [`Memory::of`] follows them together, so its peak is never
+    /// above this.
+    pub fn memory(&self, costs: &ModuleCosts) -> Memory {
+        let most = |count: usize, bytes| {
+            let share = Share::new(bytes, self.micro_batches);
+            (count as u64).saturating_mul(share.of(1))
+        };
+        let inputs = most(self.stored_inputs, costs.input_bytes);
+        let graphs = most(self.live_graphs, costs.activation_bytes);
+        Memory::at(costs, inputs, graphs, self.weight_copies)
     }
 }

@@ -3,13 +3,13 @@
 /// The share of each micro-batch in a whole number, so that all shares together are the whole again: the first `larger`
 /// get one more than the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Share {
-    pub(super) each: u64,
-    pub(super) larger: u16,
+pub(crate) struct Share {
+    pub(crate) each: u64,
+    pub(crate) larger: u16,
 }
 
 impl Share {
-    pub(super) fn new(whole: u64, micro_batches: u16) -> Self {
+    pub(crate) fn new(whole: u64, micro_batches: u16) -> Self {
         let parts = u64::from(micro_batches.max(1));
         Self {
             each: whole / parts,
@@ -19,7 +19,7 @@ impl Share {
     }
 
     /// The share of micro-batch `micro`, from 1.
-    pub(super) fn of(self, micro: u16) -> u64 {
+    pub(crate) fn of(self, micro: u16) -> u64 {
         self.each + u64::from(micro <= self.larger)
     }
 }

@@ -1,29 +1,33 @@
-//! The arrangements that several methods share.
+//! The arrangements that methods are made of. Each lays out the computations of worker k = 1..K at index k−1 for a plan with
+//! at least one module; a method is mostly one call of one of them.
 
-use super::Plan;
-use crate::schedule::action::{Action, Op, Unit};
+use super::action::{Action, Op, Unit};
+use super::plan::Plan;
 
 /// The computations of one worker, appended one by one.
-pub(super) struct Worker<'a> {
+#[derive(Debug, Clone)]
+pub struct Computations<'a> {
     plan: &'a Plan,
     actions: Vec<Action>,
 }
 
-impl<'a> Worker<'a> {
-    pub(super) fn new(plan: &'a Plan) -> Self {
+impl<'a> Computations<'a> {
+    /// Nothing yet.
+    pub fn new(plan: &'a Plan) -> Self {
         Self {
             plan,
             actions: Vec::new(),
         }
     }
 
-    pub(super) fn push(&mut self, op: Op, unit: Unit) {
+    /// Appends a computation.
+    pub fn push(&mut self, op: Op, unit: Unit) {
         self.actions.push(Action::new(op, unit));
     }
 
     /// The backward of a unit, by way of a recomputation if the worker recomputes, and the update where one is due:
     /// after the last micro-batch of the last batch of every group of M.
-    pub(super) fn backward(&mut self, unit: Unit, recompute: bool) {
+    pub fn backward(&mut self, unit: Unit, recompute: bool) {
         if recompute {
             self.push(Op::Recompute, unit);
         }
@@ -35,13 +39,14 @@ impl<'a> Worker<'a> {
         }
     }
 
-    pub(super) fn done(self) -> Vec<Action> {
+    /// All of them.
+    pub fn done(self) -> Vec<Action> {
         self.actions
     }
 }
 
 /// The parts that travel on their own, in order: batches, or the micro-batches of all batches.
-pub(super) fn units(plan: &Plan) -> Vec<Unit> {
+pub fn units(plan: &Plan) -> Vec<Unit> {
     match plan.micro_batches {
         1 => (1..=plan.batches).map(Unit::batch).collect(),
         m => (1..=plan.batches)
@@ -52,7 +57,7 @@ pub(super) fn units(plan: &Plan) -> Vec<Unit> {
 
 /// What the workers below the last do with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
+pub enum Keep {
     /// `F`, then `R B`: only the input is kept.
     Input,
     /// `G`, then `B`: the graph is kept.
@@ -80,7 +85,7 @@ impl Keep {
 /// lag 2, backward first:   F1 · F2 · B1 F3 · B2 F4 · B3 · B4
 /// lag 1, forward first:    F1 · F2 B1 · F3 B2 · F4 B3 · B4
 /// ```
-pub(super) fn staggered(
+pub fn staggered(
     plan: &Plan,
     keep: Keep,
     lag: impl Fn(usize) -> usize,
@@ -90,7 +95,7 @@ pub(super) fn staggered(
     let worker = |k: usize| {
         let last = k == plan.modules;
         let lag = lag(k);
-        let mut worker = Worker::new(plan);
+        let mut worker = Computations::new(plan);
         for step in 0..units.len() + lag {
             let due = step.checked_sub(lag).map(|i| units[i]);
             if backward_first(k)
@@ -114,29 +119,29 @@ pub(super) fn staggered(
 
 /// The published order: a unit comes back to worker k after 2(K−k) slots, and a slot is backward, then forward (forward,
 /// then backward at the last worker, for which both are of the same unit).
-pub(super) fn lockstep(plan: &Plan, keep: Keep) -> Vec<Vec<Action>> {
+pub fn lockstep(plan: &Plan, keep: Keep) -> Vec<Vec<Action>> {
     let modules = plan.modules;
     staggered(plan, keep, |k| 2 * (modules - k), |k| k < modules)
 }
 
 /// One forward, one backward: forwards of the first K−k+1 units, then backward and forward in turn.
-pub(super) fn eager(plan: &Plan, keep: Keep) -> Vec<Vec<Action>> {
+pub fn eager(plan: &Plan, keep: Keep) -> Vec<Vec<Action>> {
     let modules = plan.modules;
     staggered(plan, keep, |k| modules - k, |_| false)
 }
 
 /// A forward of every unit through all modules in turn; the backwards of worker k run K−k batches late.
-pub(super) fn sweep(plan: &Plan, keep: Keep) -> Vec<Vec<Action>> {
+pub fn sweep(plan: &Plan, keep: Keep) -> Vec<Vec<Action>> {
     let modules = plan.modules;
     staggered(plan, keep, |k| modules - k, |_| false)
 }
 
 /// Batch by batch with an empty pipeline between them; inside a batch worker k is at most `lag(k)` micro-batches ahead of
 /// its backward.
-pub(super) fn flushed(plan: &Plan, lag: impl Fn(usize) -> usize) -> Vec<Vec<Action>> {
+pub fn flushed(plan: &Plan, lag: impl Fn(usize) -> usize) -> Vec<Vec<Action>> {
     let units = units(plan);
     let worker = |k: usize| {
-        let mut worker = Worker::new(plan);
+        let mut worker = Computations::new(plan);
         for batch in units.chunks(usize::from(plan.micro_batches)) {
             let lag = lag(k).min(batch.len() - 1);
             for step in 0..batch.len() + lag {

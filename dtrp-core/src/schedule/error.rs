@@ -1,0 +1,48 @@
+//! Why there is no program.
+
+use super::program::Order;
+use dtrp_text::UnknownName;
+
+/// Why a method cannot make a program from a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// No method has this name.
+    #[error(transparent)]
+    UnknownMethod(#[from] UnknownName),
+    /// The plan has a number that no program can have.
+    #[error("{what} must be at least 1")]
+    Zero {
+        /// Which number.
+        what: &'static str,
+    },
+    /// The method cannot be laid out in this order.
+    #[error("method `{method}` has no order `{order}`; it can be {known}")]
+    Order {
+        /// The method.
+        method: &'static str,
+        /// The order asked for.
+        order: Order,
+        /// The orders that it has.
+        known: String,
+    },
+    /// The method does not have this option.
+    #[error("method `{method}` has no {what}: leave it at 1, or choose one of {known}")]
+    Option {
+        /// The method.
+        method: &'static str,
+        /// The option asked for.
+        what: &'static str,
+        /// The methods that have it.
+        known: String,
+    },
+    /// The method has laid out another number of workers than there are modules: a mistake in it.
+    #[error("method `{method}` has laid out {workers} workers for {modules} modules")]
+    Workers {
+        /// The method.
+        method: &'static str,
+        /// Lists of computations that it made.
+        workers: usize,
+        /// Modules of the plan.
+        modules: usize,
+    },
+}
