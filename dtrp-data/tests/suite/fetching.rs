@@ -282,13 +282,12 @@ proptest! {
         let whole = archive(&[("set/a", &[1; 600]), ("set/b", &[2; 30])]);
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(&whole[..]).read_to_end(&mut plain).unwrap();
-        let body = match before {
-            true => {
-                let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-                packed.write_all(&damage(plain)).unwrap();
-                packed.finish().unwrap()
-            }
-            false => damage(whole),
+        let body = if before {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(&damage(plain)).unwrap();
+            packed.finish().unwrap()
+        } else {
+            damage(whole)
         };
         let outer = tempfile::tempdir().unwrap();
         let dir = outer.path().join("data");
