@@ -1,59 +1,22 @@
 //! What can go wrong with a model.
 
+use dtrp_text::{OptionError, UnknownName};
 use std::path::PathBuf;
 
 /// An error of the model zoo.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// No family has this name.
-    #[error("unknown model `{name}`{}; the models are {known}", nearest.as_deref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
-    Unknown {
-        /// The name asked for.
-        name: String,
-        /// The nearest name, if one is near.
-        nearest: Option<String>,
-        /// All names.
-        known: String,
-    },
-    /// No auxiliary head has this name.
-    #[error("unknown auxiliary head `{name}`{}; the heads are {known}", nearest.as_deref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
-    UnknownHead {
-        /// The name asked for.
-        name: String,
-        /// The nearest name, if one is near.
-        nearest: Option<String>,
-        /// All names.
-        known: String,
-    },
-    /// The family has no such option.
-    #[error("model `{model}` has no option `{option}`{}; it has {known}", nearest.as_deref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
-    UnknownOption {
-        /// The family.
-        model: &'static str,
-        /// The option asked for.
-        option: String,
-        /// The nearest option, if one is near.
-        nearest: Option<String>,
-        /// All options.
-        known: String,
-    },
-    /// An option has a value that it cannot have.
-    #[error("model `{model}`: option `{option}` is {value}, but must be {expected}")]
-    Option {
-        /// The family.
-        model: &'static str,
-        /// The option.
-        option: &'static str,
-        /// Its value.
-        value: String,
-        /// What it may be.
-        expected: String,
-    },
+    /// No family of models, or no auxiliary head, has this name.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// The family has no such option, or the option cannot have this value.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// The images do not fit the model.
     #[error("model `{model}` cannot take images of {height} x {width}: {reason}")]
     Input {
         /// The family.
-        model: &'static str,
+        model: String,
         /// Height of the images.
         height: usize,
         /// Width of the images.

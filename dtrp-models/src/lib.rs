@@ -3,11 +3,11 @@
 //! A family is a function from options and an input's shape to blocks, registered by name:
 //!
 //! ```
-//! use dtrp_models::{ModelInput, build, options};
+//! use dtrp_models::{ModelInput, build, option_values};
 //!
 //! # fn main() -> Result<(), dtrp_models::ModelError> {
 //! let cifar = ModelInput { channels: 3, height: 32, width: 32, classes: 10 };
-//! let network = build("resnet-cifar", &options([("depth", 20.into())]), &cifar)?;
+//! let network = build("resnet-cifar", &option_values([("depth", 20.into())]), &cifar)?;
 //! assert_eq!(network.parameters(), 269_722);
 //! # Ok(())
 //! # }
@@ -21,14 +21,13 @@ mod describe;
 mod error;
 mod families;
 pub mod layers;
-mod options;
 mod registry;
 pub mod weights;
 
 pub use cuts::{split_at, split_evenly};
 pub use describe::BlockInfo;
+pub use dtrp_text::{OptionError, OptionSpec, OptionValues, Options, UnknownName, option_values};
 pub use error::ModelError;
-pub use options::{OptionSpec, Options, Reader, options};
-pub use registry::{Build, Family, ModelInput, Network, build, list};
+pub use registry::{Build, Family, ModelInput, Network, build, defaults, find, list};
 
 pub use inventory;

@@ -1,8 +1,8 @@
 //! Families by name.
 
 use crate::ModelError;
-use crate::options::{OptionSpec, Options, Reader, nearest};
 use dtrp_core::torch::BlockSpec;
+use dtrp_text::{OptionSpec, OptionValues, Options};
 
 /// The shape of the images and the number of classes that a network is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,36 +17,54 @@ pub struct ModelInput {
     pub classes: usize,
 }
 
-/// What builds a family's blocks from its options and the input.
-pub type Build = fn(&Reader<'_>, &ModelInput) -> Result<Vec<BlockSpec>, ModelError>;
+impl ModelInput {
+    /// The error that says why `model` cannot take images like these.
+    pub fn misfit(&self, model: &str, reason: &str) -> ModelError {
+        ModelError::Input {
+            model: model.to_owned(),
+            height: self.height,
+            width: self.width,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// What builds a family's blocks from its options, which have been checked against the declared ones, and the input.
+pub type Build = fn(&Options<'_>, &ModelInput) -> Result<Vec<BlockSpec>, ModelError>;
 
 /// A family of networks. Register one of your own with `inventory::submit!`, and it can be named like those that are here:
 ///
 /// ```
 /// use dtrp_core::torch::{Block, BlockSpec, Pass, Vars};
 /// use dtrp_models::layers::{Linear, average_pool};
-/// use dtrp_models::{Family, ModelError, ModelInput, Options, Reader, build, inventory};
+/// use dtrp_models::{Family, ModelError, ModelInput, OptionSpec, Options, build, inventory, option_values};
 /// use tch::{TchError, Tensor};
 ///
-/// inventory::submit!(Family::new("logistic", "logistic regression on mean colours", &[], blocks));
+/// inventory::submit!(Family::new(
+///     "logistic",
+///     "logistic regression on mean colours",
+///     &[OptionSpec::count("side", 1, 1..=64, "pixels of each side that are left")],
+///     blocks,
+/// ));
 ///
-/// fn blocks(_: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
-///     let (channels, classes) = (input.channels as i64, input.classes as i64);
+/// fn blocks(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+///     let (side, classes) = (options.count("side") as i64, input.classes as i64);
+///     let features = input.channels as i64 * side * side;
 ///     Ok(vec![BlockSpec::build("fc", |scope| {
-///         Logistic(Linear::torch(&mut scope.sub("fc"), channels, classes))
+///         Logistic(side, Linear::torch(&mut scope.sub("fc"), features, classes))
 ///     })])
 /// }
 ///
-/// struct Logistic(Linear);
+/// struct Logistic(i64, Linear);
 ///
 /// impl Block for Logistic {
 ///     fn forward(&self, vars: &Vars<'_>, images: &Tensor, _: &Pass) -> Result<Tensor, TchError> {
-///         self.0.forward(vars, &average_pool(images, [1, 1])?)
+///         self.1.forward(vars, &average_pool(images, [self.0; 2])?)
 ///     }
 /// }
 ///
 /// let cifar = ModelInput { channels: 3, height: 32, width: 32, classes: 10 };
-/// assert_eq!(build("logistic", &Options::new(), &cifar)?.parameters(), 40);
+/// assert_eq!(build("logistic", &option_values([("side", 2.into())]), &cifar)?.parameters(), 130);
 /// # Ok::<(), ModelError>(())
 /// ```
 pub struct Family {
@@ -95,23 +113,33 @@ pub fn list() -> Vec<&'static Family> {
     families
 }
 
+/// The family of this name.
+///
+/// # Errors
+///
+/// [`ModelError::Unknown`].
+pub fn find(name: &str) -> Result<&'static Family, ModelError> {
+    Ok(dtrp_text::find("model", name, list(), |family| family.name)?)
+}
+
+/// The options of the model `name` that hold where none is given, by name.
+///
+/// # Errors
+///
+/// [`ModelError::Unknown`].
+pub fn defaults(name: &str) -> Result<OptionValues, ModelError> {
+    Ok(dtrp_text::defaults(find(name)?.options))
+}
+
 /// Builds the network `name` for images like `input`.
 ///
 /// # Errors
 ///
 /// [`ModelError`] when there is no such family, or an option or the input does not fit it.
-pub fn build(name: &str, options: &Options, input: &ModelInput) -> Result<Network, ModelError> {
-    let families = list();
-    let Some(family) = families.iter().find(|family| family.name == name) else {
-        let names = || families.iter().map(|family| family.name);
-        return Err(ModelError::Unknown {
-            name: name.to_owned(),
-            nearest: nearest(name, names()),
-            known: names().collect::<Vec<_>>().join(", "),
-        });
-    };
-    let reader = Reader::new(family.name, family.options, options)?;
+pub fn build(name: &str, options: &OptionValues, input: &ModelInput) -> Result<Network, ModelError> {
+    let family = find(name)?;
+    let options = Options::of("model", family.name, family.options, options)?;
     Ok(Network {
-        blocks: (family.build)(&reader, input)?,
+        blocks: (family.build)(&options, input)?,
     })
 }

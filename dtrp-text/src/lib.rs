@@ -33,5 +33,7 @@ pub mod units;
 
 pub use json::to_json;
 pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
-pub use options::{OptionError, OptionKind, OptionProblem, OptionSpec, Options, defaults, schema};
+pub use options::{
+    OptionError, OptionKind, OptionProblem, OptionSpec, OptionValues, Options, defaults, option_values, schema,
+};
 pub use table::Table;

@@ -6,4 +6,4 @@ mod spec;
 
 pub use error::{OptionError, OptionProblem};
 pub use read::Options;
-pub use spec::{OptionKind, OptionSpec, defaults, schema};
+pub use spec::{OptionKind, OptionSpec, OptionValues, defaults, option_values, schema};

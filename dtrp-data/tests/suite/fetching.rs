@@ -320,7 +320,7 @@ fn two_at_once_do_not_mix() {
 #[test]
 fn sources_are_registered_sets_with_well_formed_checksums() {
     for source in sources() {
-        assert!(dtrp_data::names().iter().any(|set| set.name == source.dataset));
+        assert!(dtrp_data::list().iter().any(|set| set.name == source.dataset));
         assert!(!source.archive || source.files.len() == 1);
         for file in source.files {
             assert!(file.md5.len() == 32 && file.md5.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));

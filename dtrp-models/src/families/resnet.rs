@@ -1,36 +1,31 @@
 //! ResNets of four stages (He et al., 2016), with torchvision's parameter names and initialisation. The bottleneck's stride
 //! is in its 3×3 convolution, as there ("v1.5").
 
+use super::SIZES;
 use crate::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, average_pool, max_pool, relu};
-use crate::options::{OptionSpec, Reader};
 use crate::registry::{Family, ModelInput};
 use dtrp_core::torch::{Block, BlockSpec, Pass, Scope, Vars};
+use dtrp_text::{OptionSpec, Options};
 use tch::{TchError, Tensor};
 
 /// The option that both ResNet families of four stages have.
-pub(super) const STEM: OptionSpec = OptionSpec {
-    name: "stem",
-    default: "imagenet",
-    help: "imagenet (7x7 convolution of stride 2, max pooling) or cifar (3x3 convolution of stride 1)",
-};
+pub(super) const STEM: OptionSpec = OptionSpec::choice(
+    "stem",
+    "imagenet",
+    &["imagenet", "cifar"],
+    "imagenet (7x7 convolution of stride 2, max pooling) or cifar (3x3 convolution of stride 1)",
+);
 
 inventory::submit!(Family::new(
     "resnet",
     "ResNet of 18, 34, 50, 101 or 152 layers",
-    &[
-        OptionSpec {
-            name: "depth",
-            default: "18",
-            help: "18, 34, 50, 101 or 152"
-        },
-        STEM,
-    ],
+    &[OptionSpec::count("depth", 18, SIZES, "18, 34, 50, 101 or 152"), STEM,],
     build,
 ));
 
-fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
-    let depth = options.count("depth", 18)?;
+fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+    let depth = options.count("depth");
     let (body, blocks) = match depth {
         18 => (Body::Basic, [2, 2, 2, 2]),
         34 => (Body::Basic, [3, 4, 6, 3]),
@@ -43,7 +38,7 @@ fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mod
 }
 
 /// Blocks of each stage of the networks with bottlenecks.
-pub(super) fn bottlenecks(depth: usize) -> Option<[usize; 4]> {
+pub(super) fn bottlenecks(depth: u64) -> Option<[usize; 4]> {
     match depth {
         50 => Some([3, 4, 6, 3]),
         101 => Some([3, 4, 23, 3]),
@@ -66,16 +61,15 @@ pub(super) enum Body {
 
 /// Stem, `blocks` residual blocks in each of four stages, head.
 pub(super) fn assemble(
-    options: &Reader<'_>,
+    options: &Options<'_>,
     input: &ModelInput,
     body: Body,
     blocks: [usize; 4],
 ) -> Result<Vec<BlockSpec>, ModelError> {
-    let stems = [("imagenet", true), ("cifar", false)];
-    let large = options.choice("stem", &stems, true)?;
+    let large = options.choice("stem") == "imagenet";
     if input.height.min(input.width) < 8 {
         let reason = "three stages halve the image, so it needs at least 8 x 8 pixels";
-        return Err(options.misfit(input, reason));
+        return Err(input.misfit(options.owner(), reason));
     }
     let (kernel, stride) = if large { (7, 2) } else { (3, 1) };
     let mut inputs = 64;

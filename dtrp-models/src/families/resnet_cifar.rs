@@ -1,32 +1,31 @@
 //! ResNets for small images (He et al., 2016, section 4.2): 6n+2 layers, three stages of n basic blocks with 16, 32 and 64
 //! channels, global average pooling, one linear layer.
 
+use super::SIZES;
 use crate::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, average_pool, relu};
-use crate::options::{OptionSpec, Reader};
 use crate::registry::{Family, ModelInput};
 use dtrp_core::torch::{Block, BlockSpec, Init, Pass, Scope, Vars};
+use dtrp_text::{OptionSpec, Options};
 use tch::{TchError, Tensor};
 
 inventory::submit!(Family::new(
     "resnet-cifar",
     "ResNet of 6n+2 layers for small images: 20, 32, 44, 56, 110, 1202, ...",
     &[
-        OptionSpec {
-            name: "depth",
-            default: "20",
-            help: "6n+2: 8, 14, 20, 32, 44, 56, 110, 1202, ..."
-        },
-        OptionSpec {
-            name: "width",
-            default: "16",
-            help: "channels of the first stage; doubled in each next one"
-        },
-        OptionSpec {
-            name: "shortcut",
-            default: "A",
-            help: "where the shape changes: A (subsample and pad with zeros) or B (1x1 convolution)",
-        },
+        OptionSpec::count("depth", 20, SIZES, "6n+2: 8, 14, 20, 32, 44, 56, 110, 1202, ..."),
+        OptionSpec::count(
+            "width",
+            16,
+            SIZES,
+            "channels of the first stage; doubled in each next one"
+        ),
+        OptionSpec::choice(
+            "shortcut",
+            "A",
+            &["A", "B"],
+            "where the shape changes: A (subsample and pad with zeros) or B (1x1 convolution)",
+        ),
     ],
     build,
 ));
@@ -37,16 +36,23 @@ enum ShortcutKind {
     Project,
 }
 
-fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
-    let depth = options.count("depth", 20)?;
+fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+    let depth = options.count("depth");
     if depth < 8 || depth % 6 != 2 {
-        return Err(options.invalid("depth", "6n+2 with n from 1: 8, 14, 20, 32, 44, 56, 110, ..."));
+        return Err(options
+            .invalid("depth", "6n+2 with n from 1: 8, 14, 20, 32, 44, 56, 110, ...")
+            .into());
     }
-    let width = options.count("width", 16)? as i64;
-    let shortcut = [("A", ShortcutKind::Pad), ("B", ShortcutKind::Project)];
-    let shortcut = options.choice("shortcut", &shortcut, ShortcutKind::Pad)?;
+    let width = options.count("width") as i64;
+    let shortcut = match options.choice("shortcut") {
+        "A" => ShortcutKind::Pad,
+        _ => ShortcutKind::Project,
+    };
     if input.height.min(input.width) < 4 {
-        return Err(options.misfit(input, "two stages halve the image, so it needs at least 4 x 4 pixels"));
+        return Err(input.misfit(
+            options.owner(),
+            "two stages halve the image, so it needs at least 4 x 4 pixels",
+        ));
     }
     let mut blocks = vec![BlockSpec::build("stem", |scope| Stem {
         conv: Conv2d::new(&mut scope.sub("conv1"), input.channels as i64, width, 3, 1),

@@ -1,33 +1,26 @@
 //! A network for tests and first tries: a few convolutions with normalisation and ReLU, then the classifier.
 
+use super::SIZES;
 use crate::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, average_pool, relu};
-use crate::options::{OptionSpec, Reader};
 use crate::registry::{Family, ModelInput};
 use dtrp_core::torch::{Block, BlockSpec, Pass, Vars};
+use dtrp_text::{OptionSpec, Options};
 use tch::{TchError, Tensor};
 
 inventory::submit!(Family::new(
     "tiny",
     "a few convolutions, for tests and first tries",
     &[
-        OptionSpec {
-            name: "depth",
-            default: "3",
-            help: "convolutions; every second one halves the image"
-        },
-        OptionSpec {
-            name: "width",
-            default: "8",
-            help: "channels of all of them"
-        },
+        OptionSpec::count("depth", 3, SIZES, "convolutions; every second one halves the image"),
+        OptionSpec::count("width", 8, SIZES, "channels of all of them"),
     ],
     build,
 ));
 
-fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
-    let depth = options.count("depth", 3)?;
-    let width = options.count("width", 8)? as i64;
+fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+    let depth = options.count("depth") as usize;
+    let width = options.count("width") as i64;
     let mut inputs = input.channels as i64;
     let mut blocks = Vec::with_capacity(depth + 1);
     for index in 0..depth {

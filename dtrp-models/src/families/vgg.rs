@@ -2,44 +2,38 @@
 //! that end in max pooling, then a classifier. A convolution with what follows it, up to the pooling, is a block; so is each
 //! layer of the classifier.
 
+use super::SIZES;
 use crate::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Dropout, Linear, average_pool, max_pool, relu};
-use crate::options::{OptionSpec, Reader};
 use crate::registry::{Family, ModelInput};
 use dtrp_core::torch::{Block, BlockSpec, Init, Pass, Vars};
+use dtrp_text::{OptionSpec, Options};
 use tch::{TchError, Tensor};
 
 inventory::submit!(Family::new(
     "vgg",
     "VGG of 11, 13, 16 or 19 layers",
     &[
-        OptionSpec {
-            name: "depth",
-            default: "16",
-            help: "11, 13, 16 or 19"
-        },
-        OptionSpec {
-            name: "batch_norm",
-            default: "true",
-            help: "normalise after every convolution: true or false"
-        },
-        OptionSpec {
-            name: "head",
-            default: "imagenet",
-            help: "imagenet (pool to 7x7, three linear layers) or cifar (pool to 1x1, one linear layer)"
-        },
-        OptionSpec {
-            name: "dropout",
-            default: "0.5",
-            help: "after the hidden layers of the imagenet head: from 0 to below 1"
-        },
+        OptionSpec::count("depth", 16, SIZES, "11, 13, 16 or 19"),
+        OptionSpec::flag("batch_norm", true, "normalise after every convolution: true or false"),
+        OptionSpec::choice(
+            "head",
+            "imagenet",
+            &["imagenet", "cifar"],
+            "imagenet (pool to 7x7, three linear layers) or cifar (pool to 1x1, one linear layer)",
+        ),
+        OptionSpec::share(
+            "dropout",
+            0.5,
+            "after the hidden layers of the imagenet head: from 0 to below 1"
+        ),
     ],
     build,
 ));
 
 /// Channels of the five groups, and how many convolutions each has by depth.
 const CHANNELS: [i64; 5] = [64, 128, 256, 512, 512];
-const DEPTHS: [(usize, [usize; 5]); 4] = [
+const DEPTHS: [(u64, [usize; 5]); 4] = [
     (11, [1, 1, 2, 2, 2]),
     (13, [2, 2, 2, 2, 2]),
     (16, [2, 2, 3, 3, 3]),
@@ -54,23 +48,15 @@ const HIDDEN: i64 = 4096;
 const LINEAR: Init = Init::Normal { std: 0.01 };
 const ZEROS: Init = Init::Constant(0.0);
 
-#[derive(Clone, Copy)]
-enum HeadKind {
-    ImageNet,
-    Cifar,
-}
-
-fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
-    let depth = options.count("depth", 16)?;
+fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+    let depth = options.count("depth");
     let groups = DEPTHS.iter().find(|(d, _)| *d == depth);
     let (_, groups) = groups.ok_or_else(|| options.invalid("depth", "11, 13, 16 or 19"))?;
-    let batch_norm = options.flag("batch_norm", true)?;
-    let heads = [("imagenet", HeadKind::ImageNet), ("cifar", HeadKind::Cifar)];
-    let head = options.choice("head", &heads, HeadKind::ImageNet)?;
-    let dropout = options.probability("dropout", 0.5)?;
+    let batch_norm = options.flag("batch_norm");
+    let dropout = options.number("dropout");
     if input.height.min(input.width) < 32 {
         let reason = "five groups halve the image, so it needs at least 32 x 32 pixels";
-        return Err(options.misfit(input, reason));
+        return Err(input.misfit(options.owner(), reason));
     }
 
     let mut blocks = Vec::new();
@@ -94,8 +80,8 @@ fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mod
         }
     }
     let classes = input.classes as i64;
-    match head {
-        HeadKind::ImageNet => {
+    match options.choice("head") {
+        "imagenet" => {
             let pooled = inputs * POOLED * POOLED;
             blocks.extend([
                 hidden("classifier.0", pooled, Some([POOLED; 2]), dropout),
@@ -103,7 +89,7 @@ fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mod
                 last("classifier.6", HIDDEN, None, classes, LINEAR, ZEROS),
             ]);
         }
-        HeadKind::Cifar => {
+        _ => {
             let bound = 1.0 / (inputs as f64).sqrt();
             let uniform = Init::Uniform { bound };
             let pool = Some([1, 1]);

@@ -1,46 +1,41 @@
 //! Wide ResNets for small images, WRN-d-k (Zagoruyko and Komodakis, 2016): 6n+4 layers, three stages of n pre-activation
 //! blocks with 16k, 32k and 64k channels. Parameter names are those of the PyTorch code most in use (xternalz).
 
+use super::SIZES;
 use crate::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Dropout, Linear, average_pool, relu};
-use crate::options::{OptionSpec, Reader};
 use crate::registry::{Family, ModelInput};
 use dtrp_core::torch::{Block, BlockSpec, Init, Pass, Scope, Vars};
+use dtrp_text::{OptionSpec, Options};
 use tch::{TchError, Tensor};
 
 inventory::submit!(Family::new(
     "wide-resnet-cifar",
     "WideResNet WRN-d-k for small images: 16-4, 28-10, 40-4, ...",
     &[
-        OptionSpec {
-            name: "depth",
-            default: "28",
-            help: "d = 6n+4: 10, 16, 22, 28, 34, 40, ..."
-        },
-        OptionSpec {
-            name: "width",
-            default: "10",
-            help: "k: the stages have 16k, 32k and 64k channels"
-        },
-        OptionSpec {
-            name: "dropout",
-            default: "0",
-            help: "between the convolutions of each block: from 0 to below 1; the paper uses 0.3"
-        },
+        OptionSpec::count("depth", 28, SIZES, "d = 6n+4: 10, 16, 22, 28, 34, 40, ..."),
+        OptionSpec::count("width", 10, SIZES, "k: the stages have 16k, 32k and 64k channels"),
+        OptionSpec::share(
+            "dropout",
+            0.0,
+            "between the convolutions of each block: from 0 to below 1; the paper uses 0.3",
+        ),
     ],
     build,
 ));
 
-fn build(options: &Reader<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
-    let depth = options.count("depth", 28)?;
+fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, ModelError> {
+    let depth = options.count("depth");
     if depth < 10 || depth % 6 != 4 {
-        return Err(options.invalid("depth", "6n+4 with n from 1: 10, 16, 22, 28, 34, 40, ..."));
+        return Err(options
+            .invalid("depth", "6n+4 with n from 1: 10, 16, 22, 28, 34, 40, ...")
+            .into());
     }
-    let width = options.count("width", 10)? as i64;
-    let dropout = options.probability("dropout", 0.0)?;
+    let width = options.count("width") as i64;
+    let dropout = options.number("dropout");
     if input.height.min(input.width) < 4 {
         let reason = "two stages halve the image, so it needs at least 4 x 4 pixels";
-        return Err(options.misfit(input, reason));
+        return Err(input.misfit(options.owner(), reason));
     }
     let mut inputs = 16;
     let mut blocks = vec![BlockSpec::build("stem", |scope| {

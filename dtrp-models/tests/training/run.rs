@@ -7,7 +7,7 @@ use dtrp_core::torch::{
     Activation, CrossEntropy, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd, Source,
     StageOptions, TorchError, TorchStage, Upload, WorkerThread,
 };
-use dtrp_models::{ModelInput, build, options, split_evenly};
+use dtrp_models::{ModelInput, build, option_values, split_evenly};
 use dtrp_predictors::Spec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -102,7 +102,7 @@ impl Run {
     }
 
     pub(crate) fn stages(&self) -> Vec<TorchStage> {
-        let choice = options([
+        let choice = option_values([
             ("depth", 8.into()),
             ("width", 4.into()),
             ("shortcut", self.shortcut.into()),

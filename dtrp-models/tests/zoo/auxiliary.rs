@@ -1,8 +1,8 @@
 //! Auxiliary heads: they fit every family wherever it is cut, and give logits.
 
 use dtrp_core::torch::{Mode, Module, Pass};
-use dtrp_models::auxiliary::{HeadKind, KINDS, heads};
-use dtrp_models::{ModelInput, Options, build, list, split_evenly};
+use dtrp_models::auxiliary::{self, HeadKind, heads};
+use dtrp_models::{ModelInput, OptionValues, build, list, split_evenly};
 use tch::{Device, Kind, Tensor};
 
 const INPUT: ModelInput = ModelInput {
@@ -15,14 +15,15 @@ const INPUT: ModelInput = ModelInput {
 #[test]
 fn heads_fit_every_family_at_every_cut() {
     for family in list() {
-        let network = build(family.name, &Options::new(), &INPUT).unwrap();
+        let network = build(family.name, &OptionValues::new(), &INPUT).unwrap();
         let blocks = network.describe(&INPUT).unwrap();
         // One module for each block: a head at every place.
         let modules = split_evenly(blocks.len(), blocks.len()).unwrap();
         // Of the many alike in deep networks a few.
         let step = blocks.len().div_ceil(6);
         let places: Vec<usize> = (0..blocks.len() - 1).step_by(step).collect();
-        for (name, kind) in KINDS {
+        for kind in auxiliary::list() {
+            let name = kind.name;
             let heads = heads(kind, &blocks, &modules, INPUT.classes);
             assert_eq!(heads.len(), blocks.len() - 1);
             for (index, head) in heads.into_iter().enumerate() {
@@ -56,10 +57,10 @@ fn heads_fit_every_family_at_every_cut() {
 
 #[test]
 fn sampled_heads_shrink_upwards_and_follow_the_network() {
-    let network = build("resnet-cifar", &Options::new(), &INPUT).unwrap();
+    let network = build("resnet-cifar", &OptionValues::new(), &INPUT).unwrap();
     let blocks = network.describe(&INPUT).unwrap();
     let modules = split_evenly(blocks.len(), 4).unwrap();
-    let heads = heads(HeadKind::Sampled, &blocks, &modules, 10);
+    let heads = heads(HeadKind::named("sampled").unwrap(), &blocks, &modules, 10);
     let channels = |index: usize| -> Vec<i64> {
         heads[index]
             .params

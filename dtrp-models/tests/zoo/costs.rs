@@ -1,6 +1,6 @@
 //! Numbers of parameters, multiply-adds, shapes and activation bytes, against published tables and sums by hand.
 
-use dtrp_models::{BlockInfo, ModelInput, Options, build, list};
+use dtrp_models::{BlockInfo, ModelInput, OptionValues, build, list};
 use serde_json::json;
 
 fn input(side: usize, classes: usize) -> ModelInput {
@@ -12,7 +12,7 @@ fn input(side: usize, classes: usize) -> ModelInput {
     }
 }
 
-fn options(value: serde_json::Value) -> Options {
+fn options(value: serde_json::Value) -> OptionValues {
     serde_json::from_value(value).unwrap()
 }
 

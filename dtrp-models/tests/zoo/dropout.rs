@@ -1,7 +1,7 @@
 //! Dropout inside networks: both forwards of a batch see one mask, wherever the network is cut.
 
 use dtrp_core::torch::{Arena, BlockSpec, Mode, Module, Pass};
-use dtrp_models::{ModelInput, build, options};
+use dtrp_models::{ModelInput, build, option_values};
 use tch::{Device, Kind, Tensor};
 
 const INPUT: ModelInput = ModelInput {
@@ -20,9 +20,9 @@ struct Piece {
 
 /// A small WideResNet, and the second and third layer of VGG's classifier.
 fn pieces() -> [Piece; 2] {
-    let wide = options([("depth", 10.into()), ("width", 1.into()), ("dropout", 0.3.into())]);
+    let wide = option_values([("depth", 10.into()), ("width", 1.into()), ("dropout", 0.3.into())]);
     let wide = build("wide-resnet-cifar", &wide, &INPUT).unwrap();
-    let vgg = build("vgg", &options([("depth", 11.into())]), &INPUT).unwrap();
+    let vgg = build("vgg", &option_values([("depth", 11.into())]), &INPUT).unwrap();
     let mut vgg = vgg.blocks;
     let first = vgg.len() - 2;
     [

@@ -7,7 +7,7 @@
 use crate::training::{Images, stages};
 use dtrp_core::engine::{self, EngineOptions, Executor};
 use dtrp_core::schedule::{Method, Plan};
-use dtrp_models::{ModelInput, build, options, split_evenly};
+use dtrp_models::{ModelInput, build, option_values, split_evenly};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ fn train(family: &str, depth: usize, width: usize, modules: usize, batches: u32,
         return;
     }
     let start = Instant::now();
-    let choice = options([("depth", depth.into()), ("width", width.into())]);
+    let choice = option_values([("depth", depth.into()), ("width", width.into())]);
     let network = build(family, &choice, &INPUT).unwrap();
     let parameters = network.parameters();
     let ranges = split_evenly(network.blocks.len(), modules).unwrap();

@@ -4,8 +4,8 @@ use crate::training::{Images, stages};
 use dtrp_core::engine::{self, EngineOptions, Executor};
 use dtrp_core::schedule::{Method, Plan};
 use dtrp_core::torch::TorchStage;
-use dtrp_models::auxiliary::{HeadKind, KINDS, heads};
-use dtrp_models::{ModelInput, build, options, split_evenly};
+use dtrp_models::auxiliary::{self, HeadKind, heads};
+use dtrp_models::{ModelInput, build, option_values, split_evenly};
 use std::sync::{Arc, Mutex};
 use tch::Tensor;
 
@@ -18,12 +18,12 @@ const INPUT: ModelInput = ModelInput {
 const BATCHES: u32 = 60;
 
 /// Trains; `rate` gives the learning rate of module k. Returns the stages and the losses of each module.
-fn train(kind: HeadKind, modules: usize, rate: impl Fn(usize) -> f64) -> (Vec<TorchStage>, Vec<Vec<f64>>) {
-    let choice = options([("depth", 8.into()), ("width", 8.into())]);
+fn train(head: &str, modules: usize, rate: impl Fn(usize) -> f64) -> (Vec<TorchStage>, Vec<Vec<f64>>) {
+    let choice = option_values([("depth", 8.into()), ("width", 8.into())]);
     let network = build("resnet-cifar", &choice, &INPUT).unwrap();
     let blocks = network.describe(&INPUT).unwrap();
     let ranges = split_evenly(blocks.len(), modules).unwrap();
-    let heads = heads(kind, &blocks, &ranges, INPUT.classes);
+    let heads = heads(HeadKind::named(head).unwrap(), &blocks, &ranges, INPUT.classes);
     let mut stages = stages("local", network, &ranges, heads, rate);
     let losses: Vec<_> = stages
         .iter_mut()
@@ -54,11 +54,11 @@ fn train(kind: HeadKind, modules: usize, rate: impl Fn(usize) -> f64) -> (Vec<To
 
 #[test]
 fn every_module_learns_with_every_head() {
-    for (name, kind) in KINDS {
+    for kind in auxiliary::list() {
         for modules in 2..=4 {
-            let (_, losses) = train(kind, modules, |_| 0.05);
+            let (_, losses) = train(kind.name, modules, |_| 0.05);
             for (k, losses) in (1..).zip(losses) {
-                let what = format!("{name}: module {k} of {modules}");
+                let what = format!("{}: module {k} of {modules}", kind.name);
                 assert_eq!(losses.len(), BATCHES as usize, "{what}");
                 let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
                 let (first, last) = (mean(&losses[..5]), mean(&losses[losses.len() - 5..]));
@@ -72,7 +72,7 @@ fn every_module_learns_with_every_head() {
 fn the_network_alone_is_exported() {
     let network = build(
         "resnet-cifar",
-        &options([("depth", 8.into()), ("width", 8.into())]),
+        &option_values([("depth", 8.into()), ("width", 8.into())]),
         &INPUT,
     )
     .unwrap();
@@ -85,7 +85,7 @@ fn the_network_alone_is_exported() {
         })
         .collect();
     names.sort();
-    let (stages, _) = train(HeadKind::Conv, 3, |_| 0.05);
+    let (stages, _) = train("conv", 3, |_| 0.05);
     let state = stages.iter().flat_map(|stage| stage.state().unwrap());
     let mut exported: Vec<String> = state.map(|(name, _)| name).collect();
     exported.sort();
@@ -98,8 +98,8 @@ fn a_module_does_not_depend_on_those_above() {
         let state = stages[k - 1].state().unwrap();
         state.into_iter().map(|(_, tensor)| tensor).collect()
     };
-    let (all, _) = train(HeadKind::Mlp, 3, |_| 0.05);
-    let (lower, _) = train(HeadKind::Mlp, 3, |k| if k < 3 { 0.05 } else { 0.0 });
+    let (all, _) = train("mlp", 3, |_| 0.05);
+    let (lower, _) = train("mlp", 3, |k| if k < 3 { 0.05 } else { 0.0 });
     for k in 1..=2 {
         for (a, b) in weights(&all, k).iter().zip(&weights(&lower, k)) {
             assert!(a.equal(b), "module {k}");

@@ -1,7 +1,7 @@
 //! What the families say to options and images that they cannot take.
 
 use dtrp_models::auxiliary::HeadKind;
-use dtrp_models::{ModelInput, Options, build, list};
+use dtrp_models::{ModelInput, OptionValues, build, defaults, list};
 use serde_json::json;
 
 fn message(family: &str, choice: serde_json::Value, side: usize) -> String {
@@ -11,7 +11,7 @@ fn message(family: &str, choice: serde_json::Value, side: usize) -> String {
         width: 224,
         classes: 10,
     };
-    let options: Options = serde_json::from_value(choice).unwrap();
+    let options: OptionValues = serde_json::from_value(choice).unwrap();
     match build(family, &options, &input) {
         Ok(_) => "no error".to_owned(),
         Err(error) => error.to_string(),
@@ -44,7 +44,7 @@ fn errors_name_the_option_and_what_it_may_be() {
         (
             "vgg",
             json!({"batchnorm": true}),
-            "no option `batchnorm`, did you mean `batch_norm`?",
+            "no option `batchnorm` (did you mean `batch_norm`?)",
         ),
         ("resnet", json!({"depth": 20}), "must be 18, 34, 50, 101 or 152"),
         ("resnet", json!({"stem": 3}), "must be imagenet or cifar"),
@@ -85,16 +85,10 @@ fn declared_defaults_are_the_defaults() {
         classes: 10,
     };
     for family in list() {
-        let declared: Options = family
-            .options
-            .iter()
-            .map(|option| {
-                let value = serde_json::from_str(option.default);
-                (option.name.to_owned(), value.unwrap_or_else(|_| option.default.into()))
-            })
-            .collect();
+        let declared = defaults(family.name).unwrap();
+        assert_eq!(declared.len(), family.options.len(), "every option has a default");
         let spelt = build(family.name, &declared, &input).unwrap();
-        let silent = build(family.name, &Options::new(), &input).unwrap();
+        let silent = build(family.name, &OptionValues::new(), &input).unwrap();
         assert_eq!(spelt.parameters(), silent.parameters(), "{}", family.name);
         assert_eq!(spelt.blocks.len(), silent.blocks.len(), "{}", family.name);
     }
@@ -102,7 +96,7 @@ fn declared_defaults_are_the_defaults() {
 
 #[test]
 fn heads_are_found_by_name() {
-    assert_eq!(HeadKind::named("mlp").unwrap(), HeadKind::Mlp);
+    assert_eq!(HeadKind::named("mlp").unwrap().name, "mlp");
     let message = HeadKind::named("linear").unwrap_err().to_string();
     assert!(message.contains("did you mean `linear-pool`?"), "{message}");
 }

@@ -5,7 +5,7 @@
 //! ```
 
 use crate::torch::{Net, difference};
-use dtrp_models::{options, weights};
+use dtrp_models::{option_values, weights};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,10 +52,10 @@ fn check(name: &str) {
                 ("batch_norm", name.ends_with("_bn").into()),
                 ("dropout", 0.0.into()),
             ];
-            ("vgg", options(pairs))
+            ("vgg", option_values(pairs))
         }
-        _ if name.starts_with("wide") => ("wide-resnet", options([("depth", depth.into())])),
-        _ => ("resnet", options([("depth", depth.into())])),
+        _ if name.starts_with("wide") => ("wide-resnet", option_values([("depth", depth.into())])),
+        _ => ("resnet", option_values([("depth", depth.into())])),
     };
     let single = Net::new(family, &choice, Kind::Float);
     single.load(&state);

@@ -1,7 +1,7 @@
 //! Logits and gradients against the fixtures that `fixtures/make.py small` wrote, with weights that both sides draw.
 
 use crate::torch::{Net, difference, draw};
-use dtrp_models::Options;
+use dtrp_models::OptionValues;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use tch::{Kind, Tensor};
@@ -18,7 +18,7 @@ fn check(name: &str) {
         println!("{name}: large, skipped; set {ALL}=1 to compare it");
         return;
     }
-    let options: Options = serde_json::from_value(fixture["options"].clone()).unwrap();
+    let options: OptionValues = serde_json::from_value(fixture["options"].clone()).unwrap();
     let family = fixture["family"].as_str().unwrap();
     let numbers = |key: &str| -> Tensor {
         let values: Vec<f64> = serde_json::from_value(fixture[key].clone()).unwrap();

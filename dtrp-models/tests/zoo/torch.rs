@@ -1,7 +1,7 @@
 //! One network in one piece: logits and gradients, and the comparison with what PyTorch computed.
 
 use dtrp_core::torch::{Arena, Mode, Module, Pass};
-use dtrp_models::{ModelInput, Options, build};
+use dtrp_models::{ModelInput, OptionValues, build};
 use std::collections::HashMap;
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -21,7 +21,7 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    pub(crate) fn new(family: &str, options: &Options, kind: Kind) -> Self {
+    pub(crate) fn new(family: &str, options: &OptionValues, kind: Kind) -> Self {
         let blocks = build(family, options, &INPUT).unwrap().blocks;
         let module = Module::new(blocks, 0, kind, Device::Cpu).unwrap();
         let arena = Arena::zeros(module.layout(), module.options()).unwrap();

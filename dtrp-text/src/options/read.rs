@@ -1,9 +1,9 @@
 //! The options that something was given, checked against those it declares.
 
 use super::error::{OptionError, OptionProblem};
-use super::spec::{OptionKind, OptionSpec, shape};
+use super::spec::{OptionKind, OptionSpec, OptionValues, shape};
 use crate::names::nearest;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The options that something was given. All have been checked against what is declared, so reading them cannot fail.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct Options<'a> {
     kind: &'static str,
     owner: &'a str,
     declared: &'a [OptionSpec],
-    given: Map<String, Value>,
+    given: OptionValues,
 }
 
 impl<'a> Options<'a> {
@@ -29,7 +29,7 @@ impl<'a> Options<'a> {
         given: &Value,
     ) -> Result<Self, OptionError> {
         match given {
-            Value::Null => Self::of(kind, owner, declared, &Map::new()),
+            Value::Null => Self::of(kind, owner, declared, &OptionValues::new()),
             Value::Object(given) => Self::of(kind, owner, declared, given),
             other => Err(OptionError {
                 kind,
@@ -53,7 +53,7 @@ impl<'a> Options<'a> {
         kind: &'static str,
         owner: &'a str,
         declared: &'a [OptionSpec],
-        given: &Map<String, Value>,
+        given: &OptionValues,
     ) -> Result<Self, OptionError> {
         let given = given.iter().filter(|(_, value)| !value.is_null());
         let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -71,6 +71,11 @@ impl<'a> Options<'a> {
             }
         }
         Ok(options)
+    }
+
+    /// The name of what the options are of.
+    pub fn owner(&self) -> &'a str {
+        self.owner
     }
 
     /// The error that says what `option` may be, for a rule that its declaration cannot express.
@@ -91,7 +96,7 @@ impl<'a> Options<'a> {
     }
 
     /// What is in force: what is given, and the defaults of what is not; options that have neither are not in it.
-    pub fn resolved(&self) -> Map<String, Value> {
+    pub fn resolved(&self) -> OptionValues {
         let all = self
             .declared
             .iter()
@@ -162,12 +167,24 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// Channels, height and width of a declared shape that has a default.
+    ///
+    /// # Panics
+    ///
+    /// If no such shape of this name is declared, which is a bug of the owner.
+    pub fn shape(&self, name: &str) -> [usize; 3] {
+        match self.optional_shape(name) {
+            Some(shape) => shape,
+            None => self.wrong(name, "a shape with a default"),
+        }
+    }
+
     /// Channels, height and width of a declared shape; nothing where it is not given and has no default.
     ///
     /// # Panics
     ///
     /// If no shape of this name is declared, which is a bug of the owner.
-    pub fn shape(&self, name: &str) -> Option<[usize; 3]> {
+    pub fn optional_shape(&self, name: &str) -> Option<[usize; 3]> {
         match self.declared(name).kind {
             OptionKind::Shape { .. } => shape(&self.value(name)),
             _ => self.wrong(name, "a shape"),
@@ -263,7 +280,7 @@ mod tests {
                 (options.flag("last_gradient"), options.choice("stem")),
                 (true, "imagenet")
             );
-            assert_eq!(options.shape("shape"), None);
+            assert_eq!(options.optional_shape("shape"), None);
             assert_eq!(options.resolved(), super::super::defaults(&OPTIONS));
         }
     }
@@ -284,7 +301,7 @@ mod tests {
             (options.flag("last_gradient"), options.choice("stem")),
             (false, "cifar")
         );
-        assert_eq!(options.shape("shape"), Some([1, 2, 3]));
+        assert_eq!(options.optional_shape("shape"), Some([1, 2, 3]));
         assert_eq!(Value::Object(options.resolved()), given);
     }
 
@@ -332,12 +349,8 @@ mod tests {
                 ),
             ),
             (
-                json!({ "shape": [3, 0, 4] }),
-                must(
-                    "shape",
-                    "[3,0,4]",
-                    "[channels, height, width], such as [3, 32, 32], each at least 1",
-                ),
+                json!({ "shape": [3, 4] }),
+                must("shape", "[3,4]", "[channels, height, width], such as [3, 32, 32]"),
             ),
             (json!([1]), must("options", "[1]", "an object, such as { name: value }")),
         ] {

@@ -3,6 +3,20 @@
 use serde_json::{Map, Value, json};
 use std::ops::RangeInclusive;
 
+/// Options by name, as they are given: from YAML, from JSON, or [`option_values`].
+pub type OptionValues = Map<String, Value>;
+
+/// Options from pairs of name and value.
+///
+/// ```
+/// let given = dtrp_text::option_values([("depth", 20.into()), ("stem", "cifar".into())]);
+/// assert_eq!(given["depth"], 20);
+/// ```
+pub fn option_values<const N: usize>(pairs: [(&str, Value); N]) -> OptionValues {
+    let pairs = pairs.into_iter();
+    pairs.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// One option that something declares. Its default is stated here and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OptionSpec {
@@ -52,7 +66,7 @@ pub enum OptionKind {
         /// The words.
         words: &'static [&'static str],
     },
-    /// The shape of an image: channels, height and width, each at least 1.
+    /// The shape of an image: channels, height and width. How many of each make sense is for the reader to say.
     Shape {
         /// Where it is not given; none where that is for the reader to say.
         default: Option<[usize; 3]>,
@@ -159,7 +173,7 @@ impl OptionKind {
                 [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
                 words => words.concat(),
             },
-            Self::Shape { .. } => "[channels, height, width], such as [3, 32, 32], each at least 1".to_owned(),
+            Self::Shape { .. } => "[channels, height, width], such as [3, 32, 32]".to_owned(),
         }
     }
 
@@ -183,7 +197,7 @@ impl OptionKind {
             Self::Shape { .. } => json!({
                 "type": "array",
                 "default": null,
-                "items": { "type": "integer", "minimum": 1 },
+                "items": { "type": "integer", "minimum": 0 },
                 "minItems": 3,
                 "maxItems": 3,
             }),
@@ -198,7 +212,7 @@ impl OptionKind {
 pub(super) fn shape(value: &Value) -> Option<[usize; 3]> {
     let counts = value.as_array()?.iter();
     let counts: Option<Vec<_>> = counts
-        .map(|count| count.as_u64().filter(|n| *n > 0).and_then(|n| usize::try_from(n).ok()))
+        .map(|count| count.as_u64().and_then(|n| usize::try_from(n).ok()))
         .collect();
     counts?.try_into().ok()
 }
@@ -215,7 +229,7 @@ pub fn schema(options: &[OptionSpec]) -> Value {
 }
 
 /// What holds where no option is given, by name; options without a default are not in it.
-pub fn defaults(options: &[OptionSpec]) -> Map<String, Value> {
+pub fn defaults(options: &[OptionSpec]) -> OptionValues {
     let all = options
         .iter()
         .map(|option| (option.name.to_owned(), option.kind.default()));
@@ -251,7 +265,7 @@ mod tests {
                 "last": { "type": "boolean", "default": false, "description": "whether" },
                 "stem": { "type": "string", "default": "large", "enum": ["large", "small"], "description": "which" },
                 "shape": {
-                    "type": "array", "default": [3, 32, 32], "items": { "type": "integer", "minimum": 1 },
+                    "type": "array", "default": [3, 32, 32], "items": { "type": "integer", "minimum": 0 },
                     "minItems": 3, "maxItems": 3, "description": "what"
                 },
             }
