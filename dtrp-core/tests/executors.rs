@@ -3,11 +3,13 @@
 
 mod common;
 
-use dtrp_core::engine::{self, EngineOptions, Executor, Stage};
+use dtrp_core::engine::{self, Broken, Channels, EngineError, EngineOptions, Executor, Link, Stage};
 use dtrp_core::schedule::{Program, Unit};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const PRIME: u64 = 2_147_483_647;
@@ -157,4 +159,55 @@ fn different_schedules_give_different_results() {
         .map(weights)
         .into();
     assert_eq!(all.len(), 6);
+}
+
+/// Links of another kind: they count what they carry, and pass it on.
+struct Counting {
+    inner: Channels<u64, u64>,
+    carried: Arc<AtomicUsize>,
+}
+
+impl Link<u64, u64> for Counting {
+    fn send_up(&mut self, unit: Unit, activation: u64, patience: Duration) -> Result<(), Broken> {
+        self.carried.fetch_add(1, Ordering::Relaxed);
+        self.inner.send_up(unit, activation, patience)
+    }
+    fn receive_up(&mut self, patience: Duration) -> Result<(Unit, u64), Broken> {
+        self.inner.receive_up(patience)
+    }
+    fn send_down(&mut self, unit: Unit, gradient: u64, patience: Duration) -> Result<(), Broken> {
+        self.carried.fetch_add(1, Ordering::Relaxed);
+        self.inner.send_down(unit, gradient, patience)
+    }
+    fn receive_down(&mut self, patience: Duration) -> Result<(Unit, u64), Broken> {
+        self.inner.receive_down(patience)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
+
+    /// The result is the same over any links, and every message goes over them.
+    #[test]
+    fn workers_meet_over_any_links((_, _, program) in common::programs(5, 12, 3)) {
+        let reference = run(&program, Executor::Sequential, 1, None);
+        let mut stages = Exact::network(program.modules(), None);
+        let carried = Arc::new(AtomicUsize::new(0));
+        let options = EngineOptions::default();
+        let link = |inner| Counting { inner, carried: Arc::clone(&carried) };
+        let links = Channels::row(program.modules(), options.capacity).into_iter().map(link).collect();
+        let done = engine::run_over(&program, &mut stages, links, &options).unwrap();
+        prop_assert_eq!(&stages, &reference);
+        let messages: usize = done.report.workers.iter().map(|worker| worker.messages).sum();
+        prop_assert_eq!(carried.load(Ordering::Relaxed), messages);
+    }
+}
+
+#[test]
+fn there_is_one_link_for_each_worker() {
+    let program = dtrp_core::schedule::Dtrp::new(3).program().unwrap();
+    let mut stages = Exact::network(3, None);
+    let links = Channels::row(2, NonZeroUsize::MIN);
+    let error = engine::run_over(&program, &mut stages, links, &EngineOptions::default()).unwrap_err();
+    assert!(matches!(error, EngineError::Links { links: 2, modules: 3 }), "{error}");
 }

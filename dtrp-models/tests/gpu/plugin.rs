@@ -46,11 +46,11 @@ where
 
     fn predict(&mut self, context: &Context<'_>, arrays: Arrays<'_>, out: Output<'_>) -> Result<(), PredictorError> {
         let (arrays, out) = match (arrays, out) {
-            (Arrays::F64(views), Output::F64(out)) if !GPU => {
+            (Arrays::F64(views), Output::F64(out)) => {
                 clamped(context, views.weights, views.direction, out);
                 return Ok(());
             }
-            (Arrays::Device(arrays), Output::Device(out)) if GPU => (arrays, out),
+            (Arrays::Device(arrays), Output::Device(out)) => (arrays, out),
             _ => return Err(arrays.unsupported(self.name())),
         };
         assert_eq!((arrays.gpu, arrays.bits), (0, 64));

@@ -1,6 +1,7 @@
 //! Training compared with oracles: what every method must compute, whoever executes it, on a small network.
 
 mod delayed;
+mod losses;
 mod methods;
 mod oracle;
 mod rates;

@@ -6,7 +6,7 @@ use dtrp_core::schedule::{Method, Order};
 
 /// Every method that this network can be trained with, in every order.
 fn variants() -> Vec<(&'static str, Order)> {
-    let gradients = Method::all().iter().filter(|method| method.gradients);
+    let gradients = Method::all().into_iter().filter(|method| method.gradients);
     gradients
         .flat_map(|method| method.orders.iter().map(|order| (method.name, *order)))
         .collect()

@@ -4,7 +4,7 @@
 use dtrp_core::engine::{self, EngineOptions, Execution, Executor, Stage};
 use dtrp_core::schedule::{Method, Order, Plan, Unit};
 use dtrp_core::torch::{
-    Activation, CrossEntropy, Curve, Forecaster, Input, LearningRate, Message, Module, Precision, Sgd, Source,
+    Activation, CrossEntropy, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd, Source,
     StageOptions, TorchError, TorchStage, Upload, WorkerThread,
 };
 use dtrp_models::{ModelInput, build, option_values, split_evenly};
@@ -45,6 +45,8 @@ pub(crate) struct Run {
     pub(crate) weight_decay: f64,
     pub(crate) decay_all: bool,
     pub(crate) label_smoothing: f64,
+    /// Instead of cross-entropy.
+    pub(crate) loss: Option<Arc<dyn Loss>>,
     pub(crate) shortcut: &'static str,
     pub(crate) gradient_shrink: f64,
 }
@@ -72,6 +74,7 @@ impl Run {
             weight_decay: 5e-4,
             decay_all: true,
             label_smoothing: 0.0,
+            loss: None,
             shortcut: "A",
             gradient_shrink: 1.0,
         }
@@ -120,8 +123,10 @@ impl Run {
                 module: index + 1,
                 modules: self.modules,
                 seed: self.seed,
-                loss: Arc::new(CrossEntropy {
-                    label_smoothing: self.label_smoothing,
+                loss: self.loss.clone().unwrap_or_else(|| {
+                    Arc::new(CrossEntropy {
+                        label_smoothing: self.label_smoothing,
+                    })
                 }),
                 rate: self.learning_rate(),
                 optimizer: Box::new(

@@ -70,13 +70,13 @@ fn build(context: &Context) -> Result<PathBuf> {
     let mut readelf = context.command("readelf");
     readelf.arg("--dynamic").arg(&program);
     let needed = cargo::read(&mut readelf)?;
-    match needed.contains("[libtorch_cuda.so]") {
-        true => Ok(program),
-        false => Err(Error::Check(format!(
-            "{} does not ask for libtorch_cuda.so; it would see no GPU",
-            program.display()
-        ))),
+    if needed.contains("[libtorch_cuda.so]") {
+        return Ok(program);
     }
+    Err(Error::Check(format!(
+        "{} does not ask for libtorch_cuda.so; it would see no GPU",
+        program.display()
+    )))
 }
 
 /// The names of the checks, for machines on which the program cannot start.
@@ -168,9 +168,10 @@ fn size(folder: &Path) -> Result<u64> {
     for entry in fs::read_dir(folder).map_err(read())? {
         let entry = entry.map_err(read())?;
         let kind = entry.file_type().map_err(read())?;
-        bytes += match kind.is_dir() {
-            true => size(&entry.path())?,
-            false => entry.metadata().map_err(read())?.len(),
+        bytes += if kind.is_dir() {
+            size(&entry.path())?
+        } else {
+            entry.metadata().map_err(read())?.len()
         };
     }
     Ok(bytes)
