@@ -37,7 +37,7 @@ fn text() -> String {
         };
         for (what, value) in [
             ("images", images(set)),
-            ("files", set.files.to_owned()),
+            ("files", set.files.unwrap_or("none").to_owned()),
             ("options", options),
             ("to get it", how(set)),
             ("licence", set.licence.to_owned()),
