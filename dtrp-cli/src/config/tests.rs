@@ -238,7 +238,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "run: {precision: f16}",
-            "x.yaml: run.precision: unknown precision `f16`; the precisions are f32, tf32, bf16",
+            "x.yaml: run.precision: unknown precision `f16` (did you mean `bf16`?); the precisions are f32, tf32, bf16",
         ),
         (
             "run: {precision: bf16, dtype: f64}",
