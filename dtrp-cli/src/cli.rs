@@ -1,8 +1,6 @@
 //! What can be typed.
 
-use crate::commands::{
-    Compare, DataCommand, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate,
-};
+use crate::commands::{Compare, DataCommand, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate};
 use crate::config::{BuiltIn, Config, ConfigError, Set};
 use crate::error::EXIT_CODES;
 use clap::{Args, Parser, Subcommand};

@@ -94,6 +94,8 @@ impl Error {
             Error::Bug(_) => BUG,
             Error::Variant { code, .. } => *code,
             Error::Nonconforming(_) => 8,
+            // A method has no such order: as where there is no such method.
+            Error::Config(ConfigError::UnknownWord { path, .. }) if path.starts_with("method.") => 5,
             Error::Config(_) => 3,
             Error::BadData(_) => 4,
             Error::Fit(_) => 5,

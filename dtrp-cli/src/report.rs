@@ -91,7 +91,15 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
     }
     text.push('\n');
     let mut table = Table::new(2);
-    table.row(["worker", "blocks", "parameters", "busy", "stored inputs", "staleness", "prediction gain"]);
+    table.row([
+        "worker",
+        "blocks",
+        "parameters",
+        "busy",
+        "stored inputs",
+        "staleness",
+        "prediction gain",
+    ]);
     for (number, worker) in (1..).zip(&summary.workers) {
         table.row([
             format!("{number}"),
@@ -100,7 +108,9 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
             percent(worker.busy_share, 0),
             bytes(worker.stored_input_peak_bytes),
             worker.staleness_max.to_string(),
-            worker.prediction_gain.map_or("-".to_owned(), |gain| format!("{gain:.3}")),
+            worker
+                .prediction_gain
+                .map_or("-".to_owned(), |gain| format!("{gain:.3}")),
         ]);
     }
     text.push_str(&table.to_string());

@@ -83,10 +83,7 @@ fn make(root: &Path, case: &Case) -> Arc<dyn Dataset> {
                 .expect("a picture can be written");
         }
     }
-    let spec = DataSpec {
-        shape: Some(ImageShape::new(3, case.side, case.side)),
-        ..DataSpec::in_dir("image-folder", root)
-    };
+    let spec = DataSpec::in_dir("image-folder", root).shape(ImageShape::new(3, case.side, case.side));
     open(&spec).expect("the folder is whole").train
 }
 

@@ -21,12 +21,11 @@
 mod parse;
 mod region;
 
-pub use region::random_region;
-
 use crate::DataError;
 use crate::dataset::{Dataset, ImageShape, Normalization};
 use crate::random::Stream;
 use crate::resample::Pixels;
+pub use region::random_region;
 
 /// What to do to each training image: a list of operations, by default none.
 ///

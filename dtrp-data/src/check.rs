@@ -2,19 +2,18 @@
 
 mod survey;
 
+use crate::registry::find;
+use crate::{DataError, DataSpec, Split};
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-
-use crate::registry::find;
-use crate::{DataError, DataSpec, Split};
-pub(crate) use survey::Part;
 pub use survey::PartReport;
 use survey::survey;
+pub(crate) use survey::{Levels, Part};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct DataProblem {
     /// The file or folder.
     pub path: PathBuf,
     /// Bytes from the start of the file (of its unpacked content where it is compressed), if the
@@ -24,7 +23,7 @@ pub struct Problem {
     pub problem: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for DataProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, offset, problem } = self;
         match offset {
@@ -34,7 +33,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl From<DataError> for Problem {
+impl From<DataError> for DataProblem {
     fn from(error: DataError) -> Self {
         match error {
             DataError::Corrupt { path, offset, problem } => Self {
@@ -63,11 +62,11 @@ impl From<DataError> for Problem {
 
 /// What [`check`] found.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
+pub struct DataReport {
     /// Files that were looked at.
     pub files: usize,
     /// Everything wrong, by file; of one file no more than its first 20 problems.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<DataProblem>,
     /// What the training part and the test part hold. Nothing for sets without files, and where the
     /// problems leave no samples to count.
     pub parts: Vec<PartReport>,
@@ -101,11 +100,11 @@ impl Checked {
 ///
 /// As [`open`](crate::open) for an unknown name and options that do not fit; what is wrong with the
 /// files is in the report.
-pub fn check(spec: &DataSpec, threads: usize) -> Result<Report, DataError> {
+pub fn check(spec: &DataSpec, threads: usize) -> Result<DataReport, DataError> {
     let set = find(&spec.name)?;
-    set.check_options(spec)?;
-    if !set.needs_dir {
-        return Ok(Report::default());
+    set.read(spec)?;
+    if !set.needs_dir() {
+        return Ok(DataReport::default());
     }
     if spec.dir.is_none() {
         // Nothing to look at: this is an error of the caller's, with the set's own words.
@@ -115,12 +114,12 @@ pub fn check(spec: &DataSpec, threads: usize) -> Result<Report, DataError> {
         files,
         errors,
         mut parts,
-    } = (set.check)(spec);
+    } = set.check.map_or_else(Checked::default, |check| check(spec));
     if parts.is_empty() && errors.is_empty() {
         let Split { train, test } = crate::open(spec)?;
         parts = vec![Part::of("train", train), Part::of("test", test)];
     }
-    let mut problems: Vec<_> = errors.into_iter().map(Problem::from).collect();
+    let mut problems: Vec<_> = errors.into_iter().map(DataProblem::from).collect();
     let known: HashSet<_> = problems.iter().map(|known| known.path.clone()).collect();
     let mut reports = Vec::new();
     for part in &parts {
@@ -129,7 +128,7 @@ pub fn check(spec: &DataSpec, threads: usize) -> Result<Report, DataError> {
         problems.append(&mut found);
         reports.push(report);
     }
-    Ok(Report {
+    Ok(DataReport {
         files,
         problems: first_of_each(problems),
         parts: reports,
@@ -139,8 +138,8 @@ pub fn check(spec: &DataSpec, threads: usize) -> Result<Report, DataError> {
 const MOST: usize = 20;
 
 /// No more than so many of one file. The problems of a file stand together.
-fn first_of_each(all: Vec<Problem>) -> Vec<Problem> {
-    let mut kept: Vec<Problem> = Vec::new();
+fn first_of_each(all: Vec<DataProblem>) -> Vec<DataProblem> {
+    let mut kept: Vec<DataProblem> = Vec::new();
     let mut of_file = 0;
     for problem in all {
         let same = kept.last().is_some_and(|last| last.path == problem.path);

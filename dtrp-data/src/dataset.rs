@@ -30,9 +30,34 @@ impl ImageShape {
         self.channels * self.height * self.width
     }
 
+    /// As [`len`](Self::len); nothing where that is more than memory can be addressed with.
+    pub const fn checked_len(&self) -> Option<usize> {
+        let Some(rows) = self.channels.checked_mul(self.height) else {
+            return None;
+        };
+        match rows.checked_mul(self.width) {
+            Some(bytes) if bytes <= isize::MAX as usize => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Whether an image of this shape has no pixels.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl From<[usize; 3]> for ImageShape {
+    /// From channels, height and width.
+    fn from([channels, height, width]: [usize; 3]) -> Self {
+        Self::new(channels, height, width)
+    }
+}
+
+impl From<ImageShape> for serde_json::Value {
+    /// `[3, 32, 32]`: the form that options have.
+    fn from(shape: ImageShape) -> Self {
+        Self::from(vec![shape.channels, shape.height, shape.width])
     }
 }
 
@@ -133,6 +158,16 @@ pub struct Split {
     pub train: Arc<dyn Dataset>,
     /// To measure accuracy on.
     pub test: Arc<dyn Dataset>,
+}
+
+impl Split {
+    /// Both parts. Their images have one shape and the same classes.
+    pub fn new(train: impl Dataset + 'static, test: impl Dataset + 'static) -> Self {
+        Self {
+            train: Arc::new(train),
+            test: Arc::new(test),
+        }
+    }
 }
 
 impl std::fmt::Debug for Split {

@@ -16,7 +16,7 @@ pub fn detect(dir: &Path) -> Result<DataSpec, DataError> {
     let has = |folders: &[&str], test: &dyn Fn(&Path) -> bool| {
         test(dir) || folders.iter().any(|folder| test(&dir.join(folder)))
     };
-    let cifar = |layout: &cifar::Layout| {
+    let cifar = |layout: &cifar::CifarLayout| {
         has(&[layout.folder], &|folder| {
             layout.files().any(|file| folder.join(file).exists())
         })

@@ -1,31 +1,15 @@
 //! What can go wrong with data, and what to do about it.
 
+use dtrp_text::{DidYouMean, OptionError, UnknownName};
 use std::path::PathBuf;
 
 /// An error of this crate: what, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The name is not in the registry.
-    #[error("there is no data set `{name}`{}; the sets are: {valid}", did_you_mean(.nearest))]
-    UnknownDataset {
-        /// The name asked for.
-        name: String,
-        /// The registered name most like it, if one is near.
-        nearest: Option<String>,
-        /// All registered names, separated by commas.
-        valid: String,
-    },
-    /// The text names no augmentation.
-    #[error("there is no augmentation `{text}`{}; there are: {valid}", did_you_mean(.nearest))]
-    UnknownAugment {
-        /// The part of the text that was not understood.
-        text: String,
-        /// The augmentation most like it, if one is near.
-        nearest: Option<String>,
-        /// All augmentations, separated by commas.
-        valid: String,
-    },
+    /// No data set, or no augmentation, has this name.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
     /// An augmentation is known but cannot be used like this.
     #[error("augmentation `{text}`: {problem}")]
     Augment {
@@ -34,13 +18,32 @@ pub enum DataError {
         /// What is wrong and what would be right.
         problem: String,
     },
-    /// An option does not fit the data set.
-    #[error("data set `{dataset}`: option `{option}` {problem}")]
-    Option {
+    /// The data set has no such option, or the option cannot have this value.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// The folder is missing, or not for this set.
+    #[error("data set `{dataset}`: `dir` {problem}")]
+    Dir {
         /// The data set.
         dataset: String,
-        /// The field of [`DataSpec`](crate::DataSpec).
-        option: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A set made by a program cannot be made so.
+    #[error("data set `{dataset}` {problem}")]
+    Set {
+        /// The data set.
+        dataset: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A sample given by a program does not fit its set.
+    #[error("data set `{dataset}`: sample {index} {problem} (samples count from 0)")]
+    Sample {
+        /// The data set.
+        dataset: String,
+        /// Which of the samples given, from 0.
+        index: usize,
         /// What is wrong and what would be right.
         problem: String,
     },
@@ -84,7 +87,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// There is nothing to download for this set.
-    #[error("data set `{dataset}` cannot be fetched{}; these can: {valid}", did_you_mean(.nearest))]
+    #[error("data set `{dataset}` cannot be fetched{}; these can: {valid}", DidYouMean(nearest.as_deref()))]
     NotFetchable {
         /// The set asked for.
         dataset: String,
@@ -145,17 +148,4 @@ pub enum DataError {
         /// What the panic said.
         message: String,
     },
-}
-
-fn did_you_mean(nearest: &Option<String>) -> String {
-    nearest
-        .as_ref()
-        .map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
-}
-
-/// The name in `valid` most like `text`, if it is like it at all.
-pub(crate) fn nearest<'a>(text: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let likeness = |name: &str| strsim::jaro_winkler(&text.to_lowercase(), name);
-    let best = valid.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) >= 0.75).then(|| best.to_string())
 }

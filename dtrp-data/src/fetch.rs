@@ -8,15 +8,13 @@ mod download;
 mod table;
 mod unpack;
 
+use crate::DataError;
+use crate::files::io;
+use dtrp_text::nearest;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
 pub use table::{Remote, Source, sources};
-
-use crate::DataError;
-use crate::error::nearest;
-use crate::files::io;
 
 /// Where to, where from and how patiently.
 #[derive(Debug, Clone)]
@@ -74,7 +72,7 @@ pub fn fetch(name: &str, options: &FetchOptions, progress: &mut dyn FnMut(Progre
         Some(source) => fetch_source(source, options, progress),
         None => Err(DataError::NotFetchable {
             dataset: name.to_string(),
-            nearest: nearest(name, names()),
+            nearest: nearest(name, names()).map(str::to_owned),
             valid: names().collect::<Vec<_>>().join(", "),
         }),
     }

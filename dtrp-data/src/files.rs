@@ -47,9 +47,8 @@ pub(crate) fn locate(
     has: impl Fn(&Path) -> bool,
 ) -> Result<PathBuf, DataError> {
     let Some(dir) = dir else {
-        return Err(DataError::Option {
+        return Err(DataError::Dir {
             dataset: dataset.to_string(),
-            option: "dir",
             problem: format!("is missing: {help}"),
         });
     };

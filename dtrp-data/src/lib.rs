@@ -28,15 +28,21 @@ pub mod fetch;
 mod files;
 mod image_file;
 pub mod loader;
+mod memory;
 pub mod random;
 mod registry;
 mod resample;
 
 pub use augment::Augment;
-pub use check::{PartReport, Problem, Report, check};
+pub use check::{DataProblem, DataReport, PartReport, check};
 pub use dataset::{Dataset, ImageShape, Normalization, Split};
 pub use detect::detect;
+pub use dtrp_text::{OptionError, OptionSpec, OptionValues, Options, UnknownName};
 pub use error::DataError;
 pub use loader::{Batch, Epoch, Loader, LoaderOptions};
-pub use registry::{DataSpec, DatasetInfo, find, names, open};
+pub use memory::InMemory;
+pub use registry::{DataSpec, DatasetInfo, OpenDataset, defaults, find, list, open};
 pub use resample::Region;
+
+#[doc(hidden)]
+pub use inventory;

@@ -7,12 +7,11 @@ mod epoch;
 mod queue;
 mod work;
 
-use std::sync::Arc;
-
 use crate::augment::Augment;
 use crate::dataset::{Dataset, ImageShape};
 use crate::{DataError, random};
 pub use epoch::Epoch;
+use std::sync::Arc;
 use work::{Pool, Work};
 
 /// How to load.

@@ -1,38 +1,36 @@
 //! Data sets by name.
 
 use crate::check::Checked;
-use crate::datasets::{cifar, digits, folder, idx, synthetic};
-use crate::error::nearest;
 use crate::{DataError, ImageShape, Split};
+use dtrp_text::{OptionSpec, OptionValues, Options};
+use serde_json::Value;
 use std::path::PathBuf;
 
-/// What to open: the part of a run's `data` section that is about the set itself.
+/// What to open: which set, from which files, with which of its options.
 ///
-/// Options that a set does not know must stay unset; [`open`] says so otherwise.
+/// ```
+/// use dtrp_data::{DataSpec, ImageShape};
+///
+/// let spec = DataSpec::new("synthetic").shape(ImageShape::new(1, 8, 8)).option("classes", 2);
+/// assert_eq!(dtrp_data::open(&spec)?.train.classes(), 2);
+///
+/// let wrong = dtrp_data::open(&DataSpec::new("synthetic").option("clases", 2)).unwrap_err();
+/// assert!(wrong.to_string().contains("did you mean `classes`?"));
+/// # Ok::<(), dtrp_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DataSpec {
-    /// The registered name, see [`names`].
+    /// The registered name, see [`list`].
     pub name: String,
     /// Where the files are; for sets that are made of files.
     pub dir: Option<PathBuf>,
-    /// The images' shape. `synthetic`: any, by default 3×32×32. `image-folder`: what they are
-    /// brought to, by default 3×224×224; one channel makes them grey.
-    pub shape: Option<ImageShape>,
-    /// `image-folder`: pixels of the smaller side before the middle is cut out, 256 is usual for
-    /// 224. By default as much of the image is used as has the shape's ratio of width to height.
-    pub resize: Option<usize>,
-    /// `synthetic`: number of classes, by default 10.
-    pub classes: Option<usize>,
-    /// `synthetic`: samples to train on, by default 10,000.
-    pub train_samples: Option<usize>,
-    /// `synthetic`: samples to test on, by default 1,000.
-    pub test_samples: Option<usize>,
-    /// `synthetic`: another seed is another set. (What shuffles the samples is the loader's seed.)
-    pub seed: u64,
+    /// The set's own options by name, see [`DatasetInfo::options`]. What is null counts as not given; what the set does not
+    /// know is refused by [`open`].
+    pub options: OptionValues,
 }
 
 impl DataSpec {
-    /// The set `name` with nothing else set.
+    /// The set `name` with its default options.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -47,199 +45,188 @@ impl DataSpec {
             ..Self::new(name)
         }
     }
+
+    /// With one of the set's own options.
+    #[must_use]
+    pub fn option(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.options.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With images of this shape, for sets that have the option.
+    #[must_use]
+    pub fn shape(self, shape: ImageShape) -> Self {
+        self.option("shape", shape)
+    }
 }
 
-/// A line of [`names`].
+/// What opens a set: from [`DataSpec::dir`], and from its options, which have been checked against the declared ones.
+pub type OpenDataset = fn(&DataSpec, &Options<'_>) -> Result<Split, DataError>;
+
+/// A data set that can be opened by name. Register one of your own with `inventory::submit!`, and it can be named like those
+/// that are here:
+///
+/// ```
+/// use dtrp_data::{DataError, DataSpec, DatasetInfo, ImageShape, InMemory, OptionSpec, Options, Split, inventory, open};
+///
+/// inventory::submit!(DatasetInfo::new(
+///     "stripes",
+///     "rows or columns",
+///     &[OptionSpec::count("side", 8, 1..=64, "pixels of each side")],
+///     stripes,
+/// ));
+///
+/// fn stripes(_: &DataSpec, options: &Options<'_>) -> Result<Split, DataError> {
+///     let side = options.count("side") as usize;
+///     let part = |count: u32| {
+///         let samples = (0..count).map(|i| {
+///             let label = i % 2;
+///             let at = |pixel: usize| if label == 0 { pixel / side } else { pixel % side };
+///             ((0..side * side).map(|pixel| 255 * (at(pixel) % 2) as u8).collect(), label)
+///         });
+///         InMemory::new("stripes", ImageShape::new(1, side, side), 2, samples)
+///     };
+///     Ok(Split::new(part(100)?, part(10)?))
+/// }
+///
+/// let set = open(&DataSpec::new("stripes").option("side", 4))?;
+/// assert_eq!(set.train.shape(), ImageShape::new(1, 4, 4));
+/// # Ok::<(), DataError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct DatasetInfo {
     /// What [`DataSpec::name`] takes.
     pub name: &'static str,
-    /// What it is, in a line.
-    pub description: &'static str,
-    /// Whether it is read from [`DataSpec::dir`].
-    pub needs_dir: bool,
-    /// The other options that it takes, by field name.
-    pub options: &'static [&'static str],
+    /// What it is, in one line for people.
+    pub summary: &'static str,
+    /// The options that it takes beside [`DataSpec::dir`].
+    pub options: &'static [OptionSpec],
     /// The shape of its images; nothing if that is up to the files or the options.
     pub shape: Option<ImageShape>,
     /// Number of classes; nothing if that is up to the files or the options.
     pub classes: Option<usize>,
     /// Samples to train on and to test on, as published.
     pub samples: Option<[usize; 2]>,
-    /// The files that it is read from, for people.
-    pub files: &'static str,
+    /// The files that it is read from in [`DataSpec::dir`], for people; nothing if it needs none.
+    pub files: Option<&'static str>,
     /// On which terms it may be used, as far as its authors say.
     pub licence: &'static str,
     /// Where its authors describe it.
     pub page: Option<&'static str>,
-    open: fn(&DataSpec) -> Result<Split, DataError>,
-    /// Looks at the files.
-    pub(crate) check: fn(&DataSpec) -> Checked,
+    open: OpenDataset,
+    /// Looks at the files; without it opening them is all that is done.
+    pub(crate) check: Option<fn(&DataSpec) -> Checked>,
 }
 
-const IDX_FILES: &str = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, \
-                         t10k-labels-idx1-ubyte, each plain or .gz";
-const CIFAR_LICENCE: &str =
-    "none stated; cite A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009";
-const CIFAR_PAGE: Option<&str> = Some("https://www.cs.toronto.edu/~kriz/cifar.html");
+inventory::collect!(DatasetInfo);
 
-const SETS: &[DatasetInfo] = &[
-    DatasetInfo {
-        name: "digits",
-        description: "small handwritten digits; ships with dtrp",
-        needs_dir: false,
-        options: &[],
-        shape: Some(ImageShape::new(1, 8, 8)),
-        classes: Some(10),
-        samples: Some([1_438, 359]),
-        files: "none",
-        licence: "CC BY 4.0; E. Alpaydin and C. Kaynak, UCI Machine Learning Repository",
-        page: Some("https://doi.org/10.24432/C50P49"),
-        open: digits::open,
-        check: |_| Checked::default(),
-    },
-    DatasetInfo {
-        name: "cifar10",
-        description: "photographs of animals and vehicles; binary version",
-        needs_dir: true,
-        options: &[],
-        shape: Some(ImageShape::new(3, 32, 32)),
-        classes: Some(10),
-        samples: Some([50_000, 10_000]),
-        files: "data_batch_1.bin to data_batch_5.bin, test_batch.bin; batches.meta.txt if there",
-        licence: CIFAR_LICENCE,
-        page: CIFAR_PAGE,
-        open: |spec| cifar::open(&cifar::CIFAR10, spec),
-        check: |spec| cifar::CIFAR10.check(spec),
-    },
-    DatasetInfo {
-        name: "cifar100",
-        description: "photographs of a hundred things; binary version",
-        needs_dir: true,
-        options: &[],
-        shape: Some(ImageShape::new(3, 32, 32)),
-        classes: Some(100),
-        samples: Some([50_000, 10_000]),
-        files: "train.bin, test.bin; fine_label_names.txt if there",
-        licence: CIFAR_LICENCE,
-        page: CIFAR_PAGE,
-        open: |spec| cifar::open(&cifar::CIFAR100, spec),
-        check: |spec| cifar::CIFAR100.check(spec),
-    },
-    DatasetInfo {
-        name: "mnist",
-        description: "handwritten digits; IDX, plain or .gz",
-        needs_dir: true,
-        options: &[],
-        shape: Some(ImageShape::new(1, 28, 28)),
-        classes: Some(10),
-        samples: Some([60_000, 10_000]),
-        files: IDX_FILES,
-        licence: "none stated; cite Y. LeCun, C. Cortes and C. Burges, The MNIST database",
-        page: Some("http://yann.lecun.com/exdb/mnist"),
-        open: |spec| idx::open(&idx::MNIST, spec),
-        check: |spec| idx::check(&idx::MNIST, spec),
-    },
-    DatasetInfo {
-        name: "fashion-mnist",
-        description: "pictures of clothes; IDX, plain or .gz",
-        needs_dir: true,
-        options: &[],
-        shape: Some(ImageShape::new(1, 28, 28)),
-        classes: Some(10),
-        samples: Some([60_000, 10_000]),
-        files: IDX_FILES,
-        licence: "MIT; H. Xiao, K. Rasul and R. Vollgraf, Zalando Research",
-        page: Some("https://github.com/zalandoresearch/fashion-mnist"),
-        open: |spec| idx::open(&idx::FASHION_MNIST, spec),
-        check: |spec| idx::check(&idx::FASHION_MNIST, spec),
-    },
-    DatasetInfo {
-        name: "image-folder",
-        description: "your own images, a folder for each class, brought to one size",
-        needs_dir: true,
-        options: &["shape", "resize"],
-        shape: None,
-        classes: None,
-        samples: None,
-        files: "train/CLASS/*.jpg and test/CLASS/*.jpg (or val/, valid/), JPEG or PNG",
-        licence: "that of the images",
-        page: None,
-        open: folder::open,
-        check: folder::check,
-    },
-    DatasetInfo {
-        name: "synthetic",
-        description: "made on the fly, of any shape and number; can be learnt",
-        needs_dir: false,
-        options: &["shape", "classes", "train_samples", "test_samples", "seed"],
-        shape: None,
-        classes: None,
-        samples: None,
-        files: "none",
-        licence: "nothing to license: made by dtrp",
-        page: None,
-        open: synthetic::open,
-        check: |_| Checked::default(),
-    },
-];
+impl DatasetInfo {
+    /// A set that `open` opens; made of no files, of any shape and number, on terms unknown.
+    pub const fn new(
+        name: &'static str,
+        summary: &'static str,
+        options: &'static [OptionSpec],
+        open: OpenDataset,
+    ) -> Self {
+        Self {
+            name,
+            summary,
+            options,
+            shape: None,
+            classes: None,
+            samples: None,
+            files: None,
+            licence: "none stated",
+            page: None,
+            open,
+            check: None,
+        }
+    }
 
-/// All data sets, for lists and messages.
-pub fn names() -> &'static [DatasetInfo] {
-    SETS
+    /// With images of one shape in so many classes; so many samples to train on and to test on.
+    #[must_use]
+    pub const fn images(mut self, shape: ImageShape, classes: usize, samples: [usize; 2]) -> Self {
+        self.shape = Some(shape);
+        self.classes = Some(classes);
+        self.samples = Some(samples);
+        self
+    }
+
+    /// Read from the files in [`DataSpec::dir`], which must be given: `files` says which, for people.
+    #[must_use]
+    pub const fn from_files(mut self, files: &'static str) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// On which terms it may be used, and where its authors describe it.
+    #[must_use]
+    pub const fn licence(mut self, licence: &'static str, page: Option<&'static str>) -> Self {
+        self.licence = licence;
+        self.page = page;
+        self
+    }
+
+    /// With a look at the files that goes on after the first problem.
+    pub(crate) const fn checked(mut self, check: fn(&DataSpec) -> Checked) -> Self {
+        self.check = Some(check);
+        self
+    }
+
+    /// Whether it is read from files in [`DataSpec::dir`].
+    pub const fn needs_dir(&self) -> bool {
+        self.files.is_some()
+    }
+
+    /// The options given, checked against those declared.
+    pub(crate) fn read<'a>(&'a self, spec: &DataSpec) -> Result<Options<'a>, DataError> {
+        if spec.dir.is_some() && !self.needs_dir() {
+            return Err(DataError::Dir {
+                dataset: self.name.to_owned(),
+                problem: "is not for this set; remove it".to_owned(),
+            });
+        }
+        Ok(Options::of(KIND, self.name, self.options, &spec.options)?)
+    }
+}
+
+/// What is chosen by name here.
+const KIND: &str = "data set";
+
+/// Every data set, by name.
+pub fn list() -> Vec<&'static DatasetInfo> {
+    let mut sets: Vec<_> = inventory::iter::<DatasetInfo>.into_iter().collect();
+    sets.sort_by_key(|set| set.name);
+    sets
+}
+
+/// What there is to know about the set of this name.
+///
+/// # Errors
+///
+/// [`DataError::Unknown`] for a name that is not registered.
+pub fn find(name: &str) -> Result<&'static DatasetInfo, DataError> {
+    Ok(dtrp_text::find(KIND, name, list(), |set| set.name)?)
+}
+
+/// The options of the set `name` that hold where none is given, by name; those without a default are not in it.
+///
+/// # Errors
+///
+/// [`DataError::Unknown`] for a name that is not registered.
+pub fn defaults(name: &str) -> Result<OptionValues, DataError> {
+    Ok(dtrp_text::defaults(find(name)?.options))
 }
 
 /// Opens a data set and checks all of it that can be checked without decoding every image.
 ///
 /// # Errors
 ///
-/// [`DataError::UnknownDataset`] for a name that is not registered, [`DataError::Option`] for an
-/// option that does not fit, and whatever is wrong with the files, with file and byte offset.
+/// [`DataError::Unknown`] for a name that is not registered, [`DataError::Option`] for an option that does not fit,
+/// [`DataError::Dir`] for a folder that is missing or not asked for, and whatever is wrong with the files, with file and byte
+/// offset.
 pub fn open(spec: &DataSpec) -> Result<Split, DataError> {
     let set = find(&spec.name)?;
-    set.check_options(spec)?;
-    (set.open)(spec)
-}
-
-/// What there is to know about a set.
-///
-/// # Errors
-///
-/// [`DataError::UnknownDataset`] for a name that is not registered.
-pub fn find(name: &str) -> Result<&'static DatasetInfo, DataError> {
-    let names = || SETS.iter().map(|set| set.name);
-    SETS.iter()
-        .find(|set| set.name == name)
-        .ok_or_else(|| DataError::UnknownDataset {
-            name: name.to_string(),
-            nearest: nearest(name, names()),
-            valid: names().collect::<Vec<_>>().join(", "),
-        })
-}
-
-impl DatasetInfo {
-    pub(crate) fn check_options(&self, spec: &DataSpec) -> Result<(), DataError> {
-        let given = [
-            ("dir", spec.dir.is_some() && !self.needs_dir),
-            ("shape", spec.shape.is_some()),
-            ("resize", spec.resize.is_some()),
-            ("classes", spec.classes.is_some()),
-            ("train_samples", spec.train_samples.is_some()),
-            ("test_samples", spec.test_samples.is_some()),
-            ("seed", spec.seed != 0),
-        ];
-        for (option, given) in given {
-            if given && !self.options.contains(&option) {
-                return Err(DataError::Option {
-                    dataset: self.name.to_string(),
-                    option,
-                    problem: match self.options {
-                        [] => "is not for this set; remove it".to_string(),
-                        some => format!("is not for this set; remove it (the set takes {})", some.join(", ")),
-                    },
-                });
-            }
-        }
-        Ok(())
-    }
+    let options = set.read(spec)?;
+    (set.open)(spec, &options)
 }

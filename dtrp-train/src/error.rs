@@ -85,9 +85,9 @@ pub enum TrainError {
         source: TorchError,
     },
     /// The run was asked to stop.
-    #[error("interrupted {0}")]
+    #[error("interrupted{0}")]
     Stopped(
-        /// What was going on, such as `in epoch 3`.
+        /// What was going on, such as ` in epoch 3`.
         String,
     ),
     /// The loss is no longer a finite number.

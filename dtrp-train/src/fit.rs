@@ -218,7 +218,7 @@ impl Trainer {
                 "the loss is {loss} at epoch {epoch}, step {step} (worker {worker})"
             ));
         }
-        self.explain(error, &format!("in epoch {epoch}"))
+        self.explain(error, &format!(" in epoch {epoch}"))
     }
 }
 

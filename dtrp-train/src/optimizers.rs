@@ -127,7 +127,10 @@ schedule! {
 impl Constant {
     /// The optimizer's rate.
     pub fn new() -> Self {
-        Self(RateSchedule { name: ScheduleName::Constant, ..RateSchedule::default() })
+        Self(RateSchedule {
+            name: ScheduleName::Constant,
+            ..RateSchedule::default()
+        })
     }
 }
 
@@ -140,7 +143,11 @@ impl Default for Constant {
 impl Cosine {
     /// Down to this rate at the end of the run.
     pub fn to(final_lr: f64) -> Self {
-        Self(RateSchedule { name: ScheduleName::Cosine, final_lr, ..RateSchedule::default() })
+        Self(RateSchedule {
+            name: ScheduleName::Cosine,
+            final_lr,
+            ..RateSchedule::default()
+        })
     }
 }
 

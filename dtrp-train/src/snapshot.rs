@@ -41,7 +41,10 @@ impl Snapshot {
     /// The tensors by name, module 1 first, in host memory.
     pub fn tensors(&self) -> Vec<(String, Tensor)> {
         let tensors = self.tensors.lock().unwrap_or_else(PoisonError::into_inner);
-        tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+        tensors
+            .iter()
+            .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()))
+            .collect()
     }
 
     /// Writes them as safetensors under PyTorch's names; the file appears whole or not at all.

@@ -238,7 +238,7 @@ impl Trainer {
         };
         self.spine.now(None);
         let result = self.run(program, position);
-        let (execution, tally) = result.map_err(|error| self.explain(error, "while measuring"))?;
+        let (execution, tally) = result.map_err(|error| self.explain(error, " while measuring"))?;
         self.progress.done += u64::from(program.batches);
         Ok((tally, execution.trace))
     }
@@ -274,7 +274,7 @@ impl Trainer {
     /// [`TrainError`] of a worker, of the data, or [`TrainError::Stopped`].
     pub fn evaluate(&mut self) -> Result<Evaluation> {
         let evaluation = self.run_evaluation();
-        evaluation.map_err(|error| self.explain(error, "while evaluating"))
+        evaluation.map_err(|error| self.explain(error, " while evaluating"))
     }
 
     /// It is a program too: that of local learning, in which nothing comes back, run over stages that only look.

@@ -31,7 +31,10 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
         }
     }
     let stop = stop::at_signals()?;
-    let mut a = other.as_ref().map(|(_, config)| side(config, args.steps, &stop)).transpose()?;
+    let mut a = other
+        .as_ref()
+        .map(|(_, config)| side(config, args.steps, &stop))
+        .transpose()?;
     let mut b = side(&config, args.steps, &stop)?;
     let mut pairs = Vec::new();
     for number in 0..args.pairs {
@@ -213,7 +216,10 @@ impl Benchmark {
             data: settings.data.name.clone(),
             batch_size: settings.data.batch_size,
             method: settings.method.name.clone(),
-            order: settings.method.order.map_or_else(String::new, |order| order.to_string()),
+            order: settings
+                .method
+                .order
+                .map_or_else(String::new, |order| order.to_string()),
             modules,
             cuts: b.ranges().iter().skip(1).map(|range| range.start).collect(),
             baseline,
@@ -230,7 +236,11 @@ impl Benchmark {
 
 impl fmt::Display for Benchmark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (one, many) = if self.baseline.is_some() { ("pair", "pairs") } else { ("run", "runs") };
+        let (one, many) = if self.baseline.is_some() {
+            ("pair", "pairs")
+        } else {
+            ("run", "runs")
+        };
         writeln!(
             f,
             "{} with {} parameters on {}, batches of {}, {} steps a run, {}\n",
@@ -241,7 +251,10 @@ impl fmt::Display for Benchmark {
             self.steps,
             count(self.pairs.len() as u64, one, many),
         )?;
-        let ours = format!("{} ({}) on {} workers, cuts {:?}", self.method, self.order, self.modules, self.cuts);
+        let ours = format!(
+            "{} ({}) on {} workers, cuts {:?}",
+            self.method, self.order, self.modules, self.cuts
+        );
         let mut table = Table::new(1);
         table.row(["images per second", "min", "median", "max"]);
         let mut row = |what: &str, spread: Spread, told: fn(f64) -> String| {

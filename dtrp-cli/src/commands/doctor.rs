@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::report;
-use dtrp_train::why_no_gpu;
 use dtrp_core::torch::{GpuFault, build_information, parallel_information};
+use dtrp_train::why_no_gpu;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use tch::{Cuda, Device, Kind, Tensor};

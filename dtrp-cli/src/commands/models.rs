@@ -62,7 +62,9 @@ fn list() -> String {
         for option in family.options {
             text.push_str(&format!(
                 "    {:<12} {} (default {})\n",
-                option.name, option.summary, default(option)
+                option.name,
+                option.summary,
+                default(option)
             ));
         }
     }

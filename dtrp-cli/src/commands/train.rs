@@ -31,7 +31,9 @@ pub(crate) fn run(args: cli::Train) -> Result<(), Error> {
     if summary.epochs > 0 {
         report::print(&report::run(&summary, folder.path()));
     }
-    result.map(drop).map_err(|error| with_advice(error, &summary, folder.path()))
+    result
+        .map(drop)
+        .map_err(|error| with_advice(error, &summary, folder.path()))
 }
 
 /// Makes the run's folder, and has everything that happens written there and shown.
@@ -64,9 +66,7 @@ fn with_advice(error: TrainError, summary: &Summary, folder: &Path) -> Error {
     let advice = match error {
         TrainError::Stopped(_) => format!("; {kept}"),
         TrainError::Diverged(_) => {
-            format!(
-                "\n{kept}; a smaller optimizer.lr, or a longer optimizer.schedule.warmup_epochs, may help"
-            )
+            format!("\n{kept}; a smaller optimizer.lr, or a longer optimizer.schedule.warmup_epochs, may help")
         }
         error => {
             tracing::info!("{kept}");

@@ -20,6 +20,13 @@ pub(crate) enum ConfigError {
         nearest: Option<String>,
         known: String,
     },
+    /// A value is none of the words that there are.
+    #[error("{origin}: {path}: {message}")]
+    UnknownWord {
+        origin: String,
+        path: String,
+        message: String,
+    },
     /// A value is of the wrong type, or out of range.
     #[error("{origin}: {path} is {value}, but must be {expected}")]
     Value {
@@ -33,6 +40,13 @@ pub(crate) enum ConfigError {
 impl ConfigError {
     /// From serde's message about the value at `path`.
     pub(super) fn wrong(path: &str, value: &Value, message: &str, origin: &dyn Fn(&str) -> String) -> Self {
+        if message.starts_with("unknown ") && !message.contains("expected ") {
+            return ConfigError::UnknownWord {
+                origin: origin(path),
+                path: path.to_owned(),
+                message: message.to_owned(),
+            };
+        }
         ConfigError::Value {
             origin: origin(path),
             path: path.to_owned(),

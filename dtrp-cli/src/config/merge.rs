@@ -146,11 +146,11 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(tree: Value) -> Self {
-        let sets = dtrp_data::names();
+        let sets = dtrp_data::list();
         let options = sets.iter().flat_map(|set| set.options);
         Self {
             tree,
-            data_options: options.copied().collect(),
+            data_options: options.map(|option| option.name).collect(),
         }
     }
 
@@ -188,7 +188,11 @@ impl Known {
                     if path == DATA {
                         keys.extend(&self.data_options);
                     }
-                    let section = if path.is_empty() { "here".to_owned() } else { format!("of {path}") };
+                    let section = if path.is_empty() {
+                        "here".to_owned()
+                    } else {
+                        format!("of {path}")
+                    };
                     return Err(ConfigError::UnknownKey {
                         origin: origin(&here),
                         nearest: self.nearest(key, path, &keys),

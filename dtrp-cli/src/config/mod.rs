@@ -10,6 +10,7 @@ pub(crate) use merge::Set;
 pub(crate) use program::{ProgramKeys, ProgressKind};
 
 use dtrp_core::schedule::Method;
+use dtrp_train::settings::DataSettings;
 use dtrp_train::{Cuts, Settings};
 use serde::Deserialize;
 use serde_json::Value;
@@ -73,14 +74,17 @@ impl Config {
     /// The name of the run's folder.
     pub(crate) fn run_name(&self) -> String {
         self.program.run.name.clone().unwrap_or_else(|| {
-            let Settings { data, model, method, .. } = &self.settings;
+            let Settings {
+                data, model, method, ..
+            } = &self.settings;
             let name = format!("{}-{}-{}-k{}", data.name, model.name, method.name, method.modules);
             name.replace('/', "-")
         })
     }
 
     fn tree(&self) -> Value {
-        self.program.beside(serde_json::to_value(&self.settings).unwrap_or(Value::Null))
+        self.program
+            .beside(serde_json::to_value(&self.settings).unwrap_or(Value::Null))
     }
 
     fn parse(name: &str, text: &str, sets: &[Set]) -> Result<Self, ConfigError> {
@@ -115,6 +119,7 @@ impl Config {
             value: error.value,
             expected: error.expected,
         };
+        drop_defaults_of_others(&mut config.settings.data);
         config.settings.check().map_err(&wrong)?;
         config.program.check(&config.settings).map_err(&wrong)?;
         if config.was_set("method.name") && !config.was_set("method.order") {
@@ -135,6 +140,24 @@ impl Config {
             section.order = None;
         }
     }
+}
+
+/// Configurations of earlier versions have every key of every data set: one that this set does not know, and that has the
+/// value which it has where nobody sets it, says nothing.
+fn drop_defaults_of_others(data: &mut DataSettings) {
+    let Ok(set) = dtrp_data::find(&data.name) else {
+        return;
+    };
+    let default = |name: &str| {
+        let sets = dtrp_data::list();
+        let mut options = sets.iter().flat_map(|set| set.options);
+        options
+            .find(|option| option.name == name)
+            .map(|option| option.kind.default())
+    };
+    let own = |name: &str| set.options.iter().any(|option| option.name == name);
+    data.options
+        .retain(|name, value| own(name) || default(name).as_ref() != Some(value));
 }
 
 /// Anything that can be serialised, as YAML.

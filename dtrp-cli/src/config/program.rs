@@ -52,7 +52,10 @@ impl Default for FolderKeys {
 }
 
 /// Which keys of which section are the program's.
-const KEYS: [(&str, &[&str]); 2] = [("run", &["name", "dir", "log_every", "progress"]), ("method", &["costs"])];
+const KEYS: [(&str, &[&str]); 2] = [
+    ("run", &["name", "dir", "log_every", "progress"]),
+    ("method", &["costs"]),
+];
 
 impl ProgramKeys {
     /// A tree of the whole configuration as the settings' part and the program's.

@@ -24,7 +24,13 @@ fn later_layers_win() {
     } = config.settings.optimizer;
     assert_eq!((lr, momentum, schedule.gamma), (0.125, 0.9, 0.2));
     assert_eq!((config.settings.run.max_steps, config.settings.run.seed), (Some(7), 1));
-    assert_eq!(ok("run: {max_steps: 3}", &["run.max_steps=null"]).settings.run.max_steps, None);
+    assert_eq!(
+        ok("run: {max_steps: 3}", &["run.max_steps=null"])
+            .settings
+            .run
+            .max_steps,
+        None
+    );
 }
 
 #[test]
@@ -72,7 +78,47 @@ fn a_models_options_are_its_own() {
     );
     assert!(!options.contains_key("name") && !options.contains_key("init_from"));
     // What the crate of models has to complain about is not known here.
-    assert_eq!(ok("model: {name: nonesuch, deep: 1}", &[]).settings.model.options["deep"], 1);
+    assert_eq!(
+        ok("model: {name: nonesuch, deep: 1}", &[]).settings.model.options["deep"],
+        1
+    );
+}
+
+#[test]
+fn a_data_sets_options_are_its_own() {
+    let config = ok("data: {name: synthetic, classes: 3, shape: null}", &["data.seed=2"]);
+    assert_eq!(
+        Value::from(config.settings.data.options),
+        json!({ "classes": 3, "seed": 2 })
+    );
+    // As configurations of earlier versions have them.
+    assert!(
+        ok("data: {name: digits, seed: 0, shape: null}", &[])
+            .settings
+            .data
+            .options
+            .is_empty()
+    );
+    assert_eq!(
+        ok("data: {name: digits, seed: 1}", &[]).settings.data.options["seed"],
+        1
+    );
+    let slip = error("data: {clases: 3}", &[]);
+    assert!(slip.contains("did you mean data.classes?"), "{slip}");
+}
+
+#[test]
+fn options_of_another_family_do_not_come_along() {
+    let file = "model: {name: resnet-cifar, depth: 8, shortcut: B}";
+    let vgg = ok(file, &["model.name=vgg"]).settings.model.options;
+    assert_eq!((&vgg["depth"], vgg.get("shortcut")), (&json!(16), None));
+    let set = ok(file, &["model.name=vgg", "model.depth=11"]).settings.model.options;
+    assert_eq!(set["depth"], 11);
+    // The same family keeps them.
+    assert_eq!(
+        ok(file, &["model.name=resnet-cifar"]).settings.model.options["depth"],
+        8
+    );
 }
 
 #[test]
@@ -86,8 +132,11 @@ fn an_order_in_the_file_gives_way_to_another_method() {
     assert_eq!(order(wrong, "run.seed=2"), "lockstep");
     let both = ["method.name=spectrain", "method.order=lockstep"];
     assert_eq!(ok(file, &both).settings.method.order.unwrap().name(), "lockstep");
-    let misspelt = error("method: {order: egar}", &["method.name=bp"]);
-    assert!(misspelt.contains("method.order") && misspelt.contains("did you mean `eager`"), "{misspelt}");
+    let misspelt = error("method: {order: eagr}", &["method.name=bp"]);
+    assert!(
+        misspelt.contains("method.order") && misspelt.contains("did you mean `eager`"),
+        "{misspelt}"
+    );
 }
 
 #[test]
@@ -119,7 +168,10 @@ fn the_digits_are_the_defaults() {
     let missing: Vec<_> = existing.iter().filter(|key| !documented.contains(key)).collect();
     assert!(missing.is_empty(), "configs/digits.yaml does not explain {missing:?}");
     let (shipped, empty) = (ok(DIGITS.text, &[]), ok("", &[]));
-    assert_eq!(shipped, empty, "configs/digits.yaml must agree with the defaults in the code");
+    assert_eq!(
+        shipped, empty,
+        "configs/digits.yaml must agree with the defaults in the code"
+    );
 }
 
 #[test]
@@ -182,11 +234,11 @@ fn wrong_values_name_place_and_expectation() {
         ("run: 7", "x.yaml: run is 7, but must be a section of keys and values"),
         (
             "run: {dtype: f16}",
-            "x.yaml: run.dtype is `f16`, but must be `f32` or `f64`",
+            "x.yaml: run.dtype: unknown element type `f16`; the element types are f32, f64",
         ),
         (
             "run: {precision: f16}",
-            "x.yaml: run.precision is `f16`, but must be one of `f32`, `tf32`, `bf16`",
+            "x.yaml: run.precision: unknown precision `f16` (did you mean `bf16`?); the precisions are f32, tf32, bf16",
         ),
         (
             "run: {precision: bf16, dtype: f64}",
@@ -240,7 +292,10 @@ fn wrong_values_name_place_and_expectation() {
             "method: {predictor: 3}",
             "x.yaml: method.predictor is 3, but must be a name",
         ),
-        ("model: {init_from: 3}", "x.yaml: model is"),
+        (
+            "model: {init_from: 3}",
+            "x.yaml: model.init_from is 3, but must be a text",
+        ),
         (
             "run: {device: [cpu, cpu, cpu]}",
             "x.yaml: run.device is [cpu, cpu, cpu], but must be one device, or one for each of the 2 modules",

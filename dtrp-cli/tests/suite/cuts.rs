@@ -184,9 +184,19 @@ fn batch_compensation_says_what_it_did() {
     );
     assert!(place.weights("both") == place.weights("again"));
     assert!(place.summary("again")["batch_compensation"].is_null());
-    // The budget is for what the batches were already: they stay.
+    // A budget that is too small even for the batches as they are is an error, which says what would do.
     sets.push("method.memory_budget=1 B");
     sets[1] = "method.batch_compensation.balance=false";
+    let ran = place.train(&[TINY, &sets].concat());
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let (_, least) = ran
+        .stderr
+        .split_once("the least that is enough is ")
+        .unwrap_or_else(|| panic!("{}", ran.stderr));
+    let (least, _) = least.split_once(';').unwrap();
+    // With a budget for what the batches were already, they stay.
+    let budget = format!("method.memory_budget={least}");
+    *sets.last_mut().unwrap() = &budget;
     place.tiny("capped", &sets);
     let done = place.summary("capped")["batch_compensation"].clone();
     assert_eq!(done["batch_size"], 32);

@@ -35,14 +35,12 @@ pub enum ScheduleError {
         /// The methods that have it.
         known: String,
     },
-    /// The method has laid out another number of workers than there are modules: a mistake in it.
-    #[error("method `{method}` has laid out {workers} workers for {modules} modules")]
-    Workers {
+    /// The method itself is wrong: it has no order, or lays out another number of workers than there are modules.
+    #[error("method `{method}` is wrong: {message}")]
+    Method {
         /// The method.
         method: &'static str,
-        /// Lists of computations that it made.
-        workers: usize,
-        /// Modules of the plan.
-        modules: usize,
+        /// What is wrong with it.
+        message: String,
     },
 }

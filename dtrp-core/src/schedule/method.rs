@@ -124,11 +124,8 @@ impl Method {
         let order = self.check(plan)?;
         let computations = (self.compute)(plan, order);
         if computations.len() != plan.modules {
-            return Err(ScheduleError::Workers {
-                method: self.name,
-                workers: computations.len(),
-                modules: plan.modules,
-            });
+            let (made, modules) = (computations.len(), plan.modules);
+            return Err(self.wrong(format!("it has laid out {made} workers for {modules} modules")));
         }
         let mut workers = passes::place_messages(computations, self.gradients);
         passes::count_versions(&mut workers, self.predict);
@@ -139,6 +136,13 @@ impl Method {
             micro_batches: plan.micro_batches,
             workers,
         })
+    }
+
+    fn wrong(&self, message: String) -> ScheduleError {
+        ScheduleError::Method {
+            method: self.name,
+            message,
+        }
     }
 
     fn check(&self, plan: &Plan) -> Result<Order, ScheduleError> {
@@ -161,7 +165,11 @@ impl Method {
         if plan.accumulate > 1 && !self.accumulate {
             return Err(option("accumulation", names(|m| m.accumulate)));
         }
-        let order = plan.order.unwrap_or(self.orders[0]);
+        let first = self.orders.first().copied();
+        let order = plan
+            .order
+            .or(first)
+            .ok_or_else(|| self.wrong("it has no order".to_owned()))?;
         if !self.orders.contains(&order) {
             return Err(ScheduleError::Order {
                 method: self.name,

@@ -2,7 +2,7 @@
 
 use super::{Augment, Op};
 use crate::DataError;
-use crate::error::nearest;
+use dtrp_text::UnknownName;
 use std::fmt;
 use std::str::FromStr;
 
@@ -70,12 +70,8 @@ impl FromStr for Augment {
                 "crop-flip" => ops.extend([Op::Crop { pad: None }, Op::Flip]),
                 "none" => return Err(wrong("stands only by itself; remove it from the list")),
                 _ => {
-                    let names = || NAMES.iter().map(|(name, _)| *name);
-                    return Err(DataError::UnknownAugment {
-                        text: part.to_string(),
-                        nearest: nearest(name, names()),
-                        valid: names().collect::<Vec<_>>().join(", "),
-                    });
+                    let names = NAMES.iter().map(|(name, _)| *name);
+                    return Err(UnknownName::new("augmentation", name, names).into());
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Looking at every sample of a part: counts by class, and the distribution of the pixels.
 
-use super::Problem;
+use super::DataProblem;
 use crate::{DataError, Dataset};
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Levels {
     }
 
     /// An image whose channels are planes.
-    fn add_planar(&mut self, image: &[u8], channels: usize) {
+    pub(crate) fn add_planar(&mut self, image: &[u8], channels: usize) {
         let planes = image.chunks_exact((image.len() / channels.max(1)).max(1));
         for (channel, plane) in planes.enumerate() {
             self.add(channel, plane.iter().copied());
@@ -90,7 +90,7 @@ impl Levels {
     }
 
     /// Means and standard deviations.
-    fn moments(&self) -> (Vec<f64>, Vec<f64>) {
+    pub(crate) fn moments(&self) -> (Vec<f64>, Vec<f64>) {
         let moments = self.0.iter().map(|counts| {
             let total = counts.iter().sum::<u64>().max(1) as f64;
             let moment = |power| {
@@ -111,11 +111,11 @@ impl Levels {
 struct Seen {
     labels: Vec<usize>,
     levels: Levels,
-    problems: Vec<Problem>,
+    problems: Vec<DataProblem>,
 }
 
 /// Looks at every sample of a part on `threads` threads; problems come sorted by file.
-pub(super) fn survey(part: &Part, threads: usize) -> (PartReport, Vec<Problem>) {
+pub(super) fn survey(part: &Part, threads: usize) -> (PartReport, Vec<DataProblem>) {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut seen = Seen::default();

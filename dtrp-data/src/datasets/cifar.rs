@@ -10,15 +10,44 @@
 use crate::check::Checked;
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::files::{self, Fault};
-use crate::{DataError, DataSpec};
+use crate::{DataError, DataSpec, DatasetInfo};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+inventory::submit!(
+    DatasetInfo::new(
+        "cifar10",
+        "photographs of animals and vehicles; binary version",
+        &[],
+        |spec, _| open(&CIFAR10, spec),
+    )
+    .images(SHAPE, 10, [50_000, 10_000])
+    .from_files("data_batch_1.bin to data_batch_5.bin, test_batch.bin; batches.meta.txt if there")
+    .licence(LICENCE, PAGE)
+    .checked(|spec| CIFAR10.check(spec))
+);
+
+inventory::submit!(
+    DatasetInfo::new(
+        "cifar100",
+        "photographs of a hundred things; binary version",
+        &[],
+        |spec, _| open(&CIFAR100, spec),
+    )
+    .images(SHAPE, 100, [50_000, 10_000])
+    .from_files("train.bin, test.bin; fine_label_names.txt if there")
+    .licence(LICENCE, PAGE)
+    .checked(|spec| CIFAR100.check(spec))
+);
+
+const LICENCE: &str = "none stated; cite A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009";
+const PAGE: Option<&str> = Some("https://www.cs.toronto.edu/~kriz/cifar.html");
+
 const SHAPE: ImageShape = ImageShape::new(3, 32, 32);
 
 /// What the two sets differ in.
-pub(crate) struct Layout {
+pub(crate) struct CifarLayout {
     pub(crate) name: &'static str,
     pub(crate) folder: &'static str,
     pub(crate) train: &'static [&'static str],
@@ -30,7 +59,7 @@ pub(crate) struct Layout {
     std: [f32; 3],
 }
 
-pub(crate) const CIFAR10: Layout = Layout {
+pub(crate) const CIFAR10: CifarLayout = CifarLayout {
     name: "cifar10",
     folder: "cifar-10-batches-bin",
     train: &[
@@ -47,7 +76,7 @@ pub(crate) const CIFAR10: Layout = Layout {
     std: [0.2470, 0.2435, 0.2616],
 };
 
-pub(crate) const CIFAR100: Layout = Layout {
+pub(crate) const CIFAR100: CifarLayout = CifarLayout {
     name: "cifar100",
     folder: "cifar-100-binary",
     train: &["train.bin"],
@@ -58,7 +87,7 @@ pub(crate) const CIFAR100: Layout = Layout {
     std: [0.2673, 0.2564, 0.2762],
 };
 
-pub(crate) fn open(layout: &'static Layout, spec: &DataSpec) -> Result<Split, DataError> {
+fn open(layout: &'static CifarLayout, spec: &DataSpec) -> Result<Split, DataError> {
     let folder = layout.locate(spec)?;
     let class_names = layout.class_names(&folder)?;
     let part = |names: &[&str]| -> Result<Arc<dyn Dataset>, DataError> {
@@ -75,7 +104,7 @@ pub(crate) fn open(layout: &'static Layout, spec: &DataSpec) -> Result<Split, Da
     })
 }
 
-impl Layout {
+impl CifarLayout {
     /// Bytes of one record.
     pub(crate) const fn record(&self) -> usize {
         self.labels.len() + SHAPE.len()
@@ -220,7 +249,7 @@ pub(crate) fn parse_class_names(bytes: &[u8], classes: usize) -> Result<Vec<Stri
 }
 
 struct Cifar {
-    layout: &'static Layout,
+    layout: &'static CifarLayout,
     records: Vec<u8>,
     class_names: Option<Vec<String>>,
 }

@@ -2,9 +2,20 @@
 //! `digits/README.md`.
 
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
-use crate::{DataError, DataSpec};
-use std::sync::Arc;
+use crate::{DataError, DataSpec, DatasetInfo};
+use dtrp_text::Options;
 
+inventory::submit!(
+    DatasetInfo::new("digits", "small handwritten digits; ships with dtrp", &[], open)
+        .images(SHAPE, CLASSES, [1_438, 359])
+        .licence(
+            "CC BY 4.0; E. Alpaydin and C. Kaynak, UCI Machine Learning Repository",
+            Some("https://doi.org/10.24432/C50P49"),
+        )
+);
+
+const SHAPE: ImageShape = ImageShape::new(1, 8, 8);
+const CLASSES: usize = 10;
 const BYTES: &[u8] = include_bytes!("../../digits/digits.bin");
 const HEADER: usize = 16;
 const RECORD: usize = 34;
@@ -16,14 +27,11 @@ struct Digits {
     labels: Vec<u8>,
 }
 
-pub(crate) fn open(_spec: &DataSpec) -> Result<Split, DataError> {
+fn open(_: &DataSpec, _: &Options<'_>) -> Result<Split, DataError> {
     let count = |at: usize| u32::from_le_bytes([BYTES[at], BYTES[at + 1], BYTES[at + 2], BYTES[at + 3]]) as usize;
     let (train, test) = BYTES[HEADER..].split_at(count(8) * RECORD);
     debug_assert_eq!(test.len(), count(12) * RECORD);
-    Ok(Split {
-        train: Arc::new(Digits::unpack(train)),
-        test: Arc::new(Digits::unpack(test)),
-    })
+    Ok(Split::new(Digits::unpack(train), Digits::unpack(test)))
 }
 
 impl Digits {
@@ -70,11 +78,11 @@ impl Dataset for Digits {
     }
 
     fn shape(&self) -> ImageShape {
-        ImageShape::new(1, 8, 8)
+        SHAPE
     }
 
     fn classes(&self) -> usize {
-        10
+        CLASSES
     }
 
     fn normalization(&self) -> Normalization {

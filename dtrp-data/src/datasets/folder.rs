@@ -14,7 +14,8 @@ use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::files::{self, Fault};
 use crate::image_file;
 use crate::resample::{Pixels, Region};
-use crate::{DataError, DataSpec};
+use crate::{DataError, DataSpec, DatasetInfo};
+use dtrp_text::{OptionSpec, Options};
 use scan::{Listing, scan};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
@@ -22,28 +23,45 @@ use std::sync::Arc;
 
 const NAME: &str = "image-folder";
 
-pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
-    let shape = spec.shape.unwrap_or(ImageShape::new(3, 224, 224));
-    let option = |option, problem: &str| {
-        Err(DataError::Option {
-            dataset: NAME.to_string(),
-            option,
-            problem: problem.to_string(),
-        })
-    };
+inventory::submit!(
+    DatasetInfo::new(
+        NAME,
+        "your own images, a folder for each class, brought to one size",
+        &[
+            OptionSpec::shape(
+                "shape",
+                Some([3, 224, 224]),
+                "what the images are brought to; one channel makes them grey",
+            ),
+            OptionSpec::optional_count(
+                "resize",
+                1..=MOST,
+                "pixels of the smaller side before the middle is cut out, 256 is usual for 224; without it as much of \
+                 the image is used as has the shape's ratio of width to height",
+            ),
+        ],
+        open,
+    )
+    .from_files("train/CLASS/*.jpg and test/CLASS/*.jpg (or val/, valid/), JPEG or PNG")
+    .licence("that of the images", None)
+    .checked(check)
+);
+
+/// Pixels of the largest side.
+const MOST: u64 = 1 << 16;
+
+fn open(spec: &DataSpec, options: &Options<'_>) -> Result<Split, DataError> {
+    let shape = ImageShape::from(options.shape("shape"));
+    let resize = options.optional_count("resize").map(|resize| resize as usize);
     let sides = 1..=1 << 16;
     if !matches!(shape.channels, 1 | 3) || !sides.contains(&shape.height) || !sides.contains(&shape.width) {
-        return option(
-            "shape",
-            "must have 1 channel (grey) or 3 (colour), and sides from 1 to 65536",
-        );
+        let expected = "[channels, height, width] with 1 channel (grey) or 3 (colour), and sides from 1 to 65536";
+        return Err(options.invalid("shape", expected).into());
     }
     let largest = shape.height.max(shape.width);
-    if spec.resize.is_some_and(|resize| !(largest..=1 << 16).contains(&resize)) {
-        return option(
-            "resize",
-            &format!("must be from {largest}, the larger side of `shape`, to 65536"),
-        );
+    if resize.is_some_and(|resize| resize < largest) {
+        let expected = format!("from {largest}, the larger side of `shape`, to {MOST}");
+        return Err(options.invalid("resize", expected).into());
     }
     let (listing, mut errors) = scan(spec);
     if !errors.is_empty() {
@@ -56,7 +74,7 @@ pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
             files,
             classes: Arc::clone(&classes),
             shape,
-            resize: spec.resize,
+            resize,
         })
     };
     Ok(Split {
@@ -66,7 +84,7 @@ pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
 }
 
 /// Counts the images, and hands over both parts; images are decoded when the parts are looked at.
-pub(crate) fn check(spec: &DataSpec) -> Checked {
+fn check(spec: &DataSpec) -> Checked {
     let (listing, errors) = scan(spec);
     let files = listing.train.len() + listing.test.len();
     let part = |name, files: Vec<(PathBuf, u32)>| Part {

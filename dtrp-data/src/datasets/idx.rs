@@ -11,13 +11,48 @@ mod parse;
 use crate::check::Checked;
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::files;
-use crate::{DataError, DataSpec};
+use crate::{DataError, DataSpec, DatasetInfo};
 use parse::{HEADER_1, HEADER_3, parse_images, parse_labels};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+inventory::submit!(
+    DatasetInfo::new("mnist", "handwritten digits; IDX, plain or .gz", &[], |spec, _| open(
+        &MNIST, spec
+    ))
+    .images(SHAPE, CLASSES, SAMPLES)
+    .from_files(FILES)
+    .licence(
+        "none stated; cite Y. LeCun, C. Cortes and C. Burges, The MNIST database",
+        Some("http://yann.lecun.com/exdb/mnist"),
+    )
+    .checked(|spec| check(&MNIST, spec))
+);
+
+inventory::submit!(
+    DatasetInfo::new(
+        "fashion-mnist",
+        "pictures of clothes; IDX, plain or .gz",
+        &[],
+        |spec, _| open(&FASHION_MNIST, spec)
+    )
+    .images(SHAPE, CLASSES, SAMPLES)
+    .from_files(FILES)
+    .licence(
+        "MIT; H. Xiao, K. Rasul and R. Vollgraf, Zalando Research",
+        Some("https://github.com/zalandoresearch/fashion-mnist"),
+    )
+    .checked(|spec| check(&FASHION_MNIST, spec))
+);
+
+/// As published; other sizes and numbers are read too.
+const SHAPE: ImageShape = ImageShape::new(1, 28, 28);
+const SAMPLES: [usize; 2] = [60_000, 10_000];
+const FILES: &str = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, \
+                     t10k-labels-idx1-ubyte, each plain or .gz";
+
 /// What the sets differ in.
-pub(crate) struct Layout {
+pub(crate) struct IdxLayout {
     pub(crate) name: &'static str,
     /// Folders inside `data.dir` that are looked into; torchvision's is among them.
     pub(crate) folders: &'static [&'static str],
@@ -28,7 +63,7 @@ pub(crate) struct Layout {
 
 const CLASSES: usize = 10;
 
-pub(crate) const MNIST: Layout = Layout {
+pub(crate) const MNIST: IdxLayout = IdxLayout {
     name: "mnist",
     folders: &["mnist", "MNIST/raw"],
     class_names: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
@@ -36,7 +71,7 @@ pub(crate) const MNIST: Layout = Layout {
     std: 0.3081,
 };
 
-pub(crate) const FASHION_MNIST: Layout = Layout {
+pub(crate) const FASHION_MNIST: IdxLayout = IdxLayout {
     name: "fashion-mnist",
     folders: &["fashion-mnist", "FashionMNIST/raw"],
     class_names: [
@@ -58,7 +93,7 @@ pub(crate) const FASHION_MNIST: Layout = Layout {
 /// The stems of image and label file, for training and test part.
 const PARTS: [[&str; 2]; 2] = [["train-images", "train-labels"], ["t10k-images", "t10k-labels"]];
 
-pub(crate) fn open(layout: &'static Layout, spec: &DataSpec) -> Result<Split, DataError> {
+fn open(layout: &'static IdxLayout, spec: &DataSpec) -> Result<Split, DataError> {
     let folder = layout.locate(spec)?;
     let (mut parts, mut errors) = layout.read(&folder);
     if !errors.is_empty() {
@@ -72,7 +107,7 @@ pub(crate) fn open(layout: &'static Layout, spec: &DataSpec) -> Result<Split, Da
 }
 
 /// Counts the files that are there, and finds everything wrong with all of them.
-pub(crate) fn check(layout: &'static Layout, spec: &DataSpec) -> Checked {
+fn check(layout: &'static IdxLayout, spec: &DataSpec) -> Checked {
     match layout.locate(spec) {
         Ok(folder) => Checked {
             files: files_in(&folder).count(),
@@ -83,7 +118,7 @@ pub(crate) fn check(layout: &'static Layout, spec: &DataSpec) -> Checked {
     }
 }
 
-impl Layout {
+impl IdxLayout {
     fn locate(&self, spec: &DataSpec) -> Result<PathBuf, DataError> {
         let help = format!(
             "set `data.dir` to the folder with train-images-idx3-ubyte, train-labels-idx1-ubyte, \
@@ -182,7 +217,7 @@ fn find(folder: &Path, stem: &str) -> Option<PathBuf> {
 }
 
 struct Idx {
-    layout: &'static Layout,
+    layout: &'static IdxLayout,
     /// Both with their headers.
     images: Vec<u8>,
     labels: Vec<u8>,

@@ -7,8 +7,33 @@
 
 use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
 use crate::random::Stream;
-use crate::{DataError, DataSpec};
+use crate::{DataError, DataSpec, DatasetInfo};
+use dtrp_text::{OptionSpec, Options};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+
+inventory::submit!(
+    DatasetInfo::new(
+        "synthetic",
+        "made on the fly, of any shape and number; can be learnt",
+        &[
+            OptionSpec::shape("shape", Some([3, 32, 32]), "the images' shape"),
+            OptionSpec::count("classes", 10, 1..=1 << 20, "number of classes"),
+            OptionSpec::count("train_samples", 10_000, SAMPLES, "samples to train on"),
+            OptionSpec::count("test_samples", 1_000, SAMPLES, "samples to test on"),
+            OptionSpec::count(
+                "seed",
+                0,
+                0..=u64::MAX,
+                "another seed is another set; the loader's shuffles it"
+            ),
+        ],
+        open,
+    )
+    .licence("nothing to license: made by dtrp", None)
+);
+
+const SAMPLES: RangeInclusive<u64> = 1..=u64::MAX;
 
 /// Blocks along each side of a pattern.
 const GRID: usize = 4;
@@ -22,53 +47,27 @@ struct Synthetic {
     patterns: Arc<Vec<Vec<u8>>>,
 }
 
-pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
-    let shape = spec.shape.unwrap_or(ImageShape::new(3, 32, 32));
-    let classes = spec.classes.unwrap_or(10);
-    let lens = [spec.train_samples.unwrap_or(10_000), spec.test_samples.unwrap_or(1_000)];
-    let option = |option, problem: &str| {
-        Err(DataError::Option {
-            dataset: "synthetic".to_string(),
-            option,
-            problem: problem.to_string(),
-        })
-    };
-    let bytes = shape
-        .channels
-        .checked_mul(shape.height)
-        .and_then(|product| product.checked_mul(shape.width));
-    if bytes.is_none_or(|bytes| bytes == 0 || bytes > isize::MAX as usize) {
-        return option(
-            "shape",
-            "needs at least one channel, row and column, and must fit into memory",
-        );
+fn open(_: &DataSpec, options: &Options<'_>) -> Result<Split, DataError> {
+    let shape = ImageShape::from(options.shape("shape"));
+    if shape.checked_len().is_none_or(|bytes| bytes == 0) {
+        let expected = "[channels, height, width], each at least 1, of images that fit into memory";
+        return Err(options.invalid("shape", expected).into());
     }
-    if classes == 0 || classes > 1 << 20 {
-        return option("classes", "must be between 1 and 1048576");
-    }
-    if lens.contains(&0) {
-        return option("train_samples", "and `test_samples` must be at least 1");
-    }
-
+    let (classes, seed) = (options.count("classes"), options.count("seed"));
     let patterns = (0..classes).map(|class| {
         let mut pattern = vec![0; shape.channels * GRID * GRID];
-        Stream::new(spec.seed, "pattern", 0, class as u64).fill(&mut pattern);
+        Stream::new(seed, "pattern", 0, class).fill(&mut pattern);
         pattern
     });
     let patterns: Arc<Vec<_>> = Arc::new(patterns.collect());
-    let part = |part, len| {
-        Arc::new(Synthetic {
-            part,
-            len,
-            shape,
-            seed: spec.seed,
-            patterns: Arc::clone(&patterns),
-        })
+    let part = |part, option| Synthetic {
+        part,
+        len: options.count(option) as usize,
+        shape,
+        seed,
+        patterns: Arc::clone(&patterns),
     };
-    Ok(Split {
-        train: part("train", lens[0]),
-        test: part("test", lens[1]),
-    })
+    Ok(Split::new(part("train", "train_samples"), part("test", "test_samples")))
 }
 
 impl Dataset for Synthetic {

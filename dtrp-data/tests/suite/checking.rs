@@ -11,7 +11,7 @@ fn found(spec: &DataSpec, files: usize, expected: &[(&str, Option<u64>, &str)]) 
     let report = check(spec, 2).unwrap();
     assert_eq!(report.files, files, "{report:?}");
     for (path, offset, text) in expected {
-        let fits = |problem: &&dtrp_data::Problem| {
+        let fits = |problem: &&dtrp_data::DataProblem| {
             problem.path.ends_with(path) && problem.offset == *offset && problem.problem.contains(text)
         };
         assert!(

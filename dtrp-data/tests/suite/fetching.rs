@@ -282,13 +282,12 @@ proptest! {
         let whole = archive(&[("set/a", &[1; 600]), ("set/b", &[2; 30])]);
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(&whole[..]).read_to_end(&mut plain).unwrap();
-        let body = match before {
-            true => {
-                let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-                packed.write_all(&damage(plain)).unwrap();
-                packed.finish().unwrap()
-            }
-            false => damage(whole),
+        let body = if before {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(&damage(plain)).unwrap();
+            packed.finish().unwrap()
+        } else {
+            damage(whole)
         };
         let outer = tempfile::tempdir().unwrap();
         let dir = outer.path().join("data");
@@ -320,7 +319,7 @@ fn two_at_once_do_not_mix() {
 #[test]
 fn sources_are_registered_sets_with_well_formed_checksums() {
     for source in sources() {
-        assert!(dtrp_data::names().iter().any(|set| set.name == source.dataset));
+        assert!(dtrp_data::list().iter().any(|set| set.name == source.dataset));
         assert!(!source.archive || source.files.len() == 1);
         for file in source.files {
             assert!(file.md5.len() == 32 && file.md5.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));

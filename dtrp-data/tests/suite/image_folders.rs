@@ -41,10 +41,7 @@ pub(crate) fn make(root: &Path) {
 }
 
 fn spec(root: &Path, side: usize) -> DataSpec {
-    DataSpec {
-        shape: Some(ImageShape::new(3, side, side)),
-        ..DataSpec::in_dir("image-folder", root)
-    }
+    DataSpec::in_dir("image-folder", root).shape(ImageShape::new(3, side, side))
 }
 
 #[test]
@@ -78,11 +75,7 @@ fn classes_are_folders_and_samples_come_in_turns() {
     assert_eq!(set.test.get(0, &mut image).unwrap(), 0);
     assert_eq!(image[..8], [30, 30, 30, 30, 15, 15, 15, 15]);
 
-    let grey = DataSpec {
-        shape: Some(ImageShape::new(1, 4, 6)),
-        resize: Some(9),
-        ..spec(root.path(), 8)
-    };
+    let grey = spec(root.path(), 8).shape(ImageShape::new(1, 4, 6)).option("resize", 9);
     let set = open(&grey).unwrap();
     set.test.get(0, &mut image[..24]).unwrap();
     assert_eq!(set.test.normalization().mean.len(), 1);
@@ -185,17 +178,15 @@ fn wrong_folders_say_what_to_do() {
         &|root| fs::create_dir(root.join("test")).unwrap(),
         &["test/CLASS/*.jpg is not there"],
     );
-    let none = |shape, resize| {
-        message(open(&DataSpec {
-            shape,
-            resize,
-            ..DataSpec::in_dir("image-folder", "/nowhere")
-        }))
-    };
-    contains(&none(None, None), &["/nowhere is not there", "data.dir"]);
-    contains(&none(Some(ImageShape::new(2, 8, 8)), None), &["`shape`", "1 channel"]);
-    contains(&none(Some(ImageShape::new(3, 8, 0)), None), &["`shape`", "1 to 65536"]);
-    contains(&none(Some(ImageShape::new(3, 8, 9)), Some(8)), &["`resize`", "from 9"]);
+    let none = || DataSpec::in_dir("image-folder", "/nowhere");
+    let shaped = |channels, height, width| none().shape(ImageShape::new(channels, height, width));
+    contains(&message(open(&none())), &["/nowhere is not there", "data.dir"]);
+    contains(&message(open(&shaped(2, 8, 8))), &["`shape`", "1 channel"]);
+    contains(&message(open(&shaped(3, 8, 0))), &["`shape`", "1 to 65536"]);
+    contains(
+        &message(open(&shaped(3, 8, 9).option("resize", 8))),
+        &["`resize`", "from 9"],
+    );
 }
 
 proptest! {

@@ -7,6 +7,7 @@ mod cifar_files;
 mod fetching;
 mod idx_files;
 mod image_folders;
+mod in_memory;
 mod loading;
 mod names;
 mod resampling;

@@ -19,10 +19,7 @@ fn check(from: (u32, u32), to: (usize, usize), expected: &[u8]) {
         let image = image::GrayImage::from_raw(from.1, from.0, pixels((from.0 * from.1) as usize)).unwrap();
         image.save(class.join("a.png")).unwrap();
     }
-    let spec = DataSpec {
-        shape: Some(ImageShape::new(1, to.0, to.1)),
-        ..DataSpec::in_dir("image-folder", root.path())
-    };
+    let spec = DataSpec::in_dir("image-folder", root.path()).shape(ImageShape::new(1, to.0, to.1));
     let mut image = vec![0; to.0 * to.1];
     open(&spec).unwrap().train.get(0, &mut image).unwrap();
     assert_eq!(image, expected, "{from:?} to {to:?}");

@@ -2,6 +2,7 @@
 
 use crate::support::{all, contains, message};
 use dtrp_data::{DataError, DataSpec, ImageShape, open};
+use serde_json::Value;
 
 /// `counts`: samples per class.
 fn check_digits(part: &std::sync::Arc<dyn dtrp_data::Dataset>, counts: [usize; 10], first: [u8; 8], label: u32) {
@@ -54,15 +55,9 @@ fn digits_have_their_normalization() {
 }
 
 fn synthetic(shape: ImageShape, classes: usize, seed: u64) -> dtrp_data::Split {
-    open(&DataSpec {
-        shape: Some(shape),
-        classes: Some(classes),
-        train_samples: Some(60),
-        test_samples: Some(20),
-        seed,
-        ..DataSpec::new("synthetic")
-    })
-    .unwrap()
+    let spec = DataSpec::new("synthetic").shape(shape).option("classes", classes);
+    let spec = spec.option("train_samples", 60).option("test_samples", 20);
+    open(&spec.option("seed", seed)).unwrap()
 }
 
 /// The nearest class mean of the training part names every test image: the set can be learnt.
@@ -100,12 +95,8 @@ fn synthetic_can_be_learnt_and_is_the_same_every_time() {
 
 #[test]
 fn synthetic_is_as_large_as_one_likes() {
-    let set = open(&DataSpec {
-        shape: Some(ImageShape::new(3, 512, 512)),
-        train_samples: Some(4_000_000_000),
-        ..DataSpec::new("synthetic")
-    })
-    .unwrap();
+    let spec = DataSpec::new("synthetic").shape(ImageShape::new(3, 512, 512));
+    let set = open(&spec.option("train_samples", 4_000_000_000_u64)).unwrap();
     let mut image = vec![0; set.train.shape().len()];
     assert_eq!(set.train.get(3_999_999_999, &mut image).unwrap(), 9);
 }
@@ -121,24 +112,13 @@ fn wrong_arguments_are_errors() {
         set.get(0, &mut [0; 63]),
         Err(DataError::Buffer { want: 64, got: 63, .. })
     ));
-    for spec in [
-        DataSpec {
-            shape: Some(ImageShape::new(1, 0, 4)),
-            ..DataSpec::new("synthetic")
-        },
-        DataSpec {
-            shape: Some(ImageShape::new(usize::MAX, 4, 4)),
-            ..DataSpec::new("synthetic")
-        },
-        DataSpec {
-            classes: Some(0),
-            ..DataSpec::new("synthetic")
-        },
-        DataSpec {
-            test_samples: Some(0),
-            ..DataSpec::new("synthetic")
-        },
+    for (option, value) in [
+        ("shape", ImageShape::new(1, 0, 4).into()),
+        ("shape", ImageShape::new(usize::MAX, 4, 4).into()),
+        ("classes", Value::from(0)),
+        ("test_samples", 0.into()),
     ] {
+        let spec = DataSpec::new("synthetic").option(option, value);
         assert!(matches!(open(&spec), Err(DataError::Option { .. })), "{spec:?}");
     }
 }

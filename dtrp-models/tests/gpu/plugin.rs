@@ -50,7 +50,7 @@ where
                 clamped(context, views.weights, views.direction, out);
                 return Ok(());
             }
-            (Arrays::Device(arrays), Output::Device(out)) if GPU => (arrays, out),
+            (Arrays::Device(arrays), Output::Device(out)) => (arrays, out),
             _ => return Err(arrays.unsupported(self.name())),
         };
         assert_eq!((arrays.gpu, arrays.bits), (0, 64));

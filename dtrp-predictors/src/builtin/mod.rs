@@ -25,6 +25,7 @@ mod difference;
 mod momentum;
 mod none;
 
+use crate::{Description, Kind, OptionSpec};
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use adaptive::Adaptive;
@@ -33,8 +34,6 @@ pub use decayed::Decayed;
 pub use difference::Difference;
 pub use momentum::Momentum;
 pub use none::None;
-
-use crate::{Description, Kind, OptionSpec};
 
 /// The option that every rule with a horizon term takes.
 const RHO: OptionSpec = OptionSpec::number(

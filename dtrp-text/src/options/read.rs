@@ -167,12 +167,24 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// Channels, height and width of a declared shape that has a default.
+    ///
+    /// # Panics
+    ///
+    /// If no such shape of this name is declared, which is a bug of the owner.
+    pub fn shape(&self, name: &str) -> [usize; 3] {
+        match self.optional_shape(name) {
+            Some(shape) => shape,
+            None => self.wrong(name, "a shape with a default"),
+        }
+    }
+
     /// Channels, height and width of a declared shape; nothing where it is not given and has no default.
     ///
     /// # Panics
     ///
     /// If no shape of this name is declared, which is a bug of the owner.
-    pub fn shape(&self, name: &str) -> Option<[usize; 3]> {
+    pub fn optional_shape(&self, name: &str) -> Option<[usize; 3]> {
         match self.declared(name).kind {
             OptionKind::Shape { .. } => shape(&self.value(name)),
             _ => self.wrong(name, "a shape"),
@@ -268,7 +280,7 @@ mod tests {
                 (options.flag("last_gradient"), options.choice("stem")),
                 (true, "imagenet")
             );
-            assert_eq!(options.shape("shape"), None);
+            assert_eq!(options.optional_shape("shape"), None);
             assert_eq!(options.resolved(), super::super::defaults(&OPTIONS));
         }
     }
@@ -289,7 +301,7 @@ mod tests {
             (options.flag("last_gradient"), options.choice("stem")),
             (false, "cifar")
         );
-        assert_eq!(options.shape("shape"), Some([1, 2, 3]));
+        assert_eq!(options.optional_shape("shape"), Some([1, 2, 3]));
         assert_eq!(Value::Object(options.resolved()), given);
     }
 
@@ -337,12 +349,8 @@ mod tests {
                 ),
             ),
             (
-                json!({ "shape": [3, 0, 4] }),
-                must(
-                    "shape",
-                    "[3,0,4]",
-                    "[channels, height, width], such as [3, 32, 32], each at least 1",
-                ),
+                json!({ "shape": [3, 4] }),
+                must("shape", "[3,4]", "[channels, height, width], such as [3, 32, 32]"),
             ),
             (json!([1]), must("options", "[1]", "an object, such as { name: value }")),
         ] {

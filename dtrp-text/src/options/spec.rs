@@ -66,7 +66,7 @@ pub enum OptionKind {
         /// The words.
         words: &'static [&'static str],
     },
-    /// The shape of an image: channels, height and width, each at least 1.
+    /// The shape of an image: channels, height and width. How many of each make sense is for the reader to say.
     Shape {
         /// Where it is not given; none where that is for the reader to say.
         default: Option<[usize; 3]>,
@@ -173,7 +173,7 @@ impl OptionKind {
                 [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
                 words => words.concat(),
             },
-            Self::Shape { .. } => "[channels, height, width], such as [3, 32, 32], each at least 1".to_owned(),
+            Self::Shape { .. } => "[channels, height, width], such as [3, 32, 32]".to_owned(),
         }
     }
 
@@ -197,7 +197,7 @@ impl OptionKind {
             Self::Shape { .. } => json!({
                 "type": "array",
                 "default": null,
-                "items": { "type": "integer", "minimum": 1 },
+                "items": { "type": "integer", "minimum": 0 },
                 "minItems": 3,
                 "maxItems": 3,
             }),
@@ -212,7 +212,7 @@ impl OptionKind {
 pub(super) fn shape(value: &Value) -> Option<[usize; 3]> {
     let counts = value.as_array()?.iter();
     let counts: Option<Vec<_>> = counts
-        .map(|count| count.as_u64().filter(|n| *n > 0).and_then(|n| usize::try_from(n).ok()))
+        .map(|count| count.as_u64().and_then(|n| usize::try_from(n).ok()))
         .collect();
     counts?.try_into().ok()
 }
@@ -265,7 +265,7 @@ mod tests {
                 "last": { "type": "boolean", "default": false, "description": "whether" },
                 "stem": { "type": "string", "default": "large", "enum": ["large", "small"], "description": "which" },
                 "shape": {
-                    "type": "array", "default": [3, 32, 32], "items": { "type": "integer", "minimum": 1 },
+                    "type": "array", "default": [3, 32, 32], "items": { "type": "integer", "minimum": 0 },
                     "minItems": 3, "maxItems": 3, "description": "what"
                 },
             }

@@ -7,7 +7,11 @@ use tch::{Cuda, Device};
 
 /// The device of each module.
 pub(crate) fn devices(names: &Devices, modules: usize) -> Result<Vec<Device>> {
-    let devices: Vec<_> = names.names().iter().map(|name| device(name)).collect::<Result<_, _>>()?;
+    let devices: Vec<_> = names
+        .names()
+        .iter()
+        .map(|name| device(name))
+        .collect::<Result<_, _>>()?;
     // A single name stands for all modules; the settings have been checked for any other number.
     Ok((0..modules).map(|module| devices[module % devices.len()]).collect())
 }

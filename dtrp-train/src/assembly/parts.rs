@@ -5,7 +5,8 @@ use super::recipe::{OptimizerContext, Recipe};
 use crate::error::{Result, TrainError};
 use crate::settings::{OptimizerName, OptimizerSettings, Settings};
 use dtrp_core::torch::{
-    Adam, Forecaster, LearningRate, Module, Optimizer, Precision, Rescale, Sgd, StageOptions, TorchError, TorchStage, WorkerThread, allow_tf32,
+    Adam, Forecaster, LearningRate, Module, Optimizer, Precision, Rescale, Sgd, StageOptions, TorchError, TorchStage,
+    WorkerThread, allow_tf32,
 };
 use dtrp_models::auxiliary;
 use std::ops::Range;
@@ -59,7 +60,9 @@ impl Parts<'_> {
     }
 
     fn options(&self, index: usize) -> Result<StageOptions> {
-        let Settings { run, method, optimizer, .. } = &self.recipe.settings;
+        let Settings {
+            run, method, optimizer, ..
+        } = &self.recipe.settings;
         let modules = self.devices.len();
         // The distance to the last module is a small number.
         let above = (modules - 1 - index) as i32;
@@ -72,7 +75,11 @@ impl Parts<'_> {
                 updates,
             });
         }
-        let forecaster = if self.predicts[index] { Some(self.forecaster()?) } else { None };
+        let forecaster = if self.predicts[index] {
+            Some(self.forecaster()?)
+        } else {
+            None
+        };
         let context = OptimizerContext {
             module: index + 1,
             modules,
@@ -113,12 +120,17 @@ impl OptimizerSettings {
         let [beta1, beta2] = self.betas;
         let adam = |adam: Adam| {
             let adam = adam.betas(beta1, beta2).epsilon(self.epsilon);
-            Box::new(adam.weight_decay(self.weight_decay).decay_bias_and_norm(self.decay_bias_and_norm))
+            Box::new(
+                adam.weight_decay(self.weight_decay)
+                    .decay_bias_and_norm(self.decay_bias_and_norm),
+            )
         };
         match self.name {
             OptimizerName::Sgd => {
                 let sgd = Sgd::new().momentum(self.momentum).nesterov(self.nesterov);
-                let sgd = sgd.weight_decay(self.weight_decay).decay_bias_and_norm(self.decay_bias_and_norm);
+                let sgd = sgd
+                    .weight_decay(self.weight_decay)
+                    .decay_bias_and_norm(self.decay_bias_and_norm);
                 match spike {
                     Some(staleness) => Box::new(sgd.spike_compensation(staleness)),
                     None => Box::new(sgd),

@@ -118,7 +118,8 @@ pub fn parse_program(text: &str) -> Result<Program, String> {
     if text.trim_start().starts_with('{') {
         return Program::from_json(text).map_err(|error| error.to_string());
     }
-    text.parse().map_err(|error: dtrp_core::schedule::TextError| error.to_string())
+    text.parse()
+        .map_err(|error: dtrp_core::schedule::TextError| error.to_string())
 }
 
 /// Checks that a program that was given is right, and fits the run.

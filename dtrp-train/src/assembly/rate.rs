@@ -31,7 +31,8 @@ pub(crate) fn learning_rate(optimizer: &OptimizerSettings, length: &Length) -> R
         updates: updates(*warmup_epochs),
         from: *warmup_from,
     });
-    LearningRate::new(optimizer.lr, curve, warmup).map_err(|error| TrainError::Fit(format!("optimizer.schedule: {error}")))
+    LearningRate::new(optimizer.lr, curve, warmup)
+        .map_err(|error| TrainError::Fit(format!("optimizer.schedule: {error}")))
 }
 
 #[cfg(test)]

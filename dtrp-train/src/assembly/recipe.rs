@@ -81,7 +81,10 @@ impl Recipe {
 
     /// Training samples in use.
     pub(crate) fn samples(&self) -> usize {
-        self.split.train.len().min(self.settings.data.limit.unwrap_or(usize::MAX))
+        self.split
+            .train
+            .len()
+            .min(self.settings.data.limit.unwrap_or(usize::MAX))
     }
 
     /// Samples in a whole batch.

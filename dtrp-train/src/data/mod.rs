@@ -2,11 +2,11 @@
 
 mod source;
 
-pub(crate) use source::{Batches, BatchForm, Feed};
+pub(crate) use source::{BatchForm, Batches, Feed};
 
 use crate::error::TrainError;
 use crate::settings::DataSettings;
-use dtrp_data::{Augment, DataError, DataSpec, ImageShape, Loader, LoaderOptions, Normalization, Split};
+use dtrp_data::{Augment, DataError, DataSpec, ImageShape, InMemory, Loader, LoaderOptions, Normalization, Split};
 use dtrp_models::ModelInput;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Data {
     ///
     /// [`TrainError::Data`] when there is no such set, or its files are not as they should be.
     pub fn open(spec: impl Into<DataSpec>) -> Result<Self, TrainError> {
-        let DataSpec { name, dir, .. } = spec.into(); let options = Default::default();
+        let DataSpec { name, dir, options } = spec.into();
         Self::from_settings(&DataSettings {
             name,
             dir,
@@ -86,8 +86,11 @@ impl Data {
         train: impl IntoIterator<Item = (Vec<u8>, u32)>,
         test: impl IntoIterator<Item = (Vec<u8>, u32)>,
     ) -> Result<Self, TrainError> {
-todo!()
+        let train = InMemory::new(name, shape, classes, train)?;
+        let test = InMemory::new(name, shape, classes, test)?;
+        Ok(Self::of(Split::new(train, test)))
     }
+
     /// Samples in a batch (64 by default).
     #[must_use]
     pub fn batch_size(mut self, samples: usize) -> Self {

@@ -73,13 +73,6 @@ pub(crate) fn compensate(recipe: &mut Recipe) -> Result<(Option<Compensation>, O
             None => usize::MAX,
             Some(budget) => fitting(recipe, costs.as_ref(), budget.0)?,
         };
-        if most < base_batch_size {
-            let least = budget.map_or(0, |budget| budget.0);
-            return Err(TrainError::Fit(format!(
-                "method.memory_budget: even with batches of data.batch_size = {base_batch_size} some worker holds more than \
-                 {least} bytes; allow more, or take smaller batches"
-            )));
-        }
         let size = filled(base_batch_size, now, most.min(recipe.samples()));
         recipe.settings.data.batch_size = size;
         recipe.settings.optimizer.lr *= rate_factor(asked.rate, size as f64 / base_batch_size as f64);
@@ -145,6 +138,12 @@ fn fitting(recipe: &Recipe, costs: Option<&Costs>, budget: u64) -> Result<usize>
         let pairs = loads.iter().zip(&modules);
         pairs.map(|(load, costs)| load.memory(&scaled(costs)).peak).max()
     };
+    if let Some(least) = held(base).filter(|least| *least > budget) {
+        return Err(TrainError::Fit(format!(
+            "method.memory_budget: batches of data.batch_size = {base} do not fit into {budget} bytes a worker: the least that \
+             is enough is {least}; allow more, or take smaller batches"
+        )));
+    }
     let sizes = (1..=1 << 16).map(|n| n * MULTIPLE as u64);
     let fits = sizes.take_while(|size| held(*size).is_some_and(|bytes| bytes <= budget));
     Ok(fits.last().map_or(0, |size| size as usize))

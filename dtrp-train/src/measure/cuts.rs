@@ -63,10 +63,17 @@ fn check_fit(recipe: &Recipe, costs: &Costs) -> Result<()> {
         )))
     };
     if given.len() != own.len() {
-        return told(format!("they have {} blocks, the network has {}", given.len(), own.len()));
+        return told(format!(
+            "they have {} blocks, the network has {}",
+            given.len(),
+            own.len()
+        ));
     }
     // Names may be left out by those who write costs by hand.
-    let other = given.iter().zip(&own).find(|(given, own)| !given.is_empty() && given != own);
+    let other = given
+        .iter()
+        .zip(&own)
+        .find(|(given, own)| !given.is_empty() && given != own);
     if let Some((given, own)) = other {
         return told(format!("the block `{own}` of the network is `{given}` there"));
     }

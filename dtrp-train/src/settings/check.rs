@@ -25,7 +25,8 @@ const MOST_ACCUMULATED: u64 = 1 << 20;
 const MOST_THREADS: u64 = 256;
 const MOST_PREFETCHED: u64 = 1 << 12;
 const MOST_EPOCHS: u64 = 1 << 32;
-const MOST_RATE: f64 = 1e9;
+// Below the largest f32, into which it must fit.
+const MOST_RATE: f64 = 1e38;
 
 impl Settings {
     /// Checks every value that can be checked without opening anything.

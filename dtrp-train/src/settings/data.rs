@@ -58,7 +58,7 @@ impl DataSettings {
         DataSpec {
             name: self.name.clone(),
             dir: self.dir.clone(),
-            ..DataSpec::default()
+            options: self.options.clone(),
         }
     }
 }

@@ -57,7 +57,11 @@ impl Settings {
             self.data.augment = data::usual_augmentation(&self.data.name).to_owned();
         }
         // A program from a file brings its own order.
-        if let (None, None, Ok(method)) = (&self.method.program, self.method.order, Method::named(&self.method.name)) {
+        if let (None, None, Ok(method)) = (
+            &self.method.program,
+            self.method.order,
+            Method::named(&self.method.name),
+        ) {
             self.method.order = usual_order(method, self.method.modules);
         }
         for (name, value) in dtrp_models::defaults(&self.model.name).unwrap_or_default() {

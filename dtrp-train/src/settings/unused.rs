@@ -74,7 +74,11 @@ fn of_method(list: &mut List<'_>, facts: Facts<'_>) {
         list.add("method.lr_shrink", of_one(), |s| s.method.lr_shrink);
     }
     if alone || local {
-        let why = if alone { of_one() } else { format!("with {name} no gradient arrives from above") };
+        let why = if alone {
+            of_one()
+        } else {
+            format!("with {name} no gradient arrives from above")
+        };
         list.add("method.gradient_shrink", why, |s| s.method.gradient_shrink);
     }
     if facts.staleness.iter().all(|updates| *updates == 0) {
@@ -84,12 +88,16 @@ fn of_method(list: &mut List<'_>, facts: Facts<'_>) {
     }
     if !section.batch_compensation.fill {
         let why = "method.batch_compensation.fill is false".to_owned();
-        list.add("method.batch_compensation.rate", why, |s| s.method.batch_compensation.rate);
+        list.add("method.batch_compensation.rate", why, |s| {
+            s.method.batch_compensation.rate
+        });
     }
     if section.program.is_some() {
         let why = || "the program comes from a file".to_owned();
         if section.name != *name {
-            list.add("method.name", format!("the program is one of {name}"), |s| s.method.name.clone());
+            list.add("method.name", format!("the program is one of {name}"), |s| {
+                s.method.name.clone()
+            });
         }
         if section.order.is_some_and(|order| order != program.order) {
             list.add("method.order", why(), |s| s.method.order);
@@ -105,21 +113,35 @@ fn of_optimizer(list: &mut List<'_>, facts: Facts<'_>) {
         list.add("optimizer.label_smoothing", why, |s| s.optimizer.label_smoothing);
     }
     let own = facts.own_optimizer;
-    let why = |what: &str| if own { "the optimizers were given as objects".to_owned() } else { what.to_owned() };
+    let why = |what: &str| {
+        if own {
+            "the optimizers were given as objects".to_owned()
+        } else {
+            what.to_owned()
+        }
+    };
     if own || name != OptimizerName::Sgd {
         list.add("optimizer.momentum", why("it is of sgd"), |s| s.optimizer.momentum);
         list.add("optimizer.nesterov", why("it is of sgd"), |s| s.optimizer.nesterov);
     }
     if own || name == OptimizerName::Sgd {
-        list.add("optimizer.betas", why("they are of adam and adamw"), |s| s.optimizer.betas);
-        list.add("optimizer.epsilon", why("it is of adam and adamw"), |s| s.optimizer.epsilon);
+        list.add("optimizer.betas", why("they are of adam and adamw"), |s| {
+            s.optimizer.betas
+        });
+        list.add("optimizer.epsilon", why("it is of adam and adamw"), |s| {
+            s.optimizer.epsilon
+        });
     }
     if own {
         list.add("optimizer.name", why(""), |s| s.optimizer.name);
         list.add("optimizer.weight_decay", why(""), |s| s.optimizer.weight_decay);
     }
     if own || list.settings.optimizer.weight_decay == 0.0 {
-        list.add("optimizer.decay_bias_and_norm", why("optimizer.weight_decay is 0"), |s| s.optimizer.decay_bias_and_norm);
+        list.add(
+            "optimizer.decay_bias_and_norm",
+            why("optimizer.weight_decay is 0"),
+            |s| s.optimizer.decay_bias_and_norm,
+        );
     }
 }
 
@@ -128,22 +150,33 @@ fn of_schedule(list: &mut List<'_>, facts: Facts<'_>) {
     let name = schedule.name;
     if name != ScheduleName::MultiStep {
         let why = || "it is of the schedule multi-step".to_owned();
-        list.add("optimizer.schedule.milestones", why(), |s| s.optimizer.schedule.milestones.clone());
+        list.add("optimizer.schedule.milestones", why(), |s| {
+            s.optimizer.schedule.milestones.clone()
+        });
         list.add("optimizer.schedule.gamma", why(), |s| s.optimizer.schedule.gamma);
     }
     if name != ScheduleName::Cosine {
-        list.add("optimizer.schedule.final_lr", "it is of the schedule cosine".to_owned(), |s| {
-            s.optimizer.schedule.final_lr
-        });
+        list.add(
+            "optimizer.schedule.final_lr",
+            "it is of the schedule cosine".to_owned(),
+            |s| s.optimizer.schedule.final_lr,
+        );
     }
     if schedule.warmup_epochs == 0.0 {
-        list.add("optimizer.schedule.warmup_from", "there is no warm-up".to_owned(), |s| {
-            s.optimizer.schedule.warmup_from
-        });
+        list.add(
+            "optimizer.schedule.warmup_from",
+            "there is no warm-up".to_owned(),
+            |s| s.optimizer.schedule.warmup_from,
+        );
     }
     let epochs = facts.epochs;
     if name == ScheduleName::MultiStep {
-        let beyond: Vec<_> = schedule.milestones.iter().filter(|at| **at >= epochs).map(ToString::to_string).collect();
+        let beyond: Vec<_> = schedule
+            .milestones
+            .iter()
+            .filter(|at| **at >= epochs)
+            .map(ToString::to_string)
+            .collect();
         if !beyond.is_empty() {
             let (beyond, are) = (beyond.join(", "), if beyond.len() > 1 { "are" } else { "is" });
             let why = format!("{beyond} {are} beyond the {epochs} epochs of the run (milestones are epochs)");
@@ -203,7 +236,10 @@ mod tests {
     fn what_a_method_does_not_use() {
         let program = |name: &str, modules| {
             let plan = dtrp_core::schedule::Plan::new(modules, 16);
-            dtrp_core::schedule::Method::named(name).unwrap().program(&plan).unwrap()
+            dtrp_core::schedule::Method::named(name)
+                .unwrap()
+                .program(&plan)
+                .unwrap()
         };
         let mut settings = Settings::default();
         settings.method.auxiliary = "conv".to_owned();
@@ -211,7 +247,10 @@ mod tests {
         settings.method.predictor = "damped".into();
         settings.method.spike = true;
         assert_eq!(keys(&settings, &program("dtrp", 3), 40.0), ["method.auxiliary"]);
-        assert_eq!(keys(&settings, &program("fdg", 3), 40.0), ["method.predictor", "method.auxiliary"]);
+        assert_eq!(
+            keys(&settings, &program("fdg", 3), 40.0),
+            ["method.predictor", "method.auxiliary"]
+        );
         let local = ["method.predictor", "method.gradient_shrink", "method.spike"];
         assert_eq!(keys(&settings, &program("local", 3), 40.0), local);
         let bp = ["method.predictor", "method.auxiliary", "method.spike"];

@@ -77,9 +77,10 @@ pub(crate) fn build(context: &Context, path: &Path) -> Result<()> {
 /// Runs `dtrp predictors check` on a library, or on the one that was built in a project's folder. Builds neither.
 pub(crate) fn check(context: &Context, path: &Path) -> Result<()> {
     let path = &fs::canonicalize(path).map_err(Error::io(format!("find {}", path.display())))?;
-    let library = match path.is_dir() {
-        true => built_library(path)?,
-        false => path.clone(),
+    let library = if path.is_dir() {
+        built_library(path)?
+    } else {
+        path.clone()
     };
     super::dtrp::run(context, &["predictors".into(), "check".into(), library.into()])
 }

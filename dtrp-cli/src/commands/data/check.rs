@@ -4,7 +4,7 @@ use super::Format;
 use crate::error::Error;
 use crate::report;
 use clap::Args;
-use dtrp_data::{DataSpec, DatasetInfo, PartReport, Problem, Report};
+use dtrp_data::{DataProblem, DataReport, DataSpec, DatasetInfo, PartReport};
 use dtrp_text::units::{count, thousands};
 use dtrp_text::{Table, to_json};
 use serde_json::{Map, Value, json};
@@ -52,7 +52,7 @@ impl Check {
         }
     }
 
-    fn text(&self, set: &DatasetInfo, report: &Report) -> String {
+    fn text(&self, set: &DatasetInfo, report: &DataReport) -> String {
         let files = count(report.files as u64, "file", "files");
         let mut text = format!("{} in {}: {files}\n", set.name, self.dir.display());
         if let [train, test] = report.parts.as_slice() {
@@ -72,8 +72,8 @@ impl Check {
         text
     }
 
-    fn json(&self, set: &DatasetInfo, report: &Report) -> Value {
-        let problem = |problem: &Problem| {
+    fn json(&self, set: &DatasetInfo, report: &DataReport) -> Value {
+        let problem = |problem: &DataProblem| {
             json!({
                 "path": problem.path.to_string_lossy(),
                 "offset": problem.offset,
@@ -131,7 +131,7 @@ fn pixels(train: &PartReport) -> String {
 }
 
 /// What is worth knowing though it breaks no rule.
-fn notes(set: &DatasetInfo, report: &Report) -> Vec<String> {
+fn notes(set: &DatasetInfo, report: &DataReport) -> Vec<String> {
     let mut notes = Vec::new();
     if let (Some([train, test]), [a, b]) = (set.samples, report.parts.as_slice())
         && report.problems.is_empty()

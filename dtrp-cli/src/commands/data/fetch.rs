@@ -85,7 +85,9 @@ fn exit_at_signals() -> Result<(), Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(wrong)?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
-            let error = Error::Train(TrainError::Stopped("; the same command continues where this one stopped".to_owned()));
+            let error = Error::Train(TrainError::Stopped(
+                "; the same command continues where this one stopped".to_owned(),
+            ));
             progress::line(&format!("error: {error}"));
             std::process::exit(error.exit_code().into());
         }

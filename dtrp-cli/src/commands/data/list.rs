@@ -21,7 +21,7 @@ impl List {
     pub(super) fn run(&self) -> Result<(), Error> {
         match self.format {
             Format::Table => report::print(&text()),
-            Format::Json => report::print(&to_json(&dtrp_data::names().iter().map(json).collect::<Vec<_>>())),
+            Format::Json => report::print(&to_json(&dtrp_data::list().into_iter().map(json).collect::<Vec<_>>())),
         }
         Ok(())
     }
@@ -29,15 +29,15 @@ impl List {
 
 fn text() -> String {
     let mut text = String::new();
-    for set in dtrp_data::names() {
-        text.push_str(&format!("{}\n  {}\n", set.name, set.description));
-        let options = match set.options {
+    for set in dtrp_data::list() {
+        text.push_str(&format!("{}\n  {}\n", set.name, set.summary));
+        let options = match names(set).as_slice() {
             [] => "none".to_owned(),
             some => some.join(", "),
         };
         for (what, value) in [
             ("images", images(set)),
-            ("files", set.files.to_owned()),
+            ("files", set.files.unwrap_or("none").to_owned()),
             ("options", options),
             ("to get it", how(set)),
             ("licence", set.licence.to_owned()),
@@ -47,6 +47,11 @@ fn text() -> String {
         }
     }
     text
+}
+
+/// Of its options.
+fn names(set: &DatasetInfo) -> Vec<&'static str> {
+    set.options.iter().map(|option| option.name).collect()
 }
 
 /// `3x32x32, 10 classes, 50,000 to train on, 10,000 to test on`.
@@ -61,7 +66,7 @@ fn images(set: &DatasetInfo) -> String {
 fn how(set: &DatasetInfo) -> String {
     if fetchable(set.name) {
         format!("dtrp data fetch {}", set.name)
-    } else if set.needs_dir {
+    } else if set.needs_dir() {
         "make the folder yourself, and set data.dir".to_owned()
     } else {
         "nothing to do".to_owned()
@@ -71,14 +76,14 @@ fn how(set: &DatasetInfo) -> String {
 fn json(set: &DatasetInfo) -> Value {
     json!({
         "name": set.name,
-        "description": set.description,
+        "description": set.summary,
         "shape": set.shape.map(|shape| [shape.channels, shape.height, shape.width]),
         "classes": set.classes,
         "train_samples": set.samples.map(|[train, _]| train),
         "test_samples": set.samples.map(|[_, test]| test),
-        "needs_dir": set.needs_dir,
+        "needs_dir": set.needs_dir(),
         "files": set.files,
-        "options": set.options,
+        "options": names(set),
         "fetchable": fetchable(set.name),
         "licence": set.licence,
         "page": set.page,

@@ -68,7 +68,11 @@ impl Measured {
             |value: Option<f64>, decimals: usize| value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"));
         let list = |values: &[f64]| {
             let values: Vec<_> = values.iter().map(|value| format!("{value:.2}")).collect();
-            if values.is_empty() { "-".to_owned() } else { values.join(" ") }
+            if values.is_empty() {
+                "-".to_owned()
+            } else {
+                values.join(" ")
+            }
         };
         let loss = match self.train_loss {
             None => self.end.to_string(),
@@ -117,7 +121,13 @@ pub(super) fn table(form: Form, config: &Config, rows: &[Measured], left_out: &[
         Form::Markdown => cells.markdown(),
         _ => cells.to_string(),
     };
-    let Settings { run, data, model, method, .. } = &config.settings;
+    let Settings {
+        run,
+        data,
+        model,
+        method,
+        ..
+    } = &config.settings;
     let _ = write!(
         text,
         "\n{} on {} modules, {} on {}, seed {}.\n\

@@ -81,12 +81,20 @@ impl ArenaLayout {
         self.weights
     }
 
-    /// A flat tensor of zeros.
+    /// A flat tensor of zeros: [`len`](Self::len) elements.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no room.
     pub fn zeros(&self, options: (Kind, Device)) -> Result<Tensor, TorchError> {
         Ok(Tensor::f_zeros([self.total as i64], options)?)
     }
 
-    /// The parameters as views of a flat tensor, in the order of the specs.
+    /// The parameters as views of a flat tensor of [`len`](Self::len) elements, in the order and the shapes of the specs.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch: a tensor of another length.
     pub fn views(&self, flat: &Tensor) -> Result<Vec<Tensor>, TorchError> {
         let view = |place: &Place| {
             let slice = flat.f_narrow(0, place.offset as i64, place.len as i64)?;
@@ -107,14 +115,18 @@ impl ArenaLayout {
 /// would fill a whole arena for every parameter.
 #[derive(Debug)]
 pub struct Arena {
-    /// All parameters.
+    /// All parameters: one dimension, with the gaps of the layout.
     pub flat: Tensor,
     /// Each parameter, requiring a gradient, in the order of the specs.
     pub leaves: Vec<Tensor>,
 }
 
 impl Arena {
-    /// Wraps a flat tensor.
+    /// Wraps a flat tensor of as many elements as the layout has.
+    ///
+    /// # Errors
+    ///
+    /// As [`ArenaLayout::views`].
     pub fn new(flat: Tensor, layout: &ArenaLayout) -> Result<Self, TorchError> {
         let leaf = |view: Tensor| Ok(view.f_detach()?.f_set_requires_grad(true)?);
         let leaves = layout
@@ -126,6 +138,10 @@ impl Arena {
     }
 
     /// An arena of zeros.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no room.
     pub fn zeros(layout: &ArenaLayout, options: (Kind, Device)) -> Result<Self, TorchError> {
         Self::new(layout.zeros(options)?, layout)
     }

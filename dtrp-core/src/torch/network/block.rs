@@ -39,7 +39,8 @@ impl Pass {
 /// A function from parameters and an input to an output. It holds shapes, never tensors, and must not change its input in
 /// place: another pass needs it.
 pub trait Block: Send + Sync {
-    /// Computes the output.
+    /// Computes the output from `input`. Both have the samples first; what follows is the block's own affair (channels ×
+    /// height × width, features). With [`Precision::Bf16`](super::Precision) the input may be bf16, the parameters never are.
     ///
     /// # Errors
     ///

@@ -88,7 +88,7 @@ impl Module {
         &self.layout
     }
 
-    /// Element type and device.
+    /// Element type and device of parameters and buffers.
     pub fn options(&self) -> (Kind, Device) {
         self.options
     }
@@ -112,6 +112,10 @@ impl Module {
     }
 
     /// An arena with the starting values of this seed.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no room.
     pub fn initial_arena(&self, seed: u64) -> Result<Arena, TorchError> {
         let flat = self.layout.zeros(self.options)?;
         let all = self.blocks.iter().flat_map(|b| &b.params);
@@ -122,7 +126,8 @@ impl Module {
         Arena::new(flat, &self.layout)
     }
 
-    /// Runs the network's blocks on `input` with the parameters of `arena`.
+    /// Runs the network's blocks on `input` (samples first, as the first block takes it) with the parameters of `arena`, an
+    /// arena of this module's layout. Returns what the last block gives: samples first.
     ///
     /// # Errors
     ///
@@ -132,7 +137,7 @@ impl Module {
             .during(self.options.1, || self.run(0..self.own, arena, input, pass))
     }
 
-    /// Runs the auxiliary head on the module's output: the logits; `None` if there is no head.
+    /// Runs the auxiliary head on the module's output: the logits, samples × classes; `None` if there is no head.
     ///
     /// # Errors
     ///

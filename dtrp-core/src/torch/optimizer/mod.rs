@@ -16,7 +16,8 @@ use tch::Tensor;
 
 /// An optimizer of one module. Its state is flat, laid out as the weights.
 pub trait Optimizer: Send {
-    /// One update: changes `weights` in place with `gradient`, which may be overwritten.
+    /// One update with the learning rate `rate`: changes `weights` in place with `gradient`, which may be overwritten. Both
+    /// are flat tensors of `layout`, whose first part are the weights that always decay.
     ///
     /// # Errors
     ///
@@ -29,7 +30,8 @@ pub trait Optimizer: Send {
         rate: f64,
     ) -> Result<(), TorchError>;
 
-    /// The direction d of the last update, which predictors read; `None` before the first, or without momentum.
+    /// The direction d of the last update, flat like the weights, which predictors read; `None` before the first, or without
+    /// momentum.
     fn direction(&self) -> Option<&Tensor>;
 
     /// How many tensors as large as the weights it keeps between updates, from the first on.

@@ -40,7 +40,7 @@ pub struct StageOptions {
     pub modules: usize,
     /// The run's seed: initial weights, and randomness inside blocks.
     pub seed: u64,
-    /// The loss, computed by the last module.
+    /// The loss, computed by the last module, and at auxiliary heads.
     pub loss: Arc<dyn Loss>,
     /// The schedule of the learning rate.
     pub rate: LearningRate,
