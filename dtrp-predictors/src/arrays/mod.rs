@@ -1,8 +1,38 @@
 //! The arrays of one call: what a predictor reads, and where its prediction goes, on a CPU or on a GPU.
 
-use crate::{PredictorError, Real, Views};
+mod real;
+
+pub use real::Real;
+
+use crate::PredictorError;
 use std::ffi::c_void;
 use std::ops::Deref;
+
+/// What a prediction may read, all of one length n. Absent inputs count as zeros: before its first update a module
+/// has no momentum buffer, no gradient and no displacement.
+#[derive(Debug, Clone, Copy)]
+pub struct Views<'a, T> {
+    /// w.
+    pub weights: &'a [T],
+    /// d.
+    pub direction: Option<&'a [T]>,
+    /// g.
+    pub gradient: Option<&'a [T]>,
+    /// Δ.
+    pub displacement: Option<&'a [T]>,
+}
+
+impl<'a, T> Views<'a, T> {
+    /// Only the weights, everything else absent.
+    pub fn of(weights: &'a [T]) -> Self {
+        Self {
+            weights,
+            direction: None,
+            gradient: None,
+            displacement: None,
+        }
+    }
+}
 
 /// What a predictor reads in one call of [`predict`](crate::Predictor::predict) or [`observe`](crate::Predictor::observe).
 ///

@@ -1,6 +1,6 @@
 //! The two number types that weights come in.
 
-use crate::{Arrays, Output, Views};
+use super::{Arrays, Output, Views};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 mod sealed {
