@@ -258,7 +258,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "data: {shape: [3, 32]}",
-            "x.yaml: data.shape is [3,32], but must be an array of length 3",
+            "x.yaml: data.shape is [3,32], but must be [channels, height, width], such as [3, 32, 32]",
         ),
         (
             "method: {cuts: odd}",
