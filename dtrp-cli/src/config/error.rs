@@ -91,6 +91,7 @@ fn expected(message: &str) -> String {
         ("a boolean", "true or false"),
         ("a string", "a text"),
         ("string", "a text"),
+        ("path string", "a path"),
     ];
     words
         .iter()

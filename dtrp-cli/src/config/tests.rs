@@ -294,7 +294,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "model: {init_from: 3}",
-            "x.yaml: model.init_from is 3, but must be a text",
+            "x.yaml: model.init_from is 3, but must be a path",
         ),
         (
             "run: {device: [cpu, cpu, cpu]}",
