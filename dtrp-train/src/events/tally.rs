@@ -1,7 +1,7 @@
 //! What a run's epochs add up to.
 
-use crate::event::WorkerReport;
-use crate::summary::{GpuSummary, HostReadsSummary, WorkerSummary};
+use super::WorkerReport;
+use super::{GpuSummary, HostReadsSummary, WorkerSummary};
 use dtrp_core::engine::Execution;
 use dtrp_core::torch::{DeviceMemory, TorchStage};
 use std::collections::BTreeMap;

@@ -1,12 +1,12 @@
 //! The loop over the epochs: train, evaluate, tell.
 
+use super::{Position, RunError, Trainer};
 use crate::error::{Result, TrainError};
-use crate::event::{EpochReport, Event, ProgramRun, Started};
-use crate::snapshot::Snapshot;
-use crate::spine::Now;
-use crate::summary::{End, Summary, peak_rss_bytes};
-use crate::tally::{Tally, gpus};
-use crate::trainer::{Position, RunError, Trainer};
+use crate::events::Now;
+use crate::events::Snapshot;
+use crate::events::{End, Summary, peak_rss_bytes};
+use crate::events::{EpochReport, Event, ProgramRun, Started};
+use crate::events::{Tally, gpus};
 use dtrp_core::schedule::Program;
 use dtrp_core::torch::{Evaluation, TorchError};
 use dtrp_core::trace::Recording;
