@@ -1,7 +1,6 @@
 //! What a run's epochs add up to.
 
-use super::WorkerReport;
-use super::{GpuSummary, HostReadsSummary, WorkerSummary};
+use super::{GpuSummary, HostReadsSummary, WorkerReport, WorkerSummary};
 use dtrp_core::engine::Execution;
 use dtrp_core::torch::{DeviceMemory, TorchStage};
 use std::collections::BTreeMap;

@@ -2,11 +2,9 @@
 
 use super::{Position, RunError, Trainer};
 use crate::error::{Result, TrainError};
-use crate::events::Now;
-use crate::events::Snapshot;
-use crate::events::{End, Summary, peak_rss_bytes};
-use crate::events::{EpochReport, Event, ProgramRun, Started};
-use crate::events::{Tally, gpus};
+use crate::events::{
+    End, EpochReport, Event, Now, ProgramRun, Snapshot, Started, Summary, Tally, gpus, peak_rss_bytes,
+};
 use dtrp_core::schedule::Program;
 use dtrp_core::torch::{Evaluation, TorchError};
 use dtrp_core::trace::Recording;
