@@ -60,6 +60,13 @@ impl DataSpec {
     }
 }
 
+impl From<&str> for DataSpec {
+    /// The set of this name, without folder and options.
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
 /// What opens a set: from [`DataSpec::dir`], and from its options, which have been checked against the declared ones.
 pub type OpenDataset = fn(&DataSpec, &Options<'_>) -> Result<Split, DataError>;
 
