@@ -61,7 +61,7 @@ impl DataSpec {
 }
 
 impl From<&str> for DataSpec {
-    /// The set of this name, without folder and options.
+    /// The set of this name with nothing else set.
     fn from(name: &str) -> Self {
         Self::new(name)
     }

@@ -30,6 +30,7 @@ mod names;
 mod options;
 mod table;
 pub mod units;
+mod words;
 
 pub use json::to_json;
 pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
@@ -37,3 +38,6 @@ pub use options::{
     OptionError, OptionKind, OptionProblem, OptionSpec, OptionValues, Options, defaults, option_values, schema,
 };
 pub use table::Table;
+
+#[doc(hidden)]
+pub use serde;

@@ -7,6 +7,8 @@ use crate::report;
 
 /// Prints the configuration that a run would use.
 pub(crate) fn show(layers: &Layers) -> Result<(), Error> {
-    report::print(&layers.load(DIGITS)?.to_yaml()?);
+    let config = layers.load(DIGITS)?;
+    let settings = config.settings.clone();
+    report::print(&config.resolved(&settings).to_yaml()?);
     Ok(())
 }

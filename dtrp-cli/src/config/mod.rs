@@ -59,6 +59,8 @@ impl Config {
         if settings.method.cuts != Cuts::Auto {
             self.program.method.costs = None;
         }
+        // The usual name says what ran, also where the program came from a file.
+        self.program.run.name = Some(self.run_name());
         self
     }
 
@@ -128,7 +130,6 @@ impl Config {
             config.drop_foreign_order();
         }
         config.settings = config.settings.resolved();
-        config.program.run.name = Some(config.run_name());
         Ok(config)
     }
 

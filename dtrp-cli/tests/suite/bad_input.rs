@@ -74,7 +74,12 @@ fn data() {
         &["nowhere", "is not there"],
     );
     check(&place, &["data.augment=flipp"], 4, &["flipp", "did you mean `flip`?"]);
-    check(&place, &["data.classes=3"], 4, &["data set `digits` has no option `classes`", "remove it"]);
+    check(
+        &place,
+        &["data.classes=3"],
+        4,
+        &["data set `digits` has no option `classes`", "remove it"],
+    );
     let folder = place.file("cifar");
     std::fs::create_dir(&folder).unwrap();
     for batch in 1..=5 {
