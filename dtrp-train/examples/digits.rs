@@ -1,6 +1,6 @@
 //! DTRP on two workers, on the digits that ship with dtrp.
 
-use dtrp_models::{build, option_values};
+use dtrp_train::models::{build, option_values};
 use dtrp_train::{Cosine, Data, Sgd, Training, schedule::Dtrp};
 
 fn main() -> dtrp_train::Result<()> {

@@ -17,8 +17,10 @@
 //! There is no file format of a configuration here, no terminal and no folder of results: the `dtrp` program is made of
 //! this crate and adds them. [`settings::Settings`] is what its YAML deserialises into.
 //!
-//! Networks come from [`dtrp_models::build`] or are blocks of your own, data from [`Data::open`] or any iterator, losses and
-//! optimizers may be objects of your own, predictors are registered by name. `examples/` shows each.
+//! Networks come from [`models::build`] or are blocks of your own, data from [`Data::open`] or any iterator, losses and
+//! optimizers may be objects of your own; networks, data sets and predictors of your own can be registered under names
+//! ([`models::Family`], [`datasets::DatasetInfo`], [`predictors::Registration`]). `examples/` shows each, and `docs/library.md`
+//! how a program of your own begins.
 
 mod assembly;
 mod data;
@@ -48,3 +50,12 @@ pub use training::Training;
 pub use dtrp_core::{schedule, torch};
 pub use dtrp_data::{DataSpec, ImageShape};
 pub use dtrp_models::{ModelInput, Network};
+// The crates below, so that a program needs this one alone, and the `tch` that it uses is the one that its blocks speak to.
+#[doc(no_inline)]
+pub use dtrp_data as datasets;
+#[doc(no_inline)]
+pub use dtrp_models as models;
+#[doc(no_inline)]
+pub use dtrp_predictors as predictors;
+#[doc(no_inline)]
+pub use tch;
