@@ -18,8 +18,8 @@ pub struct DataSpec {
     /// The images' shape. `synthetic`: any, by default 3×32×32. `image-folder`: what they are
     /// brought to, by default 3×224×224; one channel makes them grey.
     pub shape: Option<ImageShape>,
-    /// `image-folder`: pixels of the smaller side before the middle is cut out, 256 is usual for
-    /// 224. By default as much of the image is used as has the shape's ratio of width to height.
+    /// `image-folder`: what the smaller side is scaled to before the middle is cut out, 256 is usual
+    /// for 224. By default the largest middle part with the shape's ratio of width to height is scaled.
     pub resize: Option<usize>,
     /// `synthetic`: number of classes, by default 10.
     pub classes: Option<usize>,
@@ -162,7 +162,7 @@ const SETS: &[DatasetInfo] = &[
         shape: None,
         classes: None,
         samples: None,
-        files: "train/CLASS/*.jpg and test/CLASS/*.jpg (or val/, valid/), JPEG or PNG",
+        files: "train/CLASS/*.jpg and test/CLASS/*.jpg (or val/, valid/), JPEG, PNG, BMP, PPM, PGM, TIFF or WebP",
         licence: "that of the images",
         page: None,
         open: folder::open,

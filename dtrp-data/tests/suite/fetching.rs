@@ -1,9 +1,8 @@
 //! Downloads from a server in this process that answers, breaks off and lies as told.
 
-use crate::support::{contains, message};
+use crate::support::{self, contains, message};
 use dtrp_data::fetch::{FetchOptions, Remote, Source, fetch, fetch_source, sources};
 use dtrp_data::{DataError, DataSpec, open};
-use md5::{Digest, Md5};
 use proptest::prelude::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -79,7 +78,7 @@ fn leak(text: String) -> &'static str {
 }
 
 fn md5(bytes: &[u8]) -> &'static str {
-    leak(Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    leak(support::md5(bytes))
 }
 
 fn source(name: &'static str, body: &[u8], folder: &'static str, archive: bool) -> Source {
