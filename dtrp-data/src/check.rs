@@ -67,6 +67,9 @@ pub struct DataReport {
     pub files: usize,
     /// Everything wrong, by file; of one file no more than its first 20 problems.
     pub problems: Vec<DataProblem>,
+    /// What is worth knowing though it is no problem: files that were left out, by reason, and images that are not
+    /// taken as other programs might.
+    pub notes: Vec<String>,
     /// What the training part and the test part hold. Nothing for sets without files, and where the
     /// problems leave no samples to count.
     pub parts: Vec<PartReport>,
@@ -122,15 +125,18 @@ pub fn check(spec: &DataSpec, threads: usize) -> Result<DataReport, DataError> {
     let mut problems: Vec<_> = errors.into_iter().map(DataProblem::from).collect();
     let known: HashSet<_> = problems.iter().map(|known| known.path.clone()).collect();
     let mut reports = Vec::new();
+    let mut notes = Vec::new();
     for part in &parts {
         let (report, mut found) = survey(part, threads);
         found.retain(|problem| !known.contains(&problem.path));
         problems.append(&mut found);
         reports.push(report);
+        notes.append(&mut (part.notes)());
     }
     Ok(DataReport {
         files,
         problems: first_of_each(problems),
+        notes,
         parts: reports,
     })
 }

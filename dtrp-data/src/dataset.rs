@@ -120,6 +120,11 @@ pub trait Dataset: Send + Sync {
     /// What to normalise the pixels with.
     fn normalization(&self) -> Normalization;
 
+    /// What is worth a warning though the set can be used: files that were left out, by reason.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Copies image `index` into `image`, which has [`ImageShape::len`] bytes, and returns its
     /// label.
     ///
