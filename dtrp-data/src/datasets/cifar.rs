@@ -8,8 +8,9 @@
 //! fine, so that small sets can be made in the same layout.
 
 use crate::check::Checked;
-use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
+use crate::dataset::{Dataset, Normalization, Split, check_get};
 use crate::files::{self, Fault};
+use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -13,10 +13,11 @@ mod scan;
 mod walk;
 
 use crate::check::{Checked, Part};
-use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
+use crate::dataset::{Dataset, Normalization, Split, check_get};
 use crate::files::{self, Fault};
 use crate::image_file;
 use crate::resample::{Pixels, Region};
+use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
 use dtrp_text::{OptionSpec, Options};
 use remarks::Counts;
