@@ -1,7 +1,7 @@
 //! `dtrp compare`: the same training run with a few keys varied, as one table.
 
 use super::runs::{Form, Runs, mean, of_workers};
-use crate::cli::Layers;
+use crate::config::Layers;
 use crate::error::Error;
 use crate::report;
 use clap::Args;
@@ -67,7 +67,7 @@ impl FromStr for Variant {
 }
 
 /// Trains all variants and prints the table.
-pub(crate) fn run(args: &Compare) -> Result<(), Error> {
+pub(super) fn run(args: &Compare) -> Result<(), Error> {
     let variants = if args.variants.is_empty() {
         every_method()
     } else {

@@ -57,7 +57,7 @@ impl Finding {
 }
 
 /// Looks at everything, and fails if anything is broken.
-pub(crate) fn run() -> Result<(), Error> {
+pub(super) fn run() -> Result<(), Error> {
     let loaded = loaded_libraries();
     let findings = [
         Finding::ok("dtrp", env!("CARGO_PKG_VERSION")),
