@@ -132,7 +132,7 @@ pub(crate) fn size(dataset: &str, path: &Path) -> Result<u64, DataError> {
 /// `size` tells from the first bytes how many there should be, if it can. No more than one byte
 /// beyond is unpacked, so that a small file cannot fill the memory.
 pub(crate) fn read_unpacked(path: &Path, size: impl Fn(&[u8]) -> Option<u64>) -> Result<Vec<u8>, DataError> {
-    let mut file = open(path).map_err(io(path, "open the file"))?;
+    let mut file = open(path).map_err(io(path, "read the file"))?;
     let mut bytes = Vec::new();
     if path.extension().is_none_or(|extension| extension != "gz") {
         file.read_to_end(&mut bytes).map_err(io(path, "read the file"))?;

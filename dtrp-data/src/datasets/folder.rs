@@ -49,7 +49,8 @@ pub(crate) fn open(spec: &DataSpec) -> Result<Split, DataError> {
             &format!("must be from {largest}, the larger side of `shape`, to 65536"),
         );
     }
-    let (listing, mut errors) = scan(spec);
+    let (mut listing, mut errors) = scan(spec);
+    errors.append(&mut listing.problems);
     if !errors.is_empty() {
         return Err(errors.swap_remove(0));
     }
