@@ -137,7 +137,8 @@ impl<E: std::error::Error + 'static> Watch<E> {
         };
         let places: Vec<_> = (0..self.at.len()).filter_map(place).collect();
         let last = self.last.load(Ordering::Acquire);
-        let computing = |(worker, _, message): &&(usize, usize, bool)| !message && (!self.one_thread || *worker == last);
+        let computing =
+            |(worker, _, message): &&(usize, usize, bool)| !message && (!self.one_thread || *worker == last);
         let computing = places.iter().find(computing);
         let Some((worker, at, _)) = computing.or(places.first()).copied() else {
             return;
