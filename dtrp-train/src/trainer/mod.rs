@@ -322,7 +322,9 @@ impl Trainer {
         if self.stages.len() == self.ranges.len() {
             return Ok(());
         }
-        Err(TrainError::Fit("a worker of this trainer hangs, and has kept its module: make another trainer".to_owned()))
+        Err(TrainError::Fit(
+            "a worker of this trainer hangs, and has kept its module: make another trainer".to_owned(),
+        ))
     }
 
     /// Writes the current weights as safetensors under PyTorch's names; the file appears whole or not at all.
