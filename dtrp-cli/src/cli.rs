@@ -1,8 +1,9 @@
 //! What can be typed.
 
 use crate::commands::{Compare, DataCommand, ModelsCommand, PredictorsCommand, Profile, ScheduleCommand, Simulate};
-use crate::config::{BuiltIn, Config, ConfigError, Set};
+use crate::config::{BuiltIn, Config, ConfigError, Set, expanded};
 use crate::error::EXIT_CODES;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -73,6 +74,11 @@ pub(crate) enum Command {
     Doctor,
 }
 
+/// A path as it was typed, with the home folder for a leading `~/` that the shell has left alone.
+pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| expanded(&path).map_err(|expected| format!("must be {expected}")))
+}
+
 /// `dtrp config ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -84,7 +90,7 @@ pub(crate) enum ConfigCommand {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Layers {
     /// YAML file; `-` is stdin [default: built in]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = path())]
     pub(crate) config: Option<PathBuf>,
     /// Override a key, such as optimizer.lr=0.1; the value is YAML, and the last of several wins
     #[arg(short, long = "set", value_name = "PATH=VALUE")]
@@ -107,6 +113,12 @@ pub(crate) struct Train {
     /// Name of the run's folder, the same as --set run.name=NAME
     #[arg(short, long)]
     pub(crate) name: Option<String>,
+    /// Folder that the run's folder goes into, the same as --set run.dir=DIR
+    #[arg(long, value_parser = path())]
+    pub(crate) dir: Option<PathBuf>,
+    /// Fail, instead of taking NAME-2, where a run of this name is still going on
+    #[arg(long)]
+    pub(crate) no_number: bool,
     /// Build everything and print the plan: modules, schedule, memory; train nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -9,7 +9,7 @@ use crate::measure::Compensation;
 use crate::settings::{Facts, Settings, Unused};
 use crate::snapshot::Snapshot;
 use crate::spine::Spine;
-use crate::start::load_weights;
+use crate::start::{check_hash, load_weights};
 use crate::tally::{Tally, gpus, parameters};
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::{self, EngineError, EngineOptions, Execution};
@@ -81,7 +81,10 @@ impl Trainer {
             rate: &rate,
         };
         let mut stages = parts.stages()?;
-        if let Some(path) = &recipe.settings.model.init_from {
+        let model = &recipe.settings.model;
+        let mut init_sha256 = None;
+        if let Some(path) = &model.init_from {
+            init_sha256 = Some(check_hash(path, model.init_sha256.as_deref())?);
             load_weights(&mut stages, path)?;
         }
         let spine = Spine::default();
@@ -105,6 +108,7 @@ impl Trainer {
             own_optimizer: recipe.optimizer.is_some(),
         });
         let mut recipe = recipe;
+        recipe.settings.model.init_sha256 = init_sha256;
         // What a run says of itself comes from what runs.
         let (name, order) = programs.names();
         (recipe.settings.method.name, recipe.settings.method.order) = (name, Some(order));

@@ -8,8 +8,8 @@ use super::training::build;
 use crate::cli;
 use crate::config::{BENCH, Config};
 use crate::error::Error;
+use crate::output;
 use crate::progress;
-use crate::report;
 use crate::stop;
 use dtrp_text::units::{count, percent, rate, thousands};
 use dtrp_text::{Table, to_json};
@@ -47,12 +47,11 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
     }
     let name = other.map(|(name, _)| name);
     let result = Benchmark::of(&b, name, args.steps, pairs);
-    if args.json {
-        report::print(&to_json(&result));
+    output::print(&if args.json {
+        to_json(&result)
     } else {
-        report::print(&result.to_string());
-    }
-    Ok(())
+        result.to_string()
+    })
 }
 
 /// One of the two that are compared, warm.

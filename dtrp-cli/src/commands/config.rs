@@ -3,10 +3,9 @@
 use crate::cli::Layers;
 use crate::config::DIGITS;
 use crate::error::Error;
-use crate::report;
+use crate::output;
 
 /// Prints the configuration that a run would use.
 pub(crate) fn show(layers: &Layers) -> Result<(), Error> {
-    report::print(&layers.load(DIGITS)?.to_yaml()?);
-    Ok(())
+    output::print(&layers.load(DIGITS)?.to_yaml()?)
 }

@@ -19,6 +19,7 @@ pub(crate) use data::DataCommand;
 pub(crate) use models::ModelsCommand;
 pub(crate) use predictors::PredictorsCommand;
 pub(crate) use profile::Profile;
+pub(crate) use runs::Failure;
 pub(crate) use schedule::ScheduleCommand;
 pub(crate) use simulate::Simulate;
 

@@ -1,27 +1,36 @@
 //! `dtrp compare`: the same training run with a few keys varied, as one table.
 
-use super::runs::{Form, Runs, mean, of_workers};
-use crate::cli::Layers;
+mod seeds;
+mod table;
+mod variants;
+
+use super::runs::{Failure, Form, Outcome, Runs, folder_name};
+use crate::cli::{Layers, path};
+use crate::config::{Config, DIGITS};
 use crate::error::Error;
-use crate::report;
+use crate::output;
+use crate::stop;
 use clap::Args;
-use dtrp_core::schedule::Method;
-use dtrp_text::units::{bytes, percent, rate};
-use dtrp_text::{Table, to_json};
-use dtrp_train::{Summary, WorkerSummary};
-use std::fmt::Write;
+use dtrp_train::TrainError;
+use seeds::Seeds;
 use std::path::PathBuf;
-use std::str::FromStr;
+use table::{Row, json, table};
+use variants::{Given, Variant, chosen};
 
 const EXAMPLES: &str = "\
 Examples:
   dtrp compare
       every method in each of its orders, on the digits
   dtrp compare --variant 'bp: method.name=bp' --variant 'dtrp: method.name=dtrp method.modules=2' --seeds 3
-      two variants, the mean over three seeds
+      two variants, the mean over the seeds 1, 2 and 3 (with --set run.seed=5 over 5, 6 and 7)
   dtrp compare --config configs/cifar10-resnet20-dtrp-k4.yaml --set run.epochs=4 --format markdown \\
                --variant 'lockstep: method.order=lockstep' --variant 'eager: method.order=eager'
-      two orders on CIFAR-10, as a table for a page";
+      two orders on CIFAR-10, as a table for a page
+  dtrp compare --variant 'tiny: model={name: tiny, depth: 3}' --variant more.yaml --seeds 7,8,9
+      values are YAML; a file has names, and below each the keys that it sets
+
+Every variant is tried out before the first is trained. One that cannot be trained, diverges or fails is a row that says
+so. At Ctrl-C the run that goes on ends in good order, and the table so far is printed.";
 
 /// `dtrp compare`
 #[derive(Debug, Args)]
@@ -29,163 +38,145 @@ Examples:
 pub(crate) struct Compare {
     #[command(flatten)]
     layers: Layers,
-    /// A run: a name, and the keys that it sets [default: every method in each of its orders]
-    #[arg(long = "variant", value_name = "NAME: PATH=VALUE ...")]
-    variants: Vec<Variant>,
-    /// Train every variant with so many seeds, and show the mean
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    seeds: u64,
+    /// A run: a name, and the keys that it sets; or a YAML file of several [default: every method in each of its orders]
+    #[arg(long = "variant", value_name = "NAME: PATH=VALUE ... | FILE.yaml")]
+    variants: Vec<Given>,
+    /// Train every variant with so many seeds, counted from run.seed, or with those of a list such as 7,8,9; show the mean
+    #[arg(long, value_name = "N | LIST", default_value = "1")]
+    seeds: Seeds,
     /// Where the runs' folders go
-    #[arg(long, default_value = "runs/compare")]
+    #[arg(long, default_value = "runs/compare", value_parser = path())]
     dir: PathBuf,
     /// How to print the table
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
 }
 
-/// A name and the keys that it sets.
-#[derive(Debug, Clone)]
-struct Variant {
-    name: String,
-    sets: Vec<String>,
-}
-
-impl FromStr for Variant {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, sets) = text.split_once(':').ok_or("write it as NAME: PATH=VALUE ...")?;
-        let sets: Vec<String> = sets.split_whitespace().map(str::to_owned).collect();
-        if let Some(set) = sets.iter().find(|set| !set.contains('=')) {
-            return Err(format!("`{set}` is not PATH=VALUE"));
-        }
-        Ok(Self {
-            name: name.trim().to_owned(),
-            sets,
-        })
-    }
-}
-
 /// Trains all variants and prints the table.
 pub(crate) fn run(args: &Compare) -> Result<(), Error> {
-    let variants = if args.variants.is_empty() {
-        every_method()
-    } else {
-        args.variants.clone()
-    };
-    let runs = Runs::new(&args.layers, &args.dir)?;
-    let mut results = Vec::new();
-    for variant in &variants {
-        let mut summaries = Vec::new();
-        for seed in 1..=args.seeds {
-            tracing::info!("{}, seed {seed}", variant.name);
-            let name = format!("{}-seed{seed}", variant.name);
-            let mut sets = variant.sets.clone();
-            sets.push(format!("run.seed={seed}"));
-            summaries.push(runs.train(&name, &sets)?.summary);
-        }
-        results.push((variant.name.as_str(), summaries));
+    let stop = stop::at_signals()?;
+    let runs = Runs::new(&args.layers, &args.dir, &stop)?;
+    let variants = chosen(&args.variants)?;
+    let mut rows = planned(args, &variants)?;
+    let result = train_all(&runs, &variants, &mut rows);
+    if result.is_ok() || rows.iter().any(|row| !row.runs.is_empty()) {
+        output::print(&match args.format {
+            Form::Text => table(&rows).to_string(),
+            Form::Markdown => table(&rows).markdown(),
+            Form::Json => json(&rows),
+        })?;
     }
-    report::print(&match args.format {
-        Form::Text => table(&results).to_string(),
-        Form::Markdown => table(&results).markdown(),
-        Form::Json => json(&results),
-    });
+    result.map_err(|error| with_missing(error, &rows))?;
+    let failed = rows.iter().find_map(|row| Some((row, row.failure()?)));
+    match failed {
+        Some((row, failure)) => Err(failure.of_run(&row.name)),
+        None => Ok(()),
+    }
+}
+
+/// Loads and checks every variant's configuration, and says with which seeds it is trained. What is wrong with one of the user's
+/// own is told at once; a method that does not go with the configuration is a row.
+fn planned(args: &Compare, variants: &[Variant]) -> Result<Vec<Row>, Error> {
+    let base = args.layers.load(DIGITS)?;
+    let mut rows = Vec::new();
+    for variant in variants {
+        let (config, fault) = match configured(&args.layers, variant) {
+            Ok(config) => (config, None),
+            Err(error) if args.variants.is_empty() => (base.clone(), Some(Failure::before(&error))),
+            Err(error) => return Err(error),
+        };
+        if matches!(args.seeds, Seeds::List(_)) && variant.sets.iter().any(|set| set.concerns("run.seed")) {
+            let name = &variant.name;
+            return Err(Error::Fit(format!(
+                "the variant `{name}` sets run.seed, and --seeds is a list of seeds for all: leave out one of them"
+            )));
+        }
+        let seed = config.settings.run.seed;
+        let seeds = args.seeds.of(seed);
+        let seeds =
+            seeds.ok_or_else(|| Error::Fit(format!("--seeds counts from run.seed, and {seed} is too large")))?;
+        rows.push(Row {
+            name: variant.name.clone(),
+            seeds,
+            runs: Vec::new(),
+            fault,
+        });
+    }
+    Ok(rows)
+}
+
+fn configured(layers: &Layers, variant: &Variant) -> Result<Config, Error> {
+    let mut layers = layers.clone();
+    layers.sets.extend(variant.sets.iter().cloned());
+    Ok(layers.load(DIGITS)?)
+}
+
+/// Tries out every variant, and trains all that can be.
+fn train_all(runs: &Runs<'_>, variants: &[Variant], rows: &mut [Row]) -> Result<(), Error> {
+    let sets: Vec<Vec<String>> = variants.iter().map(Variant::texts).collect();
+    for (row, sets) in rows.iter_mut().zip(&sets) {
+        if row.fault.is_none() {
+            tracing::debug!("trying out {}", row.name);
+            row.fault = runs.try_out(sets)?;
+        }
+        if let Some(fault) = &row.fault {
+            tracing::warn!("{}", fault.of_run(&row.name));
+        }
+    }
+    let mut folders: Vec<String> = Vec::new();
+    for (row, sets) in rows.iter_mut().zip(&sets) {
+        let folder = own_folder(&folder_name(&row.name), &folders);
+        folders.push(folder.clone());
+        if row.fault.is_some() {
+            continue;
+        }
+        for seed in row.seeds.clone() {
+            tracing::info!("{}, seed {seed}", row.name);
+            let mut sets = sets.clone();
+            sets.push(format!("run.seed={seed}"));
+            let outcome = runs.train(&format!("{folder}-seed{seed}"), &sets)?;
+            if let Outcome::Failed(failure) = &outcome {
+                tracing::warn!("{}", failure.of_run(&row.name));
+            }
+            row.runs.push(outcome);
+        }
+    }
     Ok(())
 }
 
-/// Every method that this configuration can train, in each order; those with micro-batches that need them, with four.
-fn every_method() -> Vec<Variant> {
-    let mut variants = Vec::new();
-    for method in Method::all() {
-        for order in method.orders {
-            let mut sets = vec![format!("method.name={}", method.name), format!("method.order={order}")];
-            let mut name = method.name.to_owned();
-            if method.orders.len() > 1 {
-                let _ = write!(name, " {order}");
-            }
-            if method.flushes {
-                sets.push("method.micro_batches=4".to_owned());
-                name.push_str(" m=4");
-            }
-            variants.push(Variant { name, sets });
-        }
+/// Names that differ may have the same plain characters.
+fn own_folder(name: &str, taken: &[String]) -> String {
+    let numbered = (2..).map(|number: u64| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(|name| !taken.contains(name)).unwrap_or_default()
+}
+
+/// Says which runs a comparison lacks that was interrupted.
+fn with_missing(error: Error, rows: &[Row]) -> Error {
+    if !matches!(error, Error::Train(TrainError::Stopped(_))) {
+        return error;
     }
-    variants
-}
-
-/// Mean of a number over the seeds; `None` if a run lacks it.
-fn over_seeds<T>(runs: &[T], number: impl Fn(&T) -> Option<f64>) -> Option<f64> {
-    let numbers = runs.iter().map(number).collect::<Option<Vec<_>>>()?;
-    mean(&numbers)
-}
-
-fn table(results: &[(&str, Vec<Summary>)]) -> Table {
-    let mut table = Table::new(1);
-    table.row([
-        "variant",
-        "K",
-        "test accuracy",
-        "train loss",
-        "images/s",
-        "busy",
-        "staleness",
-        "stored inputs",
-        "peak memory",
-        "prediction error",
-    ]);
-    for (name, summaries) in results {
-        let top = |number: fn(&Summary) -> Option<f64>| over_seeds(summaries, number);
-        let workers = |number: fn(&WorkerSummary) -> Option<f64>, together: fn(&[f64]) -> Option<f64>| {
-            over_seeds(summaries, |summary| together(&of_workers(summary, number)))
-        };
-        let most = |numbers: &[f64]| numbers.iter().copied().reduce(f64::max);
-        let sum = |numbers: &[f64]| Some(numbers.iter().sum());
-        let dash = || "-".to_owned();
-        table.row([
-            (*name).to_owned(),
-            top(|s| Some(s.modules as f64)).map_or_else(dash, |k| k.to_string()),
-            percent(top(|s| s.final_test_accuracy), 2),
-            top(|s| s.final_train_loss).map_or_else(dash, |loss| format!("{loss:.4}")),
-            top(|s| s.images_per_second).map_or_else(dash, rate),
-            percent(workers(|w| w.busy_share, mean), 0),
-            workers(|w| Some(w.staleness_max.into()), most).map_or_else(dash, |s| s.to_string()),
-            workers(|w| Some(w.stored_input_peak_bytes as f64), sum).map_or_else(dash, |b| bytes(b as u64)),
-            top(|s| s.peak_rss_bytes.map(|b| b as f64)).map_or_else(dash, |b| bytes(b as u64)),
-            workers(|w| w.prediction_gain, mean).map_or_else(dash, |gain| format!("{gain:.3}")),
-        ]);
-    }
-    table
-}
-
-fn json(results: &[(&str, Vec<Summary>)]) -> String {
-    let variants = results.iter();
-    let variants = variants.map(|(name, runs)| serde_json::json!({ "variant": name, "runs": runs }));
-    to_json(&variants.collect::<Vec<_>>())
+    let missing = rows.iter().filter(|row| !row.missing().is_empty());
+    let missing: Vec<_> = missing
+        .map(|row| {
+            let seeds: Vec<_> = row.missing().iter().map(u64::to_string).collect();
+            format!("{} (seed {})", row.name, seeds.join(", "))
+        })
+        .collect();
+    Error::Train(TrainError::Stopped(format!(
+        "; these runs are missing: {}",
+        missing.join("; ")
+    )))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::own_folder;
 
     #[test]
-    fn variants_are_a_name_and_keys() {
-        let variant: Variant = "eager m=4: method.order=eager method.micro_batches=4".parse().unwrap();
-        assert_eq!(variant.name, "eager m=4");
-        assert_eq!(variant.sets, ["method.order=eager", "method.micro_batches=4"]);
-        assert!("eager".parse::<Variant>().is_err());
-        assert!(
-            "eager: method.order"
-                .parse::<Variant>()
-                .unwrap_err()
-                .contains("PATH=VALUE")
-        );
-    }
-
-    #[test]
-    fn means_need_every_run() {
-        let runs = [(1.0, Some(3.0)), (2.0, None)];
-        assert_eq!(over_seeds(&runs, |run| Some(run.0)), Some(1.5));
-        assert_eq!(over_seeds(&runs, |run| run.1), None);
+    fn folders_are_every_variants_own() {
+        let taken = ["a".to_owned(), "a-2".to_owned()];
+        assert_eq!(own_folder("b", &taken), "b");
+        assert_eq!(own_folder("a", &taken), "a-3");
     }
 }
