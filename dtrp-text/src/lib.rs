@@ -32,6 +32,7 @@ mod options;
 mod table;
 pub mod units;
 mod whole;
+mod words;
 
 pub use json::to_json;
 pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
@@ -40,3 +41,6 @@ pub use options::{
 };
 pub use table::Table;
 pub use whole::write_whole;
+
+#[doc(hidden)]
+pub use serde;

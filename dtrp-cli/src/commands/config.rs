@@ -7,5 +7,7 @@ use crate::output;
 
 /// Prints the configuration that a run would use.
 pub(crate) fn show(layers: &Layers) -> Result<(), Error> {
-    output::print(&layers.load(DIGITS)?.to_yaml()?)
+    let config = layers.load(DIGITS)?;
+    let settings = config.settings.clone();
+    output::print(&config.resolved(&settings).to_yaml()?)
 }

@@ -13,6 +13,7 @@ pub(crate) use paths::expanded;
 pub(crate) use program::{ProgramKeys, ProgressKind};
 
 use dtrp_core::schedule::Method;
+use dtrp_text::{OptionError, Options};
 use dtrp_train::settings::DataSettings;
 use dtrp_train::{Cuts, Settings};
 use serde::Deserialize;
@@ -61,6 +62,8 @@ impl Config {
         if settings.method.cuts != Cuts::Auto {
             self.program.method.costs = None;
         }
+        // The usual name says what ran, also where the program came from a file.
+        self.program.run.name = Some(self.run_name());
         self
     }
 
@@ -122,14 +125,14 @@ impl Config {
             // The file's is that of the file's weights.
             config.settings.model.init_sha256 = None;
         }
-        drop_defaults_of_others(&mut config.settings.data);
+        check_data_options(&mut config.settings.data)
+            .map_err(|error| ConfigError::of_option("data", error, &origin))?;
         config.settings.check().map_err(&wrong)?;
         config.program.check(&config.settings).map_err(&wrong)?;
         if config.was_set("method.name") && !config.was_set("method.order") {
             config.drop_foreign_order();
         }
         config.settings = config.settings.resolved();
-        config.program.run.name = Some(config.run_name());
         Ok(config)
     }
 
@@ -145,22 +148,28 @@ impl Config {
     }
 }
 
-/// Configurations of earlier versions have every key of every data set: one that this set does not know, and that has the
-/// value which it has where nobody sets it, says nothing.
-fn drop_defaults_of_others(data: &mut DataSettings) {
+/// Checks the values of a data set's options, and drops what says nothing: configurations of earlier versions have every key of
+/// every set, those that this one does not know with the values that they have where nobody sets them.
+fn check_data_options(data: &mut DataSettings) -> Result<(), OptionError> {
     let Ok(set) = dtrp_data::find(&data.name) else {
-        return;
+        // Whose options they are is not known; that there is no such set is told later.
+        return Ok(());
     };
-    let default = |name: &str| {
-        let sets = dtrp_data::list();
-        let mut options = sets.iter().flat_map(|set| set.options);
-        options
-            .find(|option| option.name == name)
-            .map(|option| option.kind.default())
-    };
-    let own = |name: &str| set.options.iter().any(|option| option.name == name);
-    data.options
-        .retain(|name, value| own(name) || default(name).as_ref() != Some(value));
+    let all = dtrp_data::list();
+    let mut result = Ok(());
+    data.options.retain(|name, value| {
+        let own = set.options.iter().find(|option| option.name == name);
+        let others = all.iter().flat_map(|set| set.options);
+        let Some(spec) = own.or_else(|| others.clone().find(|option| option.name == name)) else {
+            return true;
+        };
+        let given = serde_json::json!({ name: value });
+        if let Err(error) = Options::new("data set", set.name, std::slice::from_ref(spec), &given) {
+            result = std::mem::replace(&mut result, Ok(())).and(Err(error));
+        }
+        own.is_some() || spec.kind.default() != *value
+    });
+    result
 }
 
 /// Anything that can be serialised, as YAML.

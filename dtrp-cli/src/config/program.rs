@@ -1,5 +1,6 @@
 //! The keys of this program itself, beside the settings of the training: the run's folder, what is shown, files of costs.
 
+use dtrp_text::words;
 use dtrp_train::settings::{Cuts, SettingError, Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,14 +32,15 @@ pub(crate) struct CostKeys {
 }
 
 /// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProgressKind {
     Auto,
     Bar,
     Plain,
     None,
 }
+
+words!(ProgressKind, "progress", [Auto "auto", Bar "bar", Plain "plain", None "none"]);
 
 impl Default for FolderKeys {
     fn default() -> Self {

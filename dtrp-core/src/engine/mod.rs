@@ -19,7 +19,7 @@ pub use stage::Stage;
 use crate::analysis::{self, ProgramReport};
 use crate::schedule::Program;
 use crate::trace::{Recording, Trace};
-use crate::words::words;
+use dtrp_text::words;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 

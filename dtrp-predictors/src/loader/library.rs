@@ -1,7 +1,7 @@
 //! A loaded plug-in.
 
 use super::{descriptor::Descriptor, handshake::read_entry, instance::Loaded, limit::limited, trial};
-use crate::{PluginError, Predictor, PredictorError, abi, registry::KIND};
+use crate::{PluginError, Predictor, PredictorError, abi, error::KIND};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{

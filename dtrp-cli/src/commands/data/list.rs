@@ -81,7 +81,7 @@ fn json(set: &DatasetInfo) -> Value {
         "train_samples": set.samples.map(|[train, _]| train),
         "test_samples": set.samples.map(|[_, test]| test),
         "needs_dir": set.needs_dir(),
-        "files": set.files,
+        "files": set.files.unwrap_or("none"),
         "options": names(set),
         "fetchable": fetchable(set.name),
         "licence": set.licence,
