@@ -1,7 +1,7 @@
 //! What can go wrong, and the exit code of each class.
 
-use crate::commands::Failure;
 use crate::config::ConfigError;
+use crate::failure::Failure;
 use dtrp_data::DataError;
 use dtrp_models::ModelError;
 use dtrp_predictors::PredictorError;

@@ -1,8 +1,7 @@
 //! `dtrp profile`: what each block of a network costs on this machine.
 
 use super::training::training;
-use crate::cli::Layers;
-use crate::config::{self, BENCH};
+use crate::config::{self, BENCH, Layers};
 use crate::error::Error;
 use crate::output;
 use crate::stop;
@@ -26,7 +25,7 @@ pub(crate) struct Profile {
 }
 
 /// Measures, and prints or writes what came of it.
-pub(crate) fn run(args: &Profile) -> Result<(), Error> {
+pub(super) fn run(args: &Profile) -> Result<(), Error> {
     let config = args.layers.load(BENCH)?;
     let costs = training(&config, &stop::at_signals()?)?.profile(args.steps)?;
     let text = config::as_yaml(&costs)?;

@@ -1,6 +1,7 @@
 //! Configuration: defaults ← YAML file ← `--set`, merged as trees, checked, and only then made into the library's settings.
 
 mod error;
+mod layers;
 mod merge;
 mod name;
 mod paths;
@@ -8,8 +9,9 @@ mod program;
 mod yaml;
 
 pub(crate) use error::ConfigError;
+pub(crate) use layers::Layers;
 pub(crate) use merge::Set;
-pub(crate) use paths::expanded;
+pub(crate) use paths::{expanded, path_argument};
 pub(crate) use program::{ProgramKeys, ProgressKind};
 
 use dtrp_core::schedule::Method;

@@ -1,6 +1,7 @@
 //! The keys of a configuration that are paths.
 
 use super::{Config, ConfigError};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use dtrp_train::Settings;
 use std::env::home_dir;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,11 @@ impl Config {
             }
         }
     }
+}
+
+/// A path as it was typed, with the home folder for a leading `~/` that the shell has left alone.
+pub(crate) fn path_argument() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| expanded(&path).map_err(|expected| format!("must be {expected}")))
 }
 
 /// `~` and `~/x` in the home folder, as a shell has them; other paths as they are.

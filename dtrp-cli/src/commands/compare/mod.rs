@@ -4,10 +4,10 @@ mod seeds;
 mod table;
 mod variants;
 
-use super::runs::{Failure, Form, Outcome, Runs, folder_name};
-use crate::cli::{Layers, path};
-use crate::config::{Config, DIGITS};
+use super::runs::{Form, Outcome, Runs, folder_name};
+use crate::config::{Config, DIGITS, Layers, path_argument};
 use crate::error::Error;
+use crate::failure::Failure;
 use crate::output;
 use crate::stop;
 use clap::Args;
@@ -45,7 +45,7 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "N | LIST", default_value = "1")]
     seeds: Seeds,
     /// Where the runs' folders go
-    #[arg(long, default_value = "runs/compare", value_parser = path())]
+    #[arg(long, default_value = "runs/compare", value_parser = path_argument())]
     dir: PathBuf,
     /// How to print the table
     #[arg(long, value_enum, default_value_t = Form::Text)]
@@ -53,7 +53,7 @@ pub(crate) struct Compare {
 }
 
 /// Trains all variants and prints the table.
-pub(crate) fn run(args: &Compare) -> Result<(), Error> {
+pub(super) fn run(args: &Compare) -> Result<(), Error> {
     let stop = stop::at_signals()?;
     let runs = Runs::new(&args.layers, &args.dir, &stop)?;
     let variants = chosen(&args.variants)?;

@@ -1,9 +1,8 @@
 //! `dtrp predictors compare`: one configuration trained with one predictor after another.
 
 use super::measured::{Measured, table};
-use crate::cli::{Layers, path};
 use crate::commands::runs::{Form, Outcome, Runs, folder_name};
-use crate::config::{Config, DIGITS, parse_yaml};
+use crate::config::{Config, DIGITS, Layers, parse_yaml, path_argument};
 use crate::error::{Error, of_predictor};
 use crate::output;
 use crate::run::CONFIG;
@@ -45,7 +44,7 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// Where the runs' folders go
-    #[arg(long, default_value = "runs/predictors", value_parser = path())]
+    #[arg(long, default_value = "runs/predictors", value_parser = path_argument())]
     dir: PathBuf,
     /// How to print the table
     #[arg(long, value_enum, default_value_t = Form::Text)]

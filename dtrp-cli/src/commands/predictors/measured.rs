@@ -1,9 +1,10 @@
 //! What came of a run with one predictor, and the table of several.
 
 use super::compare::LeftOut;
-use crate::commands::runs::{Failure, Finished, Form, mean, of_workers};
+use crate::commands::runs::{Finished, Form, mean, of_workers};
 use crate::config::Config;
 use crate::error::Error;
+use crate::failure::Failure;
 use dtrp_core::schedule::Order;
 use dtrp_text::Table;
 use dtrp_text::units::percent;
