@@ -116,6 +116,7 @@ impl Error {
             Error::BadData(_) => 4,
             Error::Fit(_) => 5,
             Error::Unhealthy(_) => 6,
+            Error::File { action: "read", .. } => 4,
             Error::File { .. } | Error::Stdout(_) | Error::FolderInUse(_) | Error::NotARun(_) => 9,
             Error::Train(error) | Error::Run { error, .. } => code_of(error),
         }

@@ -54,11 +54,7 @@ pub fn main() -> ExitCode {
 
 /// Tells an error, and returns its code.
 fn failed(error: &Error) -> ExitCode {
-    let mut text = format!("error: {error}");
-    if std::env::current_dir().is_err() {
-        text += "\nthe working directory is not there any more: change to one that is";
-    }
-    progress::line(&text);
+    progress::line(&format!("error: {error}"));
     ExitCode::from(error.exit_code())
 }
 

@@ -119,6 +119,9 @@ fn with_advice(error: TrainError, summary: &Summary, folder: &Path) -> Error {
     let (there, weights) = (weights.exists(), weights.display());
     let kept = match summary.epochs {
         _ if !there => "there are no weights".to_owned(),
+        _ if matches!(error, TrainError::Weights(_) | TrainError::Subscriber(_)) => {
+            format!("{weights} holds the last weights that could be written")
+        }
         0 => format!("{weights} holds the weights from before the first epoch"),
         epochs => format!("{weights} holds the weights after epoch {epochs}"),
     };
