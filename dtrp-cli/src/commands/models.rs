@@ -2,7 +2,7 @@
 
 use crate::config::parse_yaml;
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_models::{BlockInfo, ModelInput};
 use dtrp_text::units::{bytes, thousands};
@@ -49,10 +49,9 @@ enum Format {
 /// Does what was typed.
 pub(super) fn run(command: &ModelsCommand) -> Result<(), Error> {
     match command {
-        ModelsCommand::List => report::print(&list()),
-        ModelsCommand::Show(args) => report::print(&args.show()?),
+        ModelsCommand::List => output::print(&list()),
+        ModelsCommand::Show(args) => output::print(&args.show()?),
     }
-    Ok(())
 }
 
 fn list() -> String {

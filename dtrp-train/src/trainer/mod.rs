@@ -19,7 +19,7 @@ use dtrp_core::trace::{Recording, Trace};
 use dtrp_data::Loader;
 use dtrp_predictors::Provenance;
 use fit::Progress;
-use start::load_weights;
+use start::{check_hash, load_weights};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -84,7 +84,10 @@ impl Trainer {
             rate: &rate,
         };
         let mut stages = parts.stages()?;
-        if let Some(path) = &recipe.settings.model.init_from {
+        let model = &recipe.settings.model;
+        let mut init_sha256 = None;
+        if let Some(path) = &model.init_from {
+            init_sha256 = Some(check_hash(path, model.init_sha256.as_deref())?);
             load_weights(&mut stages, path)?;
         }
         let parameters = stages.iter().map(parameters).collect();
@@ -109,6 +112,7 @@ impl Trainer {
             own_optimizer: recipe.optimizer.is_some(),
         });
         let mut recipe = recipe;
+        recipe.settings.model.init_sha256 = init_sha256;
         // What a run says of itself comes from what runs.
         let (name, order) = programs.names();
         (recipe.settings.method.name, recipe.settings.method.order) = (name, Some(order));

@@ -3,9 +3,30 @@
 use crate::error::{Result, TrainError};
 use dtrp_core::torch::TorchStage;
 use dtrp_models::weights;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
 use tch::Tensor;
+
+/// The SHA-256 of the file, in hexadecimal digits, which must be `expected` where that is given.
+pub(crate) fn check_hash(path: &Path, expected: Option<&str>) -> Result<String> {
+    let wrong = |message: String| TrainError::InitFrom {
+        path: path.to_owned(),
+        message,
+    };
+    let data = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let hash = Sha256::digest(data)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
+    match expected {
+        Some(expected) if !expected.eq_ignore_ascii_case(&hash) => Err(wrong(format!(
+            "these are not the weights that the settings mean: the SHA-256 of the file is {hash}, and model.init_sha256 is \
+             {expected}; find the right file, or leave out model.init_sha256"
+        ))),
+        _ => Ok(hash),
+    }
+}
 
 /// Starts from the weights in a file, which must be this network's, all of them.
 pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path) -> Result<()> {
