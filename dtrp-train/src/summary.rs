@@ -1,6 +1,5 @@
 //! How a run ended, as typed values that are written and read back.
 
-use crate::measure::Compensation;
 use dtrp_core::schedule::Order;
 use dtrp_predictors::PluginFile;
 use serde::{Deserialize, Serialize};
@@ -85,6 +84,23 @@ pub struct Summary {
     pub workers: Vec<WorkerSummary>,
     /// Memory of the GPUs that were trained on; null if none was.
     pub gpus: Option<Vec<GpuSummary>>,
+}
+
+/// What batch compensation did to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compensation {
+    /// Images in a batch before.
+    pub base_batch_size: usize,
+    /// Images in a batch.
+    pub batch_size: usize,
+    /// The learning rate before.
+    pub base_lr: f64,
+    /// The learning rate.
+    pub lr: f64,
+    /// Mean share of the time that the workers computed without compensation, in the steady state, 0..1.
+    pub utilisation_before: f64,
+    /// The same over the whole run with it, 0..1.
+    pub utilisation_after: Option<f64>,
 }
 
 /// Memory of a GPU, in bytes, as libtorch's allocator counts it: that of all workers on it together.

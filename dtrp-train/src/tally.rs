@@ -69,6 +69,13 @@ impl Tally {
         self.busy.iter().map(|busy| self.share(*busy)).collect()
     }
 
+    /// The mean of these shares over the workers, 0..1.
+    pub(crate) fn utilisation(&self) -> Option<f64> {
+        let shares: Option<Vec<f64>> = self.busy_shares().into_iter().collect();
+        let shares = shares.filter(|shares| !shares.is_empty())?;
+        Some(shares.iter().sum::<f64>() / shares.len() as f64)
+    }
+
     fn share(&self, part: Duration) -> Option<f64> {
         (!self.wall.is_zero()).then(|| part.as_secs_f64() / self.wall.as_secs_f64())
     }

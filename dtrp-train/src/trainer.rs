@@ -4,12 +4,12 @@ use crate::assembly::{Length, Parts, Programs, Recipe, devices, learning_rate};
 use crate::data::{BatchForm, Batches, Feed, Loaders};
 use crate::error::{Result, TrainError};
 use crate::event::{Event, Subscriber};
-use crate::fit::Progress;
-use crate::measure::Compensation;
+use crate::progress::Progress;
 use crate::settings::{Facts, Settings, Unused};
 use crate::snapshot::Snapshot;
 use crate::spine::Spine;
 use crate::start::load_weights;
+use crate::summary::Compensation;
 use crate::tally::{Tally, gpus, parameters};
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::{self, EngineError, EngineOptions, Execution};
@@ -61,7 +61,7 @@ impl Trainer {
         // Threads of operators outside the workers: copies and initial values, which are no work.
         tch::set_num_threads(run.threads_per_worker.into());
         let loaders = Loaders::new(&recipe.split, data, run.seed)?;
-        let batches = batches(&loaders)?;
+        let batches = loaders.batches()?;
         let ranges = method.cuts.ranges(recipe.network.blocks.len(), method.modules)?;
         let ranges = ranges.ok_or_else(|| TrainError::Bug("cuts have not been placed".to_owned()))?;
         let programs = Programs::new(method, recipe.program.as_ref(), batches)?;
@@ -353,12 +353,6 @@ impl From<TrainError> for RunError {
     fn from(error: TrainError) -> Self {
         RunError::Other(error)
     }
-}
-
-/// Batches of an epoch.
-pub(crate) fn batches(loaders: &Loaders) -> Result<u32> {
-    let batches = loaders.train.batches_per_epoch();
-    u32::try_from(batches).map_err(|_| TrainError::Fit(format!("an epoch of {batches} batches is too long")))
 }
 
 /// Every batch must have a sample for each of its micro-batches.

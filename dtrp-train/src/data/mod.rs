@@ -204,6 +204,12 @@ impl Loaders {
         self.train.dataset().normalization()
     }
 
+    /// Batches of an epoch.
+    pub(crate) fn batches(&self) -> Result<u32, TrainError> {
+        let batches = self.train.batches_per_epoch();
+        u32::try_from(batches).map_err(|_| TrainError::Fit(format!("an epoch of {batches} batches is too long")))
+    }
+
     /// How large the batches of an epoch are.
     pub(crate) fn sizes(&self) -> BatchSizes {
         BatchSizes {

@@ -7,7 +7,6 @@ mod cuts;
 mod profile;
 mod utilisation;
 
-pub use compensation::Compensation;
 pub use cuts::best_cuts;
 
 pub(crate) use compensation::compensate;
