@@ -2,8 +2,7 @@
 
 mod survey;
 
-use crate::registry::find;
-use crate::{DataError, DataSpec, Split};
+use crate::DataError;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -60,7 +59,7 @@ impl From<DataError> for DataProblem {
     }
 }
 
-/// What [`check`] found.
+/// What [`check`](crate::check) found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DataReport {
     /// Files that were looked at.
@@ -89,50 +88,25 @@ impl Checked {
             ..Self::default()
         }
     }
-}
 
-/// Looks at every byte of a set's files, without stopping at the first problem, and counts what is
-/// there; images are decoded on `threads` threads.
-///
-/// Sets without files have no problems.
-///
-/// # Errors
-///
-/// As [`open`](crate::open) for an unknown name and options that do not fit; what is wrong with the
-/// files is in the report.
-pub fn check(spec: &DataSpec, threads: usize) -> Result<DataReport, DataError> {
-    let set = find(&spec.name)?;
-    set.read(spec)?;
-    if !set.needs_dir() {
-        return Ok(DataReport::default());
+    /// The problems that were found, those of single images among them, and what the parts hold.
+    pub(crate) fn report(self, threads: usize) -> DataReport {
+        let Self { files, errors, parts } = self;
+        let mut problems: Vec<_> = errors.into_iter().map(DataProblem::from).collect();
+        let known: HashSet<_> = problems.iter().map(|known| known.path.clone()).collect();
+        let mut reports = Vec::new();
+        for part in &parts {
+            let (report, mut found) = survey(part, threads);
+            found.retain(|problem| !known.contains(&problem.path));
+            problems.append(&mut found);
+            reports.push(report);
+        }
+        DataReport {
+            files,
+            problems: first_of_each(problems),
+            parts: reports,
+        }
     }
-    if spec.dir.is_none() {
-        // Nothing to look at: this is an error of the caller's, with the set's own words.
-        crate::open(spec)?;
-    }
-    let Checked {
-        files,
-        errors,
-        mut parts,
-    } = set.check.map_or_else(Checked::default, |check| check(spec));
-    if parts.is_empty() && errors.is_empty() {
-        let Split { train, test } = crate::open(spec)?;
-        parts = vec![Part::of("train", train), Part::of("test", test)];
-    }
-    let mut problems: Vec<_> = errors.into_iter().map(DataProblem::from).collect();
-    let known: HashSet<_> = problems.iter().map(|known| known.path.clone()).collect();
-    let mut reports = Vec::new();
-    for part in &parts {
-        let (report, mut found) = survey(part, threads);
-        found.retain(|problem| !known.contains(&problem.path));
-        problems.append(&mut found);
-        reports.push(report);
-    }
-    Ok(DataReport {
-        files,
-        problems: first_of_each(problems),
-        parts: reports,
-    })
 }
 
 const MOST: usize = 20;

@@ -7,7 +7,7 @@
 //! rounded to 22-bit fixed point and rows go first, rounded to bytes, so that the result is the
 //! same on every machine. A region of the target's size is copied unchanged.
 
-use crate::dataset::ImageShape;
+use crate::shape::ImageShape;
 
 /// A rectangle of pixels in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
