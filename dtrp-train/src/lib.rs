@@ -25,35 +25,26 @@
 mod assembly;
 mod data;
 mod error;
-mod event;
-mod fit;
+mod events;
 mod measure;
 mod optimizers;
-mod plan;
-mod progress;
 pub mod settings;
-mod snapshot;
-mod spine;
-mod start;
 mod stop;
-mod summary;
-mod tally;
 mod trainer;
 mod training;
 
 pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
 pub use data::Data;
 pub use error::{BoxError, Place, Result, TrainError};
-pub use event::{EpochReport, Event, ProgramRun, Started, StepReport, Subscriber, WorkerReport};
+pub use events::{
+    Compensation, End, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot, Started,
+    StepReport, Subscriber, Summary, Tally, WorkerReport, WorkerSummary, peak_rss_bytes,
+};
 pub use measure::best_cuts;
 pub use optimizers::{Adam, AdamW, Constant, Cosine, MultiStep, Optimize, Rate, Sgd};
-pub use plan::{ModulePlan, RunPlan};
 pub use settings::{Cuts, Settings};
-pub use snapshot::Snapshot;
 pub use stop::Stop;
-pub use summary::{Compensation, End, GpuSummary, HostReadsSummary, Plugin, Summary, WorkerSummary, peak_rss_bytes};
-pub use tally::Tally;
-pub use trainer::Trainer;
+pub use trainer::{ModulePlan, RunPlan, Trainer};
 pub use training::Training;
 
 pub use dtrp_core::{schedule, torch};

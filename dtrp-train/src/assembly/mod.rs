@@ -1,5 +1,6 @@
 //! What a trainer is put together from: programs, lengths, rates, devices, and stages with their optimizers and predictors.
 
+mod bytes;
 mod device;
 mod length;
 mod parts;
@@ -12,6 +13,7 @@ pub use length::Length;
 pub use programs::{parse_program, read_program};
 pub use recipe::{OptimizerContext, OptimizerFactory};
 
+pub(crate) use bytes::bytes_of_blocks;
 pub(crate) use device::devices;
 pub(crate) use parts::Parts;
 pub(crate) use programs::Programs;

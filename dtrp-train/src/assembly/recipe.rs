@@ -93,7 +93,6 @@ impl Recipe {
 
     /// Batches of an epoch.
     pub(crate) fn batches(&self) -> Result<u32> {
-        let loaders = Loaders::new(&self.split, &self.settings.data, self.settings.run.seed)?;
-        loaders.batches()
+        Loaders::new(&self.split, &self.settings.data, self.settings.run.seed)?.batches()
     }
 }

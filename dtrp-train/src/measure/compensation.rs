@@ -9,8 +9,8 @@ use super::profile::profile;
 use super::utilisation::utilisation;
 use crate::assembly::{Programs, Recipe};
 use crate::error::{Result, TrainError};
+use crate::events::Compensation;
 use crate::settings::{Cuts, RateRule};
-use crate::summary::Compensation;
 use dtrp_core::costs::{Costs, Load, ModuleCosts};
 use dtrp_text::units::percent;
 

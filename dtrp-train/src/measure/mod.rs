@@ -10,4 +10,4 @@ mod utilisation;
 pub use cuts::best_cuts;
 
 pub(crate) use compensation::compensate;
-pub(crate) use profile::{bytes_of_blocks, profile};
+pub(crate) use profile::profile;

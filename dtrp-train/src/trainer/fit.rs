@@ -1,18 +1,29 @@
 //! The loop over the epochs: train, evaluate, tell.
 
+use super::{Position, RunError, Trainer};
 use crate::error::{Result, TrainError};
-use crate::event::{EpochReport, Event, ProgramRun, Started};
-use crate::progress::Progress;
-use crate::snapshot::Snapshot;
-use crate::spine::Now;
-use crate::summary::{Compensation, End, Summary, peak_rss_bytes};
-use crate::tally::{Tally, gpus};
-use crate::trainer::{Position, RunError, Trainer};
+use crate::events::{
+    End, EpochReport, Event, Now, ProgramRun, Snapshot, Started, Summary, Tally, gpus, peak_rss_bytes,
+};
 use dtrp_core::schedule::Program;
 use dtrp_core::torch::{Evaluation, TorchError};
 use dtrp_core::trace::Recording;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// How far a run has come, and what came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// When the first program began.
+    start: Option<Instant>,
+    /// Whole epochs.
+    pub(crate) epochs: u64,
+    /// Batches of whole epochs.
+    pub(crate) done: u64,
+    last: Option<EpochReport>,
+    best: Option<f64>,
+    tally: Tally,
+}
 
 impl Trainer {
     /// Trains to the end of the run, or to the first error, and tells everybody. Returns what the last epoch gave.
@@ -94,10 +105,7 @@ impl Trainer {
             train_seconds: tally.wall.as_secs_f64(),
             peak_rss_bytes: peak_rss_bytes(),
             loader_wait_share: tally.wait_share(),
-            batch_compensation: self.compensation.clone().map(|compensation| Compensation {
-                utilisation_after: tally.utilisation(),
-                ..compensation
-            }),
+            batch_compensation: self.compensation.clone().map(|done| done.after(tally)),
             workers: tally.workers(&self.stages),
             gpus: gpus(&self.stages),
         }

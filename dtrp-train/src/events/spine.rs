@@ -1,8 +1,8 @@
 //! The stream of events: who listens, and what a step needs to know of the run.
 
+use super::{Event, StepReport, Subscriber};
 use crate::data::BatchSizes;
 use crate::error::{BoxError, Result, TrainError};
-use crate::event::{Event, StepReport, Subscriber};
 use crate::stop::Stop;
 use dtrp_core::torch::LossEvent;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,8 +1,7 @@
 //! What a run is going to do and to hold, without training.
 
-use crate::assembly::Length;
+use crate::assembly::{Length, bytes_of_blocks};
 use crate::error::{Result, TrainError};
-use crate::measure::bytes_of_blocks;
 use crate::trainer::Trainer;
 use dtrp_core::analysis;
 use dtrp_core::costs::Load;

@@ -1,5 +1,6 @@
 //! How a run ended, as typed values that are written and read back.
 
+use super::Tally;
 use dtrp_core::schedule::Order;
 use dtrp_predictors::PluginFile;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,18 @@ pub struct Compensation {
     pub utilisation_before: f64,
     /// The same over the whole run with it, 0..1.
     pub utilisation_after: Option<f64>,
+}
+
+impl Compensation {
+    /// With what came of it.
+    pub(crate) fn after(self, tally: &Tally) -> Self {
+        let shares: Option<Vec<f64>> = tally.busy_shares().into_iter().collect();
+        let shares = shares.filter(|shares| !shares.is_empty());
+        Self {
+            utilisation_after: shares.map(|s| s.iter().sum::<f64>() / s.len() as f64),
+            ..self
+        }
+    }
 }
 
 /// Memory of a GPU, in bytes, as libtorch's allocator counts it: that of all workers on it together.

@@ -1,7 +1,6 @@
 //! What a run's epochs add up to.
 
-use crate::event::WorkerReport;
-use crate::summary::{GpuSummary, HostReadsSummary, WorkerSummary};
+use super::{GpuSummary, HostReadsSummary, WorkerReport, WorkerSummary};
 use dtrp_core::engine::Execution;
 use dtrp_core::torch::{DeviceMemory, TorchStage};
 use std::collections::BTreeMap;
@@ -67,13 +66,6 @@ impl Tally {
     /// Share of the training time that each worker computed.
     pub fn busy_shares(&self) -> Vec<Option<f64>> {
         self.busy.iter().map(|busy| self.share(*busy)).collect()
-    }
-
-    /// The mean of these shares over the workers, 0..1.
-    pub(crate) fn utilisation(&self) -> Option<f64> {
-        let shares: Option<Vec<f64>> = self.busy_shares().into_iter().collect();
-        let shares = shares.filter(|shares| !shares.is_empty())?;
-        Some(shares.iter().sum::<f64>() / shares.len() as f64)
     }
 
     fn share(&self, part: Duration) -> Option<f64> {

@@ -1,16 +1,16 @@
 //! The network as stages, one for each module, and how programs are run on them.
 
+mod fit;
+mod plan;
+mod start;
+
+pub use plan::{ModulePlan, RunPlan};
+
 use crate::assembly::{Length, Parts, Programs, Recipe, devices, learning_rate};
 use crate::data::{BatchForm, Batches, Feed, Loaders};
 use crate::error::{Result, TrainError};
-use crate::event::{Event, Subscriber};
-use crate::progress::Progress;
+use crate::events::{Compensation, Event, Snapshot, Spine, Subscriber, Tally, gpus, parameters};
 use crate::settings::{Facts, Settings, Unused};
-use crate::snapshot::Snapshot;
-use crate::spine::Spine;
-use crate::start::load_weights;
-use crate::summary::Compensation;
-use crate::tally::{Tally, gpus, parameters};
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::{self, EngineError, EngineOptions, Execution};
 use dtrp_core::schedule::{Method, Plan, Program};
@@ -18,6 +18,8 @@ use dtrp_core::torch::{Evaluation, TorchError, TorchStage, evaluate};
 use dtrp_core::trace::{Recording, Trace};
 use dtrp_data::Loader;
 use dtrp_predictors::Provenance;
+use fit::Progress;
+use start::load_weights;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;

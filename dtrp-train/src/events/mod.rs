@@ -7,10 +7,20 @@
 //! Started  Checkpoint  { { Step … Program } …  Evaluated  Epoch  Checkpoint } …  Ended
 //! ```
 
+mod snapshot;
+mod spine;
+mod summary;
+mod tally;
+
+pub use snapshot::Snapshot;
+pub use summary::{Compensation, End, GpuSummary, HostReadsSummary, Plugin, Summary, WorkerSummary, peak_rss_bytes};
+pub use tally::Tally;
+
+pub(crate) use spine::{Now, Spine};
+pub(crate) use tally::{gpus, parameters};
+
 use crate::error::BoxError;
 use crate::settings::Settings;
-use crate::snapshot::Snapshot;
-use crate::summary::Summary;
 use dtrp_core::schedule::{Order, Program};
 use dtrp_core::torch::Evaluation;
 use dtrp_core::trace::Trace;
