@@ -1,7 +1,7 @@
 //! `dtrp compare`: the same training run with a few keys varied, as one table.
 
 use super::runs::{Form, Runs, mean, of_workers};
-use crate::cli::Layers;
+use crate::config::Layers;
 use crate::error::Error;
 use crate::report;
 use clap::Args;

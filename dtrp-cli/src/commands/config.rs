@@ -1,9 +1,16 @@
 //! `dtrp config`.
 
-use crate::cli::Layers;
-use crate::config::DIGITS;
+use crate::config::{DIGITS, Layers};
 use crate::error::Error;
 use crate::report;
+use clap::Subcommand;
+
+/// `dtrp config ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the configuration that a run would use, as YAML
+    Show(Layers),
+}
 
 /// Prints the configuration that a run would use.
 pub(crate) fn show(layers: &Layers) -> Result<(), Error> {

@@ -1,8 +1,7 @@
 //! `dtrp profile`: what each block of a network costs on this machine.
 
 use super::training::training;
-use crate::cli::Layers;
-use crate::config::{self, BENCH};
+use crate::config::{self, BENCH, Layers};
 use crate::error::Error;
 use crate::report;
 use crate::run::write_atomically;

@@ -1,7 +1,7 @@
 //! Training runs for commands that compare them: every run is a process of its own, so that none inherits another's
 //! memory, threads or allocator state.
 
-use crate::cli::Layers;
+use crate::config::Layers;
 use crate::error::Error;
 use crate::run::{Line, SUMMARY};
 use clap::ValueEnum;

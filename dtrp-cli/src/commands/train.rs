@@ -1,19 +1,53 @@
 //! `dtrp train`.
 
 use super::training::build;
-use crate::cli;
-use crate::config::{Config, DIGITS, Set, as_yaml};
-use crate::error::Error;
+use crate::config::{Config, DIGITS, Layers, Set, as_yaml};
+use crate::error::{EXIT_CODES, Error};
 use crate::plan;
 use crate::progress::Progress;
 use crate::report;
 use crate::run::{Files, Folder, Metrics, WEIGHTS};
 use crate::stop;
+use clap::Args;
 use dtrp_train::{Summary, TrainError, Trainer};
 use std::path::Path;
 
+/// What `--help` shows.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  dtrp train
+      DTRP on two workers, on the handwritten digits that ship with dtrp
+  dtrp train --config configs/cifar10-resnet20-dtrp-k2.yaml --set data.dir=/data/cifar10
+      the same on CIFAR-10
+  dtrp train --set method.modules=4 --set method.order=eager --name four
+      four workers, eager order, results in runs/four
+  dtrp train --set 'method.predictor={name: momentum, options: {rho: 0.5}}' --set run.max_steps=200
+      a predictor with an option, and a short run
+  dtrp config show --set optimizer.lr=0.05
+      the configuration that a run would use
+  dtrp schedule show --method dtrp --modules 3 --batches 6 --order eager
+      a program as a table
+  dtrp bench --pairs 5
+      images per second against plain backpropagation
+  dtrp bench --set method.cuts=auto --against method.cuts=even
+      images per second with cuts that are measured against even ones";
+
+/// `dtrp train`
+#[derive(Debug, Args)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Train {
+    #[command(flatten)]
+    pub(crate) layers: Layers,
+    /// Name of the run's folder, the same as --set run.name=NAME
+    #[arg(short, long)]
+    pub(crate) name: Option<String>,
+    /// Build everything and print the plan: modules, schedule, memory; train nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// Trains as the configuration says, and prints what came of it.
-pub(crate) fn run(args: cli::Train) -> Result<(), Error> {
+pub(crate) fn run(args: Train) -> Result<(), Error> {
     let mut layers = args.layers;
     if let Some(name) = &args.name {
         layers.sets.push(Set::by_flag("--name", "run.name", name));

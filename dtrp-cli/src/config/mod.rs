@@ -1,11 +1,13 @@
 //! Configuration: defaults ← YAML file ← `--set`, merged as trees, checked, and only then made into the library's settings.
 
 mod error;
+mod layers;
 mod merge;
 mod program;
 mod yaml;
 
 pub(crate) use error::ConfigError;
+pub(crate) use layers::Layers;
 pub(crate) use merge::Set;
 pub(crate) use program::{ProgramKeys, ProgressKind};
 

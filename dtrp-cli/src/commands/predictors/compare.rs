@@ -1,9 +1,8 @@
 //! `dtrp predictors compare`: one configuration trained with one predictor after another.
 
 use super::measured::{Measured, table};
-use crate::cli::Layers;
 use crate::commands::runs::{Form, Runs};
-use crate::config::{Config, DIGITS, parse_yaml};
+use crate::config::{Config, DIGITS, Layers, parse_yaml};
 use crate::error::{Error, of_predictor};
 use crate::report;
 use clap::Args;
