@@ -59,13 +59,16 @@ impl From<DataError> for DataProblem {
     }
 }
 
-/// What [`check`](crate::check) found.
+/// What [`check`] found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DataReport {
     /// Files that were looked at.
     pub files: usize,
     /// Everything wrong, by file; of one file no more than its first 20 problems.
     pub problems: Vec<DataProblem>,
+    /// What is worth knowing though it is no problem: files that were left out, by reason, and images that are not
+    /// taken as other programs might.
+    pub notes: Vec<String>,
     /// What the training part and the test part hold. Nothing for sets without files, and where the
     /// problems leave no samples to count.
     pub parts: Vec<PartReport>,
@@ -88,24 +91,27 @@ impl Checked {
             ..Self::default()
         }
     }
+}
 
-    /// The problems that were found, those of single images among them, and what the parts hold.
-    pub(crate) fn report(self, threads: usize) -> DataReport {
-        let Self { files, errors, parts } = self;
-        let mut problems: Vec<_> = errors.into_iter().map(DataProblem::from).collect();
-        let known: HashSet<_> = problems.iter().map(|known| known.path.clone()).collect();
-        let mut reports = Vec::new();
-        for part in &parts {
-            let (report, mut found) = survey(part, threads);
-            found.retain(|problem| !known.contains(&problem.path));
-            problems.append(&mut found);
-            reports.push(report);
-        }
-        DataReport {
-            files,
-            problems: first_of_each(problems),
-            parts: reports,
-        }
+/// Looks at every sample of every part on `threads` threads, and brings together what is wrong and what is there.
+pub(crate) fn report(checked: Checked, threads: usize) -> DataReport {
+    let Checked { files, errors, parts } = checked;
+    let mut problems: Vec<_> = errors.into_iter().map(DataProblem::from).collect();
+    let known: HashSet<_> = problems.iter().map(|known| known.path.clone()).collect();
+    let mut reports = Vec::new();
+    let mut notes = Vec::new();
+    for part in &parts {
+        let (report, mut found) = survey(part, threads);
+        found.retain(|problem| !known.contains(&problem.path));
+        problems.append(&mut found);
+        reports.push(report);
+        notes.append(&mut (part.notes)());
+    }
+    DataReport {
+        files,
+        problems: first_of_each(problems),
+        notes,
+        parts: reports,
     }
 }
 

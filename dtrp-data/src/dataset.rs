@@ -1,9 +1,8 @@
 //! What a data set is.
 
-pub(crate) use crate::shape::ImageShape;
-
 use crate::DataError;
 use crate::resample::{Pixels, Region};
+use crate::shape::ImageShape;
 use std::sync::Arc;
 
 /// Mean and standard deviation of each channel over the training part, with pixels in 0..1.
@@ -57,6 +56,11 @@ pub trait Dataset: Send + Sync {
 
     /// What to normalise the pixels with.
     fn normalization(&self) -> Normalization;
+
+    /// What is worth a warning though the set can be used: files that were left out, by reason.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Copies image `index` into `image`, which has [`ImageShape::len`] bytes, and returns its
     /// label.

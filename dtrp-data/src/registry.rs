@@ -1,6 +1,6 @@
 //! Data sets by name.
 
-use crate::check::{Checked, DataReport, Part};
+use crate::check::{self, Checked, DataReport, Part};
 use crate::{DataError, ImageShape, Split};
 use dtrp_text::{OptionSpec, OptionValues, Options};
 use serde_json::Value;
@@ -238,8 +238,8 @@ pub fn open(spec: &DataSpec) -> Result<Split, DataError> {
     (set.open)(spec, &options)
 }
 
-/// Looks at every byte of a set's files, without stopping at the first problem, and counts what is
-/// there; images are decoded on `threads` threads.
+/// Looks at every byte of a set's files, without stopping at the first problem, and counts what is there; images are decoded
+/// on `threads` threads.
 ///
 /// Sets without files have no problems.
 ///
@@ -261,5 +261,5 @@ pub fn check(spec: &DataSpec, threads: usize) -> Result<DataReport, DataError> {
         let Split { train, test } = open(spec)?;
         checked.parts = vec![Part::of("train", train), Part::of("test", test)];
     }
-    Ok(checked.report(threads))
+    Ok(check::report(checked, threads))
 }

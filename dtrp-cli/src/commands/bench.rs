@@ -17,33 +17,33 @@ use dtrp_train::{Cuts, Stop, Tally, Trainer};
 use serde::Serialize;
 use std::fmt;
 
-/// Steps of the first run of each, which is not measured: memory is allocated, kernels are chosen.
-const WARM_UP: u32 = 5;
-
 /// `dtrp bench`
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     #[command(flatten)]
-    pub(crate) layers: Layers,
+    layers: Layers,
     /// Measure against the same configuration with these keys overridden, instead of against plain backpropagation
     #[arg(long, value_name = "PATH=VALUE")]
-    pub(crate) against: Vec<Set>,
+    against: Vec<Set>,
     /// Measure against nothing
     #[arg(long, conflicts_with = "against")]
-    pub(crate) alone: bool,
+    alone: bool,
     /// Pairs of runs
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) pairs: u32,
+    pairs: u32,
     /// Training steps (batches) of each run
     #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) steps: u32,
+    steps: u32,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    json: bool,
 }
 
+/// Steps of the first run of each, which is not measured: memory is allocated, kernels are chosen.
+const WARM_UP: u32 = 5;
+
 /// Measures, and prints what came of it.
-pub(crate) fn run(args: &Bench) -> Result<(), Error> {
+pub(super) fn run(args: &Bench) -> Result<(), Error> {
     let config = args.layers.load(BENCH)?;
     let other = baseline(args, &config)?;
     for config in other.iter().map(|(_, other)| other).chain([&config]) {

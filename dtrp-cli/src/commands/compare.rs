@@ -67,7 +67,7 @@ impl FromStr for Variant {
 }
 
 /// Trains all variants and prints the table.
-pub(crate) fn run(args: &Compare) -> Result<(), Error> {
+pub(super) fn run(args: &Compare) -> Result<(), Error> {
     let variants = if args.variants.is_empty() {
         every_method()
     } else {

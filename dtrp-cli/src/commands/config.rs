@@ -12,8 +12,9 @@ pub(crate) enum ConfigCommand {
     Show(Layers),
 }
 
-/// Prints the configuration that a run would use.
-pub(crate) fn show(layers: &Layers) -> Result<(), Error> {
+/// Does what was typed.
+pub(super) fn run(command: &ConfigCommand) -> Result<(), Error> {
+    let ConfigCommand::Show(layers) = command;
     let config = layers.load(DIGITS)?;
     let settings = config.settings.clone();
     report::print(&config.resolved(&settings).to_yaml()?);

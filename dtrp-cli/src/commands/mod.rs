@@ -65,7 +65,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Train(args) => train::run(args),
-        Command::Config(ConfigCommand::Show(layers)) => config::show(&layers),
+        Command::Config(command) => config::run(&command),
         Command::Compare(args) => compare::run(&args),
         Command::Schedule(command) => schedule::run(command),
         Command::Data(command) => data::run(&command),

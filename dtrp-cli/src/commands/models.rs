@@ -47,7 +47,7 @@ enum Format {
 }
 
 /// Does what was typed.
-pub(crate) fn run(command: &ModelsCommand) -> Result<(), Error> {
+pub(super) fn run(command: &ModelsCommand) -> Result<(), Error> {
     match command {
         ModelsCommand::List => report::print(&list()),
         ModelsCommand::Show(args) => report::print(&args.show()?),

@@ -26,7 +26,7 @@ pub(crate) struct Profile {
 }
 
 /// Measures, and prints or writes what came of it.
-pub(crate) fn run(args: &Profile) -> Result<(), Error> {
+pub(super) fn run(args: &Profile) -> Result<(), Error> {
     let config = args.layers.load(BENCH)?;
     let costs = training(&config, &stop::at_signals()?)?.profile(args.steps)?;
     let text = config::as_yaml(&costs)?;

@@ -86,7 +86,7 @@ pub(crate) enum Format {
 }
 
 /// Does what was typed.
-pub(crate) fn run(command: ScheduleCommand) -> Result<(), Error> {
+pub(super) fn run(command: ScheduleCommand) -> Result<(), Error> {
     match command {
         ScheduleCommand::Show(args) => {
             let program = match &args.file {

@@ -94,7 +94,7 @@ enum Format {
 }
 
 /// Simulates and prints what came of it.
-pub(crate) fn run(args: &Simulate) -> Result<(), Error> {
+pub(super) fn run(args: &Simulate) -> Result<(), Error> {
     let costs = args.costs()?;
     let methods = args
         .method

@@ -12,7 +12,7 @@ use clap::Args;
 use dtrp_train::{Summary, TrainError, Trainer};
 use std::path::Path;
 
-/// What `--help` shows.
+/// Of the whole program.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   dtrp train
@@ -37,17 +37,17 @@ Examples:
 #[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Train {
     #[command(flatten)]
-    pub(crate) layers: Layers,
+    layers: Layers,
     /// Name of the run's folder, the same as --set run.name=NAME
     #[arg(short, long)]
-    pub(crate) name: Option<String>,
+    name: Option<String>,
     /// Build everything and print the plan: modules, schedule, memory; train nothing
     #[arg(long)]
-    pub(crate) dry_run: bool,
+    dry_run: bool,
 }
 
 /// Trains as the configuration says, and prints what came of it.
-pub(crate) fn run(args: Train) -> Result<(), Error> {
+pub(super) fn run(args: Train) -> Result<(), Error> {
     let mut layers = args.layers;
     if let Some(name) = &args.name {
         layers.sets.push(Set::by_flag("--name", "run.name", name));

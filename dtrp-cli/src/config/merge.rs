@@ -69,9 +69,12 @@ pub(super) fn origin(file: &str, sets: &[Set], path: &str) -> String {
     let set = sets.iter().rev().find(|set| set.concerns(path));
     set.map_or_else(
         || file.to_owned(),
-        |set| match set.text.starts_with("--") {
-            true => set.text.clone(),
-            false => format!("--set {}", set.text),
+        |set| {
+            if set.text.starts_with("--") {
+                set.text.clone()
+            } else {
+                format!("--set {}", set.text)
+            }
         },
     )
 }

@@ -71,9 +71,10 @@ impl Fetch {
             return dir.clone();
         }
         let own_folder = |name: &str| sources().iter().any(|s| s.dataset == name && s.folder == name);
-        match own_folder(&self.name) {
-            true => PathBuf::from("data"),
-            false => Path::new("data").join(&self.name),
+        if own_folder(&self.name) {
+            PathBuf::from("data")
+        } else {
+            Path::new("data").join(&self.name)
         }
     }
 }
@@ -98,9 +99,10 @@ fn exit_at_signals() -> Result<(), Error> {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,".contains(c);
-    match word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

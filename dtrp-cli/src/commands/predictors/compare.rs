@@ -2,7 +2,8 @@
 
 use super::measured::{Measured, table};
 use crate::commands::runs::{Form, Runs};
-use crate::config::{Config, DIGITS, Layers, parse_yaml};
+use crate::config::Layers;
+use crate::config::{Config, DIGITS, parse_yaml};
 use crate::error::{Error, of_predictor};
 use crate::report;
 use clap::Args;

@@ -31,7 +31,7 @@ pub(crate) enum PredictorsCommand {
 }
 
 /// Does what was typed.
-pub(crate) fn run(command: &PredictorsCommand) -> Result<(), Error> {
+pub(super) fn run(command: &PredictorsCommand) -> Result<(), Error> {
     match command {
         PredictorsCommand::List => report::print(&list()),
         PredictorsCommand::Show { name } => {
