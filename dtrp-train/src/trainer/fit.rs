@@ -93,7 +93,7 @@ impl Trainer {
             predictor: predictor.map(|of| of.name.clone()),
             predictor_version: predictor.map(|of| of.version.clone()),
             plugin: predictor.and_then(|of| of.plugin.clone()).map(Into::into),
-            modules: self.stages.len(),
+            modules: self.ranges.len(),
             parameters: self.parameters().iter().sum(),
             epochs: *epochs,
             steps: *done,
@@ -123,7 +123,7 @@ impl Trainer {
             program: self.program(length.batches_per_epoch.min(clamp(length.steps)))?,
             steps: length.steps,
             batches_per_epoch: length.batches_per_epoch,
-            parameters: self.parameters(),
+            parameters: self.parameters().to_vec(),
             predictor: self.predictor.clone(),
         };
         self.spine.emit(&Event::Started(Arc::new(started)))?;
