@@ -4,8 +4,7 @@
 mod child;
 
 use crate::config::Layers;
-use crate::error::Error;
-use crate::failure::Failure;
+use crate::error::{Error, Failure};
 use crate::run::{Line, METRICS, SUMMARY};
 use child::Child;
 use clap::ValueEnum;

@@ -1,7 +1,10 @@
 //! What can go wrong, and the exit code of each class.
 
+mod failure;
+
+pub(crate) use failure::Failure;
+
 use crate::config::ConfigError;
-use crate::failure::Failure;
 use dtrp_data::DataError;
 use dtrp_models::ModelError;
 use dtrp_predictors::PredictorError;
