@@ -1,6 +1,6 @@
 //! The network as stages, one for each module, and how programs are run on them.
 
-use crate::assembly::{Length, Parts, Programs, Recipe, devices, learning_rate};
+use crate::assembly::{Length, Parts, Programs, Recipe, Seen, check_norms, devices, heads, learning_rate};
 use crate::data::{BatchForm, Batches, Feed, Loaders};
 use crate::error::{Result, TrainError};
 use crate::event::{Event, Subscriber};
@@ -9,7 +9,7 @@ use crate::measure::Compensation;
 use crate::settings::{Facts, Settings, Unused};
 use crate::snapshot::Snapshot;
 use crate::spine::Spine;
-use crate::start::load_weights;
+use crate::start::{check_finite, load_weights};
 use crate::tally::{Tally, gpus, parameters};
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::{self, EngineError, EngineOptions, Execution};
@@ -70,9 +70,25 @@ impl Trainer {
         let rate = learning_rate(&recipe.settings.optimizer, &length)?;
         let devices = devices(&run.device, method.modules)?;
         let (predicts, staleness) = (programs.predicts()?, programs.staleness()?);
+        let gradients = programs.gradients()?;
+        // Running every block once finds shapes that do not fit, before a thread starts.
+        let blocks = recipe.blocks()?;
+        let (heads, head_infos) = if gradients {
+            (Vec::new(), Vec::new())
+        } else {
+            heads(&recipe, &blocks, &ranges)?
+        };
+        let seen = Seen {
+            sizes: loaders.sizes(),
+            samples: loaders.train.samples(),
+            batches: length.steps.min(length.batches_per_epoch.into()) as usize,
+            parts: programs.plan.micro_batches,
+        };
+        check_norms(&blocks, &head_infos, seen)?;
         let parts = Parts {
             recipe: &recipe,
-            gradients: programs.gradients()?,
+            gradients,
+            heads: &heads,
             ranges: &ranges,
             devices: &devices,
             predicts: &predicts,
@@ -81,9 +97,11 @@ impl Trainer {
             rate: &rate,
         };
         let mut stages = parts.stages()?;
-        if let Some(path) = &recipe.settings.model.init_from {
+        let init_from = recipe.settings.model.init_from.as_deref();
+        if let Some(path) = init_from {
             load_weights(&mut stages, path)?;
         }
+        check_finite(&stages, init_from)?;
         let spine = Spine::default();
         if let Some(last) = stages.last_mut() {
             let spine = spine.clone();

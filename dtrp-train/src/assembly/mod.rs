@@ -2,6 +2,7 @@
 
 mod device;
 mod length;
+mod norms;
 mod parts;
 mod programs;
 mod rate;
@@ -13,7 +14,8 @@ pub use programs::{parse_program, read_program};
 pub use recipe::{OptimizerContext, OptimizerFactory};
 
 pub(crate) use device::devices;
-pub(crate) use parts::Parts;
+pub(crate) use norms::{Seen, check_norms};
+pub(crate) use parts::{Parts, heads};
 pub(crate) use programs::Programs;
 pub(crate) use rate::learning_rate;
 pub(crate) use recipe::Recipe;

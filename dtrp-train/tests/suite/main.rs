@@ -1,0 +1,5 @@
+//! What a training says before it trains, and what it starts from.
+
+mod norms;
+mod support;
+mod weights;
