@@ -64,8 +64,9 @@ impl Trainer {
         let batches = batches(&loaders)?;
         let ranges = method.cuts.ranges(recipe.network.blocks.len(), method.modules)?;
         let ranges = ranges.ok_or_else(|| TrainError::Bug("cuts have not been placed".to_owned()))?;
-        let programs = Programs::new(method, recipe.program.as_ref(), batches)?;
+        // Before anything is laid out for so many.
         check_micro_batches(&loaders, method.micro_batches)?;
+        let programs = Programs::new(method, recipe.program.as_ref(), batches)?;
         let length = Length::of(run, &programs)?;
         let rate = learning_rate(&recipe.settings.optimizer, &length)?;
         let devices = devices(&run.device, method.modules)?;
@@ -118,7 +119,9 @@ impl Trainer {
         let unused = recipe.settings.unused(Facts {
             program: &programs.steady()?,
             staleness: &staleness,
-            epochs: length.epochs(),
+            length: &length,
+            blocks: recipe.network.blocks.len(),
+            samples: [recipe.split.train.len(), recipe.split.test.len()],
             own_loss: recipe.loss.is_some(),
             own_optimizer: recipe.optimizer.is_some(),
         });

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_core::analysis::{self, ProgramReport};
-use dtrp_core::schedule::{Method, Order, Plan, Program};
+use dtrp_core::schedule::{Method, Order, Plan, Program, Slots};
 use dtrp_core::trace::Timeline;
 use dtrp_text::Table;
 use dtrp_text::units::thousands;
@@ -93,7 +93,7 @@ pub(crate) fn run(command: ScheduleCommand) -> Result<(), Error> {
                 Some(file) => read(file)?,
                 None => args.plan.program()?,
             };
-            report::print(&print(&program, args.format));
+            report::print(&print(&program, args.format)?);
         }
         ScheduleCommand::Check(args) => {
             let program = read(&args.file)?;
@@ -138,14 +138,25 @@ fn wrong(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::Fit(format!("{}: {error}", path.display()))
 }
 
-fn print(program: &Program, format: Format) -> String {
-    match format {
+/// Cells of a table that somebody may look at.
+const MOST_CELLS: usize = 1 << 22;
+
+fn print(program: &Program, format: Format) -> Result<String, Error> {
+    if format == Format::Table {
+        let (slots, modules) = (Slots::of(program).count() as usize, program.modules());
+        if slots.saturating_mul(modules) > MOST_CELLS {
+            return Err(Error::Fit(format!(
+                "a table of {slots} slots and {modules} workers is too large: take fewer --modules or --batches, or --format text"
+            )));
+        }
+    }
+    Ok(match format {
         Format::Table => program.table(),
         Format::Text => program.to_string(),
         Format::Json => program.to_json(),
         Format::Chrome => Timeline::planned(program).to_chrome(),
         Format::Svg => Timeline::planned(program).to_svg(),
-    }
+    })
 }
 
 fn checked(program: &Program, costs: &ProgramReport) -> String {

@@ -64,7 +64,7 @@ impl Parts<'_> {
         let staleness = self.staleness[index];
         let mut rate = self.rate.clone().scaled(method.lr_shrink.powi(above));
         if method.rescale_epochs > 0.0 {
-            let updates = (method.rescale_epochs * self.length.updates_per_epoch as f64).round() as u64;
+            let updates = self.length.updates_in(method.rescale_epochs);
             rate = rate.rescaled(Rescale {
                 staleness: staleness.into(),
                 updates,

@@ -15,7 +15,7 @@ pub(crate) fn learning_rate(optimizer: &OptimizerSettings, length: &Length) -> R
         warmup_epochs,
         warmup_from,
     } = &optimizer.schedule;
-    let updates = |epochs: f64| (epochs * length.updates_per_epoch as f64).round() as u64;
+    let updates = |epochs: f64| length.updates_in(epochs);
     let curve = match name {
         ScheduleName::Constant => Curve::Constant,
         ScheduleName::MultiStep => Curve::MultiStep {
