@@ -9,6 +9,7 @@ mod configs;
 mod cuts;
 mod data;
 mod linking;
+mod numbers;
 mod output;
 mod plugins;
 mod predictors;
