@@ -6,6 +6,7 @@
 //! error      what can go wrong, and exit codes     report    what is printed on stdout
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
+//! memory     how much may be asked for
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -18,6 +19,7 @@ mod commands;
 mod config;
 mod costs;
 mod error;
+mod memory;
 mod plan;
 mod progress;
 mod report;
@@ -31,6 +33,7 @@ use std::process::ExitCode;
 /// Reads the command line, does what it says, and returns the exit code documented in `dtrp --help`.
 pub fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    memory::limit();
     progress::start_logging(cli.verbose, cli.quiet);
     // A panic has told its story on stderr already; what is left is the exit code of a bug.
     match catch_unwind(|| commands::run(cli.command)) {

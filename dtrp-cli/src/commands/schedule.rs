@@ -143,11 +143,15 @@ const MOST_CELLS: usize = 1 << 22;
 
 fn print(program: &Program, format: Format) -> Result<String, Error> {
     if format == Format::Table {
-        let (slots, modules) = (Slots::of(program).count() as usize, program.modules());
-        if slots.saturating_mul(modules) > MOST_CELLS {
-            return Err(Error::Fit(format!(
-                "a table of {slots} slots and {modules} workers is too large: take fewer --modules or --batches, or --format text"
-            )));
+        let modules = program.modules();
+        let too_large = Error::Fit(format!(
+            "a table of {modules} workers and {} batches is too large: take fewer --modules or --batches, or --format text",
+            program.batches
+        ));
+        // A batch takes a slot for each worker that it passes through; laying out slots only to refuse them takes long.
+        let all = || Slots::of(program).count() as usize;
+        if modules.saturating_mul(modules) > MOST_CELLS || all().saturating_mul(modules) > MOST_CELLS {
+            return Err(too_large);
         }
     }
     Ok(match format {
