@@ -11,6 +11,7 @@ mod data;
 mod full_disk;
 mod linking;
 mod names;
+mod numbers;
 mod output;
 mod plugins;
 mod predictors;
