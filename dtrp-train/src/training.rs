@@ -287,6 +287,11 @@ impl Training {
     pub fn build(self) -> Result<Trainer> {
         let mut recipe = self.checked()?;
         let (compensation, costs) = compensate(&mut recipe)?;
+        for part in [&recipe.split.train, &recipe.split.test] {
+            for note in part.notes() {
+                tracing::warn!("data: {note}");
+            }
+        }
         let mut trainer = Trainer::assemble(recipe)?;
         (trainer.compensation, trainer.costs) = (compensation, costs);
         for unused in trainer.unused().iter().filter(|unused| unused.set) {

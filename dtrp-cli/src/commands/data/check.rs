@@ -132,7 +132,7 @@ fn pixels(train: &PartReport) -> String {
 
 /// What is worth knowing though it breaks no rule.
 fn notes(set: &DatasetInfo, report: &DataReport) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = report.notes.clone();
     if let (Some([train, test]), [a, b]) = (set.samples, report.parts.as_slice())
         && report.problems.is_empty()
         && [train, test] != [a.samples, b.samples]
