@@ -19,8 +19,6 @@ pub mod schedule;
 pub mod simulate;
 pub mod trace;
 
-mod words;
-
 #[cfg(feature = "torch")]
 mod random;
 #[cfg(feature = "torch")]

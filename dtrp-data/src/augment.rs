@@ -22,9 +22,10 @@ mod parse;
 mod region;
 
 use crate::DataError;
-use crate::dataset::{Dataset, ImageShape, Normalization};
+use crate::dataset::{Dataset, Normalization};
 use crate::random::Stream;
 use crate::resample::Pixels;
+use crate::shape::ImageShape;
 pub use region::random_region;
 
 /// What to do to each training image: a list of operations, by default none.

@@ -2,8 +2,7 @@
 
 mod survey;
 
-use crate::registry::find;
-use crate::{DataError, DataSpec, Split};
+use crate::DataError;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -67,6 +66,9 @@ pub struct DataReport {
     pub files: usize,
     /// Everything wrong, by file; of one file no more than its first 20 problems.
     pub problems: Vec<DataProblem>,
+    /// What is worth knowing though it is no problem: files that were left out, by reason, and images that are not
+    /// taken as other programs might.
+    pub notes: Vec<String>,
     /// What the training part and the test part hold. Nothing for sets without files, and where the
     /// problems leave no samples to count.
     pub parts: Vec<PartReport>,
@@ -91,48 +93,26 @@ impl Checked {
     }
 }
 
-/// Looks at every byte of a set's files, without stopping at the first problem, and counts what is
-/// there; images are decoded on `threads` threads.
-///
-/// Sets without files have no problems.
-///
-/// # Errors
-///
-/// As [`open`](crate::open) for an unknown name and options that do not fit; what is wrong with the
-/// files is in the report.
-pub fn check(spec: &DataSpec, threads: usize) -> Result<DataReport, DataError> {
-    let set = find(&spec.name)?;
-    set.read(spec)?;
-    if !set.needs_dir() {
-        return Ok(DataReport::default());
-    }
-    if spec.dir.is_none() {
-        // Nothing to look at: this is an error of the caller's, with the set's own words.
-        crate::open(spec)?;
-    }
-    let Checked {
-        files,
-        errors,
-        mut parts,
-    } = set.check.map_or_else(Checked::default, |check| check(spec));
-    if parts.is_empty() && errors.is_empty() {
-        let Split { train, test } = crate::open(spec)?;
-        parts = vec![Part::of("train", train), Part::of("test", test)];
-    }
+/// Looks at every sample of every part on `threads` threads, and brings together what is wrong and what is there.
+pub(crate) fn report(checked: Checked, threads: usize) -> DataReport {
+    let Checked { files, errors, parts } = checked;
     let mut problems: Vec<_> = errors.into_iter().map(DataProblem::from).collect();
     let known: HashSet<_> = problems.iter().map(|known| known.path.clone()).collect();
     let mut reports = Vec::new();
+    let mut notes = Vec::new();
     for part in &parts {
         let (report, mut found) = survey(part, threads);
         found.retain(|problem| !known.contains(&problem.path));
         problems.append(&mut found);
         reports.push(report);
+        notes.append(&mut (part.notes)());
     }
-    Ok(DataReport {
+    DataReport {
         files,
         problems: first_of_each(problems),
+        notes,
         parts: reports,
-    })
+    }
 }
 
 const MOST: usize = 20;

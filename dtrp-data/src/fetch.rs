@@ -5,6 +5,7 @@
 //! renamed). So what has its name is whole, whenever the program was ended.
 
 mod download;
+mod place;
 mod table;
 mod unpack;
 
@@ -29,11 +30,13 @@ pub struct FetchOptions {
     pub pause: Duration,
     /// How long to wait for a connection, an answer or more data.
     pub timeout: Duration,
+    /// Bytes a second that an answer must bring, on average over each stretch of `timeout`.
+    pub least_rate: u64,
 }
 
 impl FetchOptions {
     /// Into `dir` from the official address, four tries, two seconds apart at first, half a minute
-    /// of silence.
+    /// of silence, and no less than a kilobyte a second.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
@@ -41,6 +44,7 @@ impl FetchOptions {
             tries: 4,
             pause: Duration::from_secs(2),
             timeout: Duration::from_secs(30),
+            least_rate: 1 << 10,
         }
     }
 }
@@ -52,7 +56,7 @@ pub struct Progress<'a> {
     pub file: &'a str,
     /// Bytes that are there, those of earlier tries included.
     pub done: u64,
-    /// Bytes of the whole file, if the server says.
+    /// Bytes of the whole file, as published.
     pub total: Option<u64>,
 }
 
@@ -106,6 +110,7 @@ pub fn fetch_source(
         let target = place.join(remote.name);
         let address = format!("{base}/{}", remote.name);
         if !(target.exists() && download::md5(&target)? == remote.md5) {
+            place::is_file(&target)?;
             download::download(&address, &target, remote, options, progress)?;
         }
         if source.archive {
@@ -120,7 +125,7 @@ pub fn fetch_source(
 /// process ends.
 fn lock(source: &Source, options: &FetchOptions, base: &str) -> Result<File, DataError> {
     let path = options.dir.join(format!(".{}.lock", source.dataset));
-    let file = File::create(&path).map_err(io(&path, "make the file"))?;
+    let file = place::open(&path)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(DataError::Fetch {
             address: base.to_string(),

@@ -1,7 +1,9 @@
 //! What the readers of files share: finding folders, sizes, faults with their offset.
 
 use crate::DataError;
-use std::io::Read;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Something wrong in a file's bytes.
@@ -31,9 +33,46 @@ impl Fault {
 }
 
 /// For `map_err`: an error of the system at `path`.
-pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> DataError {
+pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> DataError {
     let path = path.to_path_buf();
     move |source| DataError::Io { path, action, source }
+}
+
+/// Opens a file to read it. Pipes, sockets and devices are refused: they could keep the program waiting for ever.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    // Looked at twice: opening a device may do something, and a file may be replaced after the first look.
+    plain(&std::fs::metadata(path)?)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    plain(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// A file's content; see [`open`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
+    let read = |mut file: File| {
+        // A byte more than there should be, so that the end shows at once.
+        let size = file.metadata()?.len().min(1 << 30) as usize;
+        let mut bytes = Vec::with_capacity(size + 1);
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    open(path).and_then(read).map_err(io(path, "read the file"))
+}
+
+/// An error for what is not a file with bytes in it.
+pub(crate) fn plain(metadata: &std::fs::Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let problem = if metadata.is_dir() {
+        "it is a folder; remove it, or name a file"
+    } else {
+        "it is a pipe, socket or device and not a file; replace it by a file"
+    };
+    Err(io::Error::new(ErrorKind::InvalidInput, problem))
 }
 
 /// The first of `dir` and its sub-folders `inner` that `has` the set.
@@ -71,8 +110,11 @@ pub(crate) fn locate(
 /// A file's size in bytes.
 pub(crate) fn size(dataset: &str, path: &Path) -> Result<u64, DataError> {
     match std::fs::metadata(path) {
-        Ok(metadata) => Ok(metadata.len()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DataError::Missing {
+        Ok(metadata) => match plain(&metadata) {
+            Ok(()) => Ok(metadata.len()),
+            Err(error) => Err(io(path, "read the file")(error)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(DataError::Missing {
             dataset: dataset.to_string(),
             path: path.to_path_buf(),
             help: format!(
@@ -89,7 +131,7 @@ pub(crate) fn size(dataset: &str, path: &Path) -> Result<u64, DataError> {
 /// `size` tells from the first bytes how many there should be, if it can. No more than one byte
 /// beyond is unpacked, so that a small file cannot fill the memory.
 pub(crate) fn read_unpacked(path: &Path, size: impl Fn(&[u8]) -> Option<u64>) -> Result<Vec<u8>, DataError> {
-    let mut file = std::fs::File::open(path).map_err(io(path, "open the file"))?;
+    let mut file = open(path).map_err(io(path, "read the file"))?;
     let mut bytes = Vec::new();
     if path.extension().is_none_or(|extension| extension != "gz") {
         file.read_to_end(&mut bytes).map_err(io(path, "read the file"))?;
@@ -98,7 +140,7 @@ pub(crate) fn read_unpacked(path: &Path, size: impl Fn(&[u8]) -> Option<u64>) ->
     if file.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) {
         return Err(Fault::new(0, "the file is empty; get it again").at(path));
     }
-    let mut unpacked = flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file));
+    let mut unpacked = flate2::read::MultiGzDecoder::new(io::BufReader::new(file));
     let mut read = |most, bytes: &mut Vec<u8>| match unpacked.by_ref().take(most).read_to_end(bytes) {
         Ok(_) => Ok(()),
         Err(error) if error.raw_os_error().is_some() => Err(io(path, "read the file")(error)),

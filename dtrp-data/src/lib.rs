@@ -32,17 +32,19 @@ mod memory;
 pub mod random;
 mod registry;
 mod resample;
+mod shape;
 
 pub use augment::Augment;
-pub use check::{DataProblem, DataReport, PartReport, check};
-pub use dataset::{Dataset, ImageShape, Normalization, Split};
+pub use check::{DataProblem, DataReport, PartReport};
+pub use dataset::{Dataset, Normalization, Split};
 pub use detect::detect;
 pub use dtrp_text::{OptionError, OptionSpec, OptionValues, Options, UnknownName};
 pub use error::DataError;
 pub use loader::{Batch, Epoch, Loader, LoaderOptions};
 pub use memory::InMemory;
-pub use registry::{DataSpec, DatasetInfo, OpenDataset, defaults, find, list, open};
+pub use registry::{DataSpec, DatasetInfo, OpenDataset, check, defaults, find, list, open};
 pub use resample::Region;
+pub use shape::ImageShape;
 
 #[doc(hidden)]
 pub use inventory;

@@ -8,7 +8,8 @@ mod queue;
 mod work;
 
 use crate::augment::Augment;
-use crate::dataset::{Dataset, ImageShape};
+use crate::dataset::Dataset;
+use crate::shape::ImageShape;
 use crate::{DataError, random};
 pub use epoch::Epoch;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use crate::DataError;
 use crate::check::Levels;
-use crate::dataset::{Dataset, ImageShape, Normalization, check_get};
+use crate::dataset::{Dataset, Normalization, check_get};
+use crate::shape::ImageShape;
 
 /// A part of a data set that is held in memory: images and labels from an iterator, no file format.
 ///

@@ -1,6 +1,6 @@
 //! Data sets by name.
 
-use crate::check::Checked;
+use crate::check::{self, Checked, DataReport, Part};
 use crate::{DataError, ImageShape, Split};
 use dtrp_text::{OptionSpec, OptionValues, Options};
 use serde_json::Value;
@@ -57,6 +57,13 @@ impl DataSpec {
     #[must_use]
     pub fn shape(self, shape: ImageShape) -> Self {
         self.option("shape", shape)
+    }
+}
+
+impl From<&str> for DataSpec {
+    /// The set of this name with nothing else set.
+    fn from(name: &str) -> Self {
+        Self::new(name)
     }
 }
 
@@ -229,4 +236,30 @@ pub fn open(spec: &DataSpec) -> Result<Split, DataError> {
     let set = find(&spec.name)?;
     let options = set.read(spec)?;
     (set.open)(spec, &options)
+}
+
+/// Looks at every byte of a set's files, without stopping at the first problem, and counts what is there; images are decoded
+/// on `threads` threads.
+///
+/// Sets without files have no problems.
+///
+/// # Errors
+///
+/// As [`open`] for an unknown name and options that do not fit; what is wrong with the files is in the report.
+pub fn check(spec: &DataSpec, threads: usize) -> Result<DataReport, DataError> {
+    let set = find(&spec.name)?;
+    set.read(spec)?;
+    if !set.needs_dir() {
+        return Ok(DataReport::default());
+    }
+    if spec.dir.is_none() {
+        // Nothing to look at: this is an error of the caller's, with the set's own words.
+        open(spec)?;
+    }
+    let mut checked = set.check.map_or_else(Checked::default, |check| check(spec));
+    if checked.parts.is_empty() && checked.errors.is_empty() {
+        let Split { train, test } = open(spec)?;
+        checked.parts = vec![Part::of("train", train), Part::of("test", test)];
+    }
+    Ok(check::report(checked, threads))
 }

@@ -1,13 +1,14 @@
-//! Cutting a region out of an image and bringing it to another size.
+//! Cutting a region out of an image and bringing it to another size, to the bits of Pillow's
+//! `resize(..., BILINEAR)`, which is what torchvision uses.
 //!
-//! Separable triangle filter, widened when the image shrinks (bilinear with antialiasing, as
-//! Pillow's `resize(reducing_gap=None, resample=BILINEAR)` of the cropped image): the weight of
-//! source pixel s for target pixel t is max(0, 1 − |s + ½ − c| / f), normalised to sum 1, with
-//! scale = source size / target size, c = (t + ½) · scale and f = max(1, scale). Weights are
+//! Separable triangle filter, widened when the image shrinks (bilinear with antialiasing): the
+//! weight of source pixel s for target pixel t is max(0, 1 − |s + ½ − c| / f), normalised to sum 1,
+//! with scale = source size / target size, c = (t + ½) · scale and f = max(1, scale). Weights are
 //! rounded to 22-bit fixed point and rows go first, rounded to bytes, so that the result is the
 //! same on every machine. A region of the target's size is copied unchanged.
 
-use crate::dataset::ImageShape;
+use crate::shape::ImageShape;
+use std::ops::Range;
 
 /// A rectangle of pixels in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,20 +34,17 @@ impl Region {
         }
     }
 
-    /// The middle of an image of `height` × `width`, to be brought to `shape`.
-    ///
-    /// With a number to resize to, what resizing the smaller side to it and cutting `shape` out of
-    /// the middle would show; without, as much as has the ratio of `shape`.
-    pub fn center(height: usize, width: usize, shape: ImageShape, resize: Option<usize>) -> Self {
-        // A pixel of the result is `up / down` pixels of the image.
-        let (up, down) = match resize {
-            Some(resize) => (height.min(width), resize),
-            None if height * shape.width <= width * shape.height => (height, shape.height),
-            None => (width, shape.width),
+    /// The middle of an image of `height` × `width`, as much as has the ratio of `shape`: all of one
+    /// side, and the other side's length rounded to nearest, halves up; with an odd rest, the
+    /// smaller half is above or left of it.
+    pub fn center(height: usize, width: usize, shape: ImageShape) -> Self {
+        let scaled = |side: usize, to: usize, from: usize| (side * to + from / 2) / from.max(1);
+        let (rows, columns) = if height * shape.width <= width * shape.height {
+            (height, scaled(height, shape.width, shape.height))
+        } else {
+            (scaled(width, shape.height, shape.width), width)
         };
-        let down = down.max(1);
-        let scaled = |size: usize, most: usize| ((size * up + down / 2) / down).min(most).max(1);
-        let (rows, columns) = (scaled(shape.height, height), scaled(shape.width, width));
+        let (rows, columns) = (rows.min(height).max(1), columns.min(width).max(1));
         Self {
             top: height.saturating_sub(rows) / 2,
             left: width.saturating_sub(columns) / 2,
@@ -67,34 +65,33 @@ impl Region {
     }
 }
 
-/// An image in memory, wherever its pixels and channels lie.
+/// An image in memory.
 pub(crate) struct Pixels<'a> {
-    pub(crate) bytes: &'a [u8],
+    bytes: &'a [u8],
     pub(crate) height: usize,
     pub(crate) width: usize,
-    /// Bytes from one channel, row, column to the next.
-    pub(crate) strides: [usize; 3],
+    /// Bytes of a pixel that stand together: 3, or 1 where each channel is a plane.
+    together: usize,
 }
 
 impl<'a> Pixels<'a> {
     /// Channel-major.
     pub(crate) fn planar(bytes: &'a [u8], shape: ImageShape) -> Self {
-        let ImageShape { height, width, .. } = shape;
         Self {
             bytes,
-            height,
-            width,
-            strides: [height * width, width, 1],
+            height: shape.height,
+            width: shape.width,
+            together: 1,
         }
     }
 
-    /// Pixel-major, as decoders give it.
+    /// Pixel-major with 1 or 3 channels, as decoders give it.
     pub(crate) fn interleaved(bytes: &'a [u8], height: usize, width: usize, channels: usize) -> Self {
         Self {
             bytes,
             height,
             width,
-            strides: [1, width * channels, channels],
+            together: channels,
         }
     }
 
@@ -105,35 +102,66 @@ impl<'a> Pixels<'a> {
             return;
         }
         let region = region.inside(self.height, self.width);
-        let columns = Taps::new(region.width, shape.width);
-        let rows = Taps::new(region.height, shape.height);
-        let mut narrow = vec![0; region.height * shape.width];
-        let mut sums = vec![0; shape.width];
-        for (channel, plane) in image.chunks_exact_mut(shape.height * shape.width).enumerate() {
-            let [channel_stride, row_stride, stride] = self.strides;
-            for (y, out) in narrow.chunks_exact_mut(shape.width).enumerate() {
-                let start = channel * channel_stride + (region.top + y) * row_stride + region.left * stride;
-                let line = &self.bytes[start..];
-                for (pixel, (first, weights)) in out.iter_mut().zip(columns.iter()) {
-                    let terms = weights.iter().enumerate();
-                    *pixel = to_byte(
-                        terms
-                            .map(|(tap, weight)| weight * i32::from(line[(first + tap) * stride]))
-                            .sum(),
-                    );
+        let rows = Taps::new(region.height, shape.height, 0..shape.height);
+        let columns = Taps::new(region.width, shape.width, 0..shape.width);
+        self.filter(region, &rows, &columns, image);
+    }
+
+    /// torchvision's `Resize(resize)` and `CenterCrop`: the smaller side becomes `resize`, the larger
+    /// ⌊resize · larger / smaller⌋, and `shape` is cut out of the middle; half a pixel goes to the
+    /// even side. No side of `shape` is larger than `resize`.
+    pub(crate) fn resize_and_crop(&self, resize: usize, shape: ImageShape, image: &mut [u8]) {
+        if shape.is_empty() || self.height == 0 || self.width == 0 {
+            return;
+        }
+        let small = self.height.min(self.width);
+        // Only the pixels that are cut out are computed: one does not depend on another.
+        let taps = |side: usize, wanted: usize| {
+            let scaled = resize * side / small;
+            let rest = scaled - wanted;
+            // Python's round(rest / 2).
+            let start = rest / 2 + usize::from(rest % 4 == 3);
+            Taps::new(side, scaled, start..start + wanted)
+        };
+        let (rows, columns) = (taps(self.height, shape.height), taps(self.width, shape.width));
+        self.filter(Region::whole(self.height, self.width), &rows, &columns, image);
+    }
+
+    /// Filters a region along its rows, then along its columns.
+    fn filter(&self, region: Region, rows: &Taps, columns: &Taps, image: &mut [u8]) {
+        let (height, width) = (rows.places.len(), columns.places.len());
+        // The rows of the region that count.
+        let used = rows.used();
+        let mut narrow = vec![0; used.len() * width];
+        let mut sums = vec![0; width];
+        let line = |plane: usize, y: usize| {
+            let row = plane * self.height + region.top + y;
+            &self.bytes[(row * self.width + region.left) * self.together..]
+        };
+        let planes = image.chunks_exact_mut(height * width).enumerate();
+        // Colours that stand together are filtered together.
+        if self.together == 3 {
+            let mut narrow = [narrow.clone(), narrow.clone(), narrow];
+            let mut row = vec![0; 3 * width];
+            for (number, y) in used.clone().enumerate() {
+                columns.along_row::<3>(line(0, y), &mut row);
+                for (channel, narrow) in narrow.iter_mut().enumerate() {
+                    let out = &mut narrow[number * width..][..width];
+                    let levels = row.chunks_exact(3);
+                    out.iter_mut()
+                        .zip(levels)
+                        .for_each(|(out, levels)| *out = levels[channel]);
                 }
             }
-            for (out, (first, weights)) in plane.chunks_exact_mut(shape.width).zip(rows.iter()) {
-                // Whole rows at a time, which the compiler turns into vector instructions.
-                sums.fill(0);
-                for (line, weight) in narrow[first * shape.width..].chunks_exact(shape.width).zip(weights) {
-                    sums.iter_mut()
-                        .zip(line)
-                        .for_each(|(sum, &pixel)| *sum += weight * i32::from(pixel));
+            for ((_, plane), narrow) in planes.zip(&narrow) {
+                rows.along_columns(narrow, used.start, &mut sums, plane);
+            }
+        } else {
+            for (channel, plane) in planes {
+                for (y, out) in used.clone().zip(narrow.chunks_exact_mut(width)) {
+                    columns.along_row::<1>(line(channel, y), out);
                 }
-                out.iter_mut()
-                    .zip(&sums)
-                    .for_each(|(pixel, &sum)| *pixel = to_byte(sum));
+                rows.along_columns(&narrow, used.start, &mut sums, plane);
             }
         }
     }
@@ -154,20 +182,23 @@ struct Taps {
 }
 
 impl Taps {
-    fn new(source: usize, target: usize) -> Self {
+    /// For the pixels `wanted` of `target` pixels made of `source` ones.
+    fn new(source: usize, target: usize, wanted: Range<usize>) -> Self {
         let scale = source as f64 / target as f64;
         let support = scale.max(1.0);
+        let inverse = 1.0 / support;
         let mut taps = Self {
-            places: Vec::with_capacity(target),
+            places: Vec::with_capacity(wanted.len()),
             weights: Vec::new(),
         };
-        for t in 0..target {
+        for t in wanted {
             let center = (t as f64 + 0.5) * scale;
             // Pixel s reaches from s to s + 1; those whose middle is within `support` of the centre
             // count.
             let first = (center - support + 0.5).max(0.0) as usize;
-            let end = ((center + support + 0.5) as usize).clamp(first + 1, source);
-            let weight = |s: usize| (1.0 - (s as f64 + 0.5 - center).abs() / support).max(0.0);
+            let end = ((center + support + 0.5) as usize).min(source);
+            // In Pillow's order of operations, on which the last bit of a weight can depend.
+            let weight = |s: usize| (1.0 - ((s as f64 - center + 0.5) * inverse).abs()).max(0.0);
             let sum: f64 = (first..end).map(weight).sum();
             let start = taps.weights.len();
             let fixed = |s| (weight(s) / sum * f64::from(1 << BITS) + 0.5) as i32;
@@ -175,6 +206,47 @@ impl Taps {
             taps.places.push((first, start, taps.weights.len()));
         }
         taps
+    }
+
+    /// The source pixels that any target pixel needs.
+    fn used(&self) -> Range<usize> {
+        let last = self.places.last().map_or(0, |&(first, start, end)| first + end - start);
+        self.places.first().map_or(0, |place| place.0)..last
+    }
+
+    /// Filters a row of pixels of `C` bytes each.
+    fn along_row<const C: usize>(&self, line: &[u8], out: &mut [u8]) {
+        for (pixel, (first, weights)) in out.chunks_exact_mut(C).zip(self.iter()) {
+            let mut sums = [0; C];
+            let levels = line[first * C..(first + weights.len()) * C].chunks_exact(C);
+            for (weight, levels) in weights.iter().zip(levels) {
+                for (sum, &level) in sums.iter_mut().zip(levels) {
+                    *sum += weight * i32::from(level);
+                }
+            }
+            pixel
+                .iter_mut()
+                .zip(sums)
+                .for_each(|(level, sum)| *level = to_byte(sum));
+        }
+    }
+
+    /// Filters columns; `lines` are rows from row `start` on, as long as `sums`.
+    fn along_columns(&self, lines: &[u8], start: usize, sums: &mut [i32], out: &mut [u8]) {
+        let width = sums.len();
+        for (out, (first, weights)) in out.chunks_exact_mut(width).zip(self.iter()) {
+            // Whole rows at a time, which the compiler turns into vector instructions.
+            sums.fill(0);
+            let lines = lines[(first - start) * width..].chunks_exact(width);
+            for (line, weight) in lines.zip(weights) {
+                sums.iter_mut()
+                    .zip(line)
+                    .for_each(|(sum, &level)| *sum += weight * i32::from(level));
+            }
+            out.iter_mut()
+                .zip(&*sums)
+                .for_each(|(level, &sum)| *level = to_byte(sum));
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {

@@ -1,24 +1,19 @@
 //! Compiles the simulation, unless libtorch has real GPUs: then it would be in their way.
 
-use std::path::PathBuf;
-
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(simulated)");
-    println!("cargo::rerun-if-env-changed=LIBTORCH");
     println!("cargo::rerun-if-changed=src/simulation.cpp");
-    let Some(root) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
-        println!("cargo::error=LIBTORCH is not set: run `cargo xtask setup` once, or set it to a libtorch 2.11 folder");
+    let Some(libtorch) = dtrp_build::find_libtorch() else {
         return;
     };
-    if root.join("lib/libtorch_cuda.so").exists() {
+    if libtorch.has_cuda() {
         return;
     }
     println!("cargo::rustc-cfg=simulated");
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        .include(root.join("include"))
-        .include(root.join("include/torch/csrc/api/include"))
+        .includes(libtorch.include_folders())
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         // libtorch's own headers warn.
         .warnings(false)
@@ -27,7 +22,7 @@ fn main() {
         .compile("dtrp_simulated_gpu");
     let out = std::env::var("OUT_DIR").unwrap_or_default();
     println!("cargo::rustc-link-search=native={out}");
-    println!("cargo::rustc-link-search=native={}", root.join("lib").display());
+    println!("cargo::rustc-link-search=native={}", libtorch.lib_folder().display());
     // What it registers with libtorch has no name that anybody refers to.
     println!("cargo::rustc-link-lib=static:+whole-archive=dtrp_simulated_gpu");
     println!("cargo::rustc-link-lib=torch_cpu");

@@ -8,6 +8,7 @@ pub use file::WeightsFile;
 pub use names::{Match, match_names};
 
 use crate::ModelError;
+use dtrp_text::write_whole;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
@@ -23,7 +24,7 @@ const TYPES: [(Kind, Dtype); 5] = [
 ];
 
 /// Writes named tensors. Where there is a `running_mean`, PyTorch expects a `num_batches_tracked` beside it: it is written
-/// as `batches`. The file appears whole or not at all.
+/// as `batches`. The file appears whole or not at all, and is on the disk when this returns.
 ///
 /// # Errors
 ///
@@ -50,10 +51,7 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)], batches: u64) -> Result<(
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
     let views = views.map_err(|e| fail(e.to_string()))?;
     let data = safetensors::serialize(views, None).map_err(|e| fail(e.to_string()))?;
-    let temporary = path.with_extension("safetensors.part");
-    std::fs::write(&temporary, data)
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .map_err(|e| fail(format!("cannot be written: {e}")))
+    write_whole(path, &data).map_err(|e| fail(format!("cannot be written: {e}")))
 }
 
 /// Reads all named tensors of a file. [`WeightsFile`] reads only those that are wanted.

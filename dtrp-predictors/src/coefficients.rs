@@ -1,6 +1,6 @@
 //! A linear rule's result, and the one pass over memory that applies it.
 
-use crate::Real;
+use crate::{Real, Views};
 
 /// Ŵ = `weights`·w + `direction`·d + `gradient`·g + `displacement`·Δ.
 ///
@@ -16,32 +16,6 @@ pub struct Coefficients {
     pub gradient: f64,
     /// Of the last displacement.
     pub displacement: f64,
-}
-
-/// What a prediction may read, all of one length n. Absent inputs count as zeros: before its first update a module
-/// has no momentum buffer, no gradient and no displacement.
-#[derive(Debug, Clone, Copy)]
-pub struct Views<'a, T> {
-    /// w.
-    pub weights: &'a [T],
-    /// d.
-    pub direction: Option<&'a [T]>,
-    /// g.
-    pub gradient: Option<&'a [T]>,
-    /// Δ.
-    pub displacement: Option<&'a [T]>,
-}
-
-impl<'a, T> Views<'a, T> {
-    /// Only the weights, everything else absent.
-    pub fn of(weights: &'a [T]) -> Self {
-        Self {
-            weights,
-            direction: None,
-            gradient: None,
-            displacement: None,
-        }
-    }
 }
 
 impl Coefficients {

@@ -3,6 +3,9 @@
 pub use crate::plugin_error::PluginError;
 use dtrp_text::{OptionError, UnknownName};
 
+/// What is chosen by name here.
+pub(crate) const KIND: &str = "predictor";
+
 /// What went wrong with a predictor, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

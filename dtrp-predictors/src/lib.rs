@@ -43,19 +43,17 @@ mod plugin_error;
 mod predictor;
 mod probe;
 mod provenance;
-mod real;
 mod registry;
 pub mod sdk;
 mod spec;
 
-pub use arrays::{Arrays, GpuArrays, GpuOutput, GpuPointers, Output};
-pub use coefficients::{Coefficients, Views};
+pub use arrays::{Arrays, GpuArrays, GpuOutput, GpuPointers, Output, Real, Views};
+pub use coefficients::Coefficients;
 pub use context::{Context, OptimizerState};
 pub use error::{PluginError, PredictorError};
 pub use predictor::{Inputs, Predictor, Rule};
 pub use probe::Probe;
 pub use provenance::{PluginFile, Provenance, provenance};
-pub use real::Real;
 pub use registry::{Definition, Description, Kind, Registration, create, describe, list};
 pub use spec::Spec;
 // What a plug-in declares its options with, so that its author depends on this crate alone.

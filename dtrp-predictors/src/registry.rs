@@ -1,5 +1,6 @@
 //! Which predictors there are, and how one is made.
 
+use crate::error::KIND;
 use crate::{OptionSpec, Options, Predictor, PredictorError, Spec};
 use dtrp_text::UnknownName;
 
@@ -103,9 +104,6 @@ impl Registration {
 }
 
 inventory::collect!(Registration);
-
-/// What is chosen by name here.
-pub(crate) const KIND: &str = "predictor";
 
 fn find(name: &str) -> Result<&'static Registration, UnknownName> {
     let mut all: Vec<_> = inventory::iter::<Registration>().collect();

@@ -212,9 +212,8 @@ mod first_version {
     //! A plug-in whose structs end where the first version of the interface had them: no `observe`, `feedback`, `save`
     //! and `load`. Behind each lies what would crash if it were read as a function.
 
-    use std::{ffi::c_void, mem::offset_of, ptr::null_mut};
-
     use super::{Entry, abi};
+    use std::{ffi::c_void, mem::offset_of, ptr::null_mut};
 
     const SIZE: usize = offset_of!(abi::Predictor, observe);
 

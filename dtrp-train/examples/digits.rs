@@ -1,9 +1,11 @@
-use dtrp_models::{build, options};
+//! DTRP on two workers, on the digits that ship with dtrp.
+
+use dtrp_train::models::{build, option_values};
 use dtrp_train::{Cosine, Data, Sgd, Training, schedule::Dtrp};
 
 fn main() -> dtrp_train::Result<()> {
     let data = Data::open("digits")?.batch_size(64).augment("crop:1");
-    let network = build("resnet-cifar", &options([("depth", 14.into())]), &data.input())?;
+    let network = build("resnet-cifar", &option_values([("depth", 14.into())]), &data.input())?;
     let mut trainer = Training::new(network, data)
         .method(Dtrp::new(2))
         .optimizer(Sgd::new(0.1).momentum(0.9).weight_decay(5e-4))

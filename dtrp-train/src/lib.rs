@@ -17,42 +17,50 @@
 //! There is no file format of a configuration here, no terminal and no folder of results: the `dtrp` program is made of
 //! this crate and adds them. [`settings::Settings`] is what its YAML deserialises into.
 //!
-//! Networks come from [`dtrp_models::build`] or are blocks of your own, data from [`Data::open`] or any iterator, losses and
-//! optimizers may be objects of your own, predictors are registered by name. `examples/` shows each.
+//! Networks come from [`models::build`] or are blocks of your own, data from [`Data::open`] or any iterator, losses and
+//! optimizers may be objects of your own; networks, data sets and predictors of your own can be registered under names
+//! ([`models::Family`], [`datasets::DatasetInfo`], [`predictors::Registration`]). `examples/` shows each, and `docs/library.md`
+//! how a program of your own begins.
 
 mod assembly;
 mod data;
 mod error;
-mod event;
-mod fit;
+mod events;
 mod measure;
 mod optimizers;
-mod plan;
 pub mod settings;
-mod snapshot;
-mod spine;
-mod start;
 mod stop;
-mod summary;
-mod tally;
 mod trainer;
 mod training;
 
 pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
 pub use data::Data;
 pub use error::{BoxError, Place, Result, TrainError};
-pub use event::{EpochReport, Event, ProgramRun, Started, StepReport, Subscriber, WorkerReport};
-pub use measure::{Compensation, best_cuts};
+pub use events::{
+    Compensation, End, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot, Started,
+    StepReport, Subscriber, Summary, Tally, WorkerReport, WorkerSummary, peak_rss_bytes,
+};
+pub use measure::best_cuts;
 pub use optimizers::{Adam, AdamW, Constant, Cosine, MultiStep, Optimize, Rate, Sgd};
-pub use plan::{ModulePlan, RunPlan};
 pub use settings::{Cuts, Settings};
-pub use snapshot::Snapshot;
 pub use stop::Stop;
-pub use summary::{End, GpuSummary, HostReadsSummary, Plugin, Summary, WorkerSummary, peak_rss_bytes};
-pub use tally::Tally;
-pub use trainer::Trainer;
+pub use trainer::{ModulePlan, RunPlan, Trainer};
 pub use training::Training;
 
 pub use dtrp_core::{schedule, torch};
 pub use dtrp_data::{DataSpec, ImageShape};
 pub use dtrp_models::{ModelInput, Network};
+// The crates below, so that a program needs this one alone, and the `tch` that it uses is the one that its blocks speak to.
+#[doc(no_inline)]
+pub use dtrp_data as datasets;
+#[doc(no_inline)]
+pub use dtrp_models as models;
+#[doc(no_inline)]
+pub use dtrp_predictors as predictors;
+#[doc(no_inline)]
+pub use tch;
+
+/// The page for who trains from Rust; its programs are run with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/library.md")]
+pub struct Page;

@@ -213,7 +213,10 @@ impl Training {
 
     /// A safetensors file with the weights to start from.
     pub fn init_from(self, path: impl Into<PathBuf>) -> Self {
-        self.set(|settings| settings.model.init_from = Some(path.into()))
+        self.set(|settings| {
+            settings.model.init_from = Some(path.into());
+            settings.model.init_sha256 = None;
+        })
     }
 
     /// Element type of weights and activations (f32 by default).

@@ -19,6 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DTRP = os.path.join(HERE, "bin", "dtrp")
+GPU_CHECK = os.path.join(HERE, "bin", "dtrp-gpu-check")
 BATCHES = [128, 512]
 WORKERS = [1, 2, 4]
 # Of PyTorch, beside each measurement. `compile` takes minutes and comes last.
@@ -90,10 +91,10 @@ def measurement_names():
 
 
 def checks(results, variables, deadline):
-    """`dtrp gpu-check`, line by line."""
+    """`dtrp-gpu-check`, line by line."""
     path = os.path.join(HERE, "checks.json")
     seconds = max(1, int(deadline - time.monotonic()))
-    command = [DTRP, "gpu-check", "--json", path, "--seconds", str(seconds)]
+    command = [GPU_CHECK, "--json", path, "--seconds", str(seconds)]
     host = os.path.join(HERE, "plugins", "liblookahead.so")
     command += ["--host-plugin", host]
     device = build_device_plugin()
@@ -116,7 +117,7 @@ def checks(results, variables, deadline):
     # It did not come to its end: what it printed, and how it ended.
     sys.stdout.write(out)
     why = (err.strip().splitlines() or ["no message"])[-1]
-    results.add("dtrp gpu-check", "failed", f"exit code {run.returncode}: {why}")
+    results.add("dtrp-gpu-check", "failed", f"exit code {run.returncode}: {why}")
 
 
 def build_device_plugin():

@@ -1,10 +1,28 @@
 //! The command line. Hand-written: most of it is handed on to other programs word for word.
 
-use crate::commands::plugin::Language;
 use crate::error::{Error, Result};
 use crate::libtorch::Flavor;
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// The language of a new plug-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// A crate that depends on `dtrp-predictors` alone.
+    Rust,
+    /// One C file and a Makefile.
+    C,
+}
+
+impl Language {
+    /// Its name on the command line, and that of its templates' folder.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::C => "c",
+        }
+    }
+}
 
 /// One sub-command with its options.
 #[derive(Debug, Clone, PartialEq, Eq)]

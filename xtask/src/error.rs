@@ -1,6 +1,5 @@
 //! What can go wrong, and the exit code of each class.
 
-use crate::libtorch::SetupError;
 use std::fmt;
 
 /// The result of most functions here.
@@ -11,8 +10,8 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 pub(crate) enum Error {
     /// The command line makes no sense (exit code 2).
     Usage(String),
-    /// libtorch could not be set up (exit code 3).
-    Setup(SetupError),
+    /// libtorch could not be set up (exit code 3): what, where, what to do.
+    Setup(String),
     /// A program that was started failed; its exit code is handed through.
     Child {
         /// The program with its arguments, as one would type it.
@@ -56,7 +55,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(text) => write!(f, "error: {text}\n  what to do: see `cargo xtask --help`"),
-            Self::Setup(error) => error.fmt(f),
+            Self::Setup(text) => f.write_str(text),
             Self::Child { what, code } => {
                 write!(f, "error: `{what}` failed with exit code {code}")
             }
@@ -64,11 +63,5 @@ impl fmt::Display for Error {
             Self::Check(text) => write!(f, "error: {text}"),
             Self::Io { what, source } => write!(f, "error: could not {what}: {source}"),
         }
-    }
-}
-
-impl From<SetupError> for Error {
-    fn from(error: SetupError) -> Self {
-        Self::Setup(error)
     }
 }

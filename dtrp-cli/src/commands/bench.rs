@@ -5,23 +5,45 @@
 //! whatever else the machine does falls on both. Filling and draining the pipeline is part of every run.
 
 use super::training::build;
-use crate::cli;
-use crate::config::{BENCH, Config};
+use crate::config::{BENCH, Config, Layers, Set};
 use crate::error::Error;
+use crate::output;
 use crate::progress;
-use crate::report;
 use crate::stop;
+use clap::Args;
 use dtrp_text::units::{count, percent, rate, thousands};
 use dtrp_text::{Table, to_json};
 use dtrp_train::{Cuts, Stop, Tally, Trainer};
 use serde::Serialize;
 use std::fmt;
 
+/// `dtrp bench`
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    layers: Layers,
+    /// Measure against the same configuration with these keys overridden, instead of against plain backpropagation
+    #[arg(long, value_name = "PATH=VALUE")]
+    against: Vec<Set>,
+    /// Measure against nothing
+    #[arg(long, conflicts_with = "against")]
+    alone: bool,
+    /// Pairs of runs
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: u32,
+    /// Training steps (batches) of each run
+    #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    steps: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Steps of the first run of each, which is not measured: memory is allocated, kernels are chosen.
 const WARM_UP: u32 = 5;
 
 /// Measures, and prints what came of it.
-pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
+pub(super) fn run(args: &Bench) -> Result<(), Error> {
     let config = args.layers.load(BENCH)?;
     let other = baseline(args, &config)?;
     for config in other.iter().map(|(_, other)| other).chain([&config]) {
@@ -47,12 +69,11 @@ pub(crate) fn run(args: &cli::Bench) -> Result<(), Error> {
     }
     let name = other.map(|(name, _)| name);
     let result = Benchmark::of(&b, name, args.steps, pairs);
-    if args.json {
-        report::print(&to_json(&result));
+    output::print(&if args.json {
+        to_json(&result)
     } else {
-        report::print(&result.to_string());
-    }
-    Ok(())
+        result.to_string()
+    })
 }
 
 /// One of the two that are compared, warm.
@@ -69,7 +90,7 @@ fn side(config: &Config, steps: u32, stop: &Stop) -> Result<Trainer, Error> {
 }
 
 /// What is measured against, with a name for people; nothing for `--alone`.
-fn baseline(args: &cli::Bench, config: &Config) -> Result<Option<(String, Config)>, Error> {
+fn baseline(args: &Bench, config: &Config) -> Result<Option<(String, Config)>, Error> {
     if args.alone {
         return Ok(None);
     }

@@ -1,12 +1,21 @@
 //! `dtrp config`.
 
-use crate::cli::Layers;
-use crate::config::DIGITS;
+use crate::config::{DIGITS, Layers};
 use crate::error::Error;
-use crate::report;
+use crate::output;
+use clap::Subcommand;
 
-/// Prints the configuration that a run would use.
-pub(crate) fn show(layers: &Layers) -> Result<(), Error> {
-    report::print(&layers.load(DIGITS)?.to_yaml()?);
-    Ok(())
+/// `dtrp config ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the configuration that a run would use, as YAML
+    Show(Layers),
+}
+
+/// Does what was typed.
+pub(super) fn run(command: &ConfigCommand) -> Result<(), Error> {
+    let ConfigCommand::Show(layers) = command;
+    let config = layers.load(DIGITS)?;
+    let settings = config.settings.clone();
+    output::print(&config.resolved(&settings).to_yaml()?)
 }

@@ -1,11 +1,11 @@
 //! `dtrp doctor`: looks at what a run depends on, and says what to do about what is wrong.
 
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use dtrp_core::torch::{GpuFault, build_information, parallel_information};
 use dtrp_train::why_no_gpu;
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::fmt;
 use tch::{Cuda, Device, Kind, Tensor};
 use tikv_jemalloc_ctl::{raw, thread};
 
@@ -57,7 +57,7 @@ impl Finding {
 }
 
 /// Looks at everything, and fails if anything is broken.
-pub(crate) fn run() -> Result<(), Error> {
+pub(super) fn run() -> Result<(), Error> {
     let loaded = loaded_libraries();
     let findings = [
         Finding::ok("dtrp", env!("CARGO_PKG_VERSION")),
@@ -72,7 +72,7 @@ pub(crate) fn run() -> Result<(), Error> {
         memory(),
     ];
     let broken = findings.iter().filter(|f| matches!(f.verdict, Verdict::Broken)).count();
-    report::print(&told(&findings));
+    output::print(&findings.iter().map(ToString::to_string).collect::<String>())?;
     match broken {
         0 => Ok(()),
         1 => Err(Error::Unhealthy("one thing is broken, see above".to_owned())),
@@ -80,20 +80,19 @@ pub(crate) fn run() -> Result<(), Error> {
     }
 }
 
-fn told(findings: &[Finding]) -> String {
-    let mut text = String::new();
-    for finding in findings {
-        let mark = match finding.verdict {
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.verdict {
             Verdict::Ok => "ok",
             Verdict::Warning => "warning",
             Verdict::Broken => "BROKEN",
         };
-        let _ = writeln!(text, "{mark:<8} {:<14} {}", finding.what, finding.says);
-        if let Some(advice) = &finding.advice {
-            let _ = writeln!(text, "{:<23} -> {advice}", "");
+        writeln!(f, "{mark:<8} {:<14} {}", self.what, self.says)?;
+        match &self.advice {
+            Some(advice) => writeln!(f, "{:<23} -> {advice}", ""),
+            None => Ok(()),
         }
     }
-    text
 }
 
 fn libtorch() -> Finding {

@@ -14,22 +14,58 @@ mod simulate;
 mod train;
 mod training;
 
-pub(crate) use compare::Compare;
-pub(crate) use data::DataCommand;
-pub(crate) use models::ModelsCommand;
-pub(crate) use predictors::PredictorsCommand;
-pub(crate) use profile::Profile;
-pub(crate) use schedule::ScheduleCommand;
-pub(crate) use simulate::Simulate;
+pub(crate) use train::EXAMPLES;
 
-use crate::cli::{Command, ConfigCommand};
 use crate::error::Error;
+use bench::Bench;
+use clap::Subcommand;
+use compare::Compare;
+use config::ConfigCommand;
+use data::DataCommand;
+use models::ModelsCommand;
+use predictors::PredictorsCommand;
+use profile::Profile;
+use schedule::ScheduleCommand;
+use simulate::Simulate;
+use train::Train;
+
+/// The sub-commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a network; without arguments a small one on the digits that ship with dtrp
+    Train(Train),
+    /// Look at configurations
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Train several variants of a run and print one table
+    Compare(Compare),
+    /// Programs: show, check, list methods
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// Data sets: list them, check a folder, fetch one
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Networks: list families, show blocks
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Weight predictors: list, show, check a plug-in, compare
+    #[command(subcommand)]
+    Predictors(PredictorsCommand),
+    /// Say when a program would run, over given or measured costs
+    Simulate(Simulate),
+    /// Measure what each block of a network costs here
+    Profile(Profile),
+    /// Measure a method against plain backpropagation on one worker, or two configurations, in pairs of runs
+    Bench(Bench),
+    /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong
+    Doctor,
+}
 
 /// Does what was typed.
 pub(crate) fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Train(args) => train::run(args),
-        Command::Config(ConfigCommand::Show(layers)) => config::show(&layers),
+        Command::Config(command) => config::run(&command),
         Command::Compare(args) => compare::run(&args),
         Command::Schedule(command) => schedule::run(command),
         Command::Data(command) => data::run(&command),

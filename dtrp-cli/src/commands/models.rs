@@ -2,7 +2,7 @@
 
 use crate::config::parse_yaml;
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_models::{BlockInfo, ModelInput};
 use dtrp_text::units::{bytes, thousands};
@@ -53,13 +53,12 @@ pub(crate) enum Format {
 }
 
 /// Does what was typed.
-pub(crate) fn run(command: &ModelsCommand) -> Result<(), Error> {
+pub(super) fn run(command: &ModelsCommand) -> Result<(), Error> {
     match command {
-        ModelsCommand::List { format: Format::Table } => report::print(&list()),
-        ModelsCommand::List { format: Format::Json } => report::print(&to_json(&json_list())),
-        ModelsCommand::Show(args) => report::print(&args.show()?),
+        ModelsCommand::List { format: Format::Table } => output::print(&list()),
+        ModelsCommand::List { format: Format::Json } => output::print(&to_json(&json_list())),
+        ModelsCommand::Show(args) => output::print(&args.show()?),
     }
-    Ok(())
 }
 
 fn list() -> String {

@@ -1,7 +1,7 @@
 //! `dtrp schedule`: programs to look at, to save, to check.
 
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_core::analysis::{self, ProgramReport};
 use dtrp_core::schedule::{Method, Order, Plan, Program, Slots};
@@ -86,23 +86,22 @@ pub(crate) enum Format {
 }
 
 /// Does what was typed.
-pub(crate) fn run(command: ScheduleCommand) -> Result<(), Error> {
+pub(super) fn run(command: ScheduleCommand) -> Result<(), Error> {
     match command {
         ScheduleCommand::Show(args) => {
             let program = match &args.file {
                 Some(file) => read(file)?,
                 None => args.plan.program()?,
             };
-            report::print(&print(&program, args.format)?);
+            output::print(&print(&program, args.format)?)
         }
         ScheduleCommand::Check(args) => {
             let program = read(&args.file)?;
             let costs = analysis::analyse(&program, args.capacity).map_err(|fault| wrong(&args.file, &fault))?;
-            report::print(&checked(&program, &costs));
+            output::print(&checked(&program, &costs))
         }
-        ScheduleCommand::List => report::print(&list()),
+        ScheduleCommand::List => output::print(&list()),
     }
-    Ok(())
 }
 
 impl PlanArgs {

@@ -2,7 +2,7 @@
 
 use crate::costs;
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::{Args, ValueEnum};
 use dtrp_core::costs::{BlockCost, Costs, ModuleCosts};
 use dtrp_core::schedule::{Method, Order, Plan};
@@ -95,7 +95,7 @@ enum Format {
 }
 
 /// Simulates and prints what came of it.
-pub(crate) fn run(args: &Simulate) -> Result<(), Error> {
+pub(super) fn run(args: &Simulate) -> Result<(), Error> {
     let costs = args.costs()?;
     let methods = args
         .method
@@ -126,11 +126,10 @@ pub(crate) fn run(args: &Simulate) -> Result<(), Error> {
     let modules = args.cut(&costs, method, modules, micro)?;
     let result = simulate_plan(method, &plan, &modules, &options)?;
     match (&result.timeline, args.format) {
-        (Some(timeline), Format::Chrome) => report::print(&timeline.to_chrome()),
-        (Some(timeline), Format::Svg) => report::print(&timeline.to_svg()),
-        _ => print(args.format, &result)?,
+        (Some(timeline), Format::Chrome) => output::print(&timeline.to_chrome()),
+        (Some(timeline), Format::Svg) => output::print(&timeline.to_svg()),
+        _ => print(args.format, &result),
     }
-    Ok(())
 }
 
 fn print(format: Format, result: &(impl std::fmt::Display + serde::Serialize)) -> Result<(), Error> {
@@ -139,8 +138,7 @@ fn print(format: Format, result: &(impl std::fmt::Display + serde::Serialize)) -
     } else {
         result.to_string()
     };
-    report::print(&format!("{}\n", text.trim_end()));
-    Ok(())
+    output::print(&format!("{}\n", text.trim_end()))
 }
 
 impl Simulate {

@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration: always where, and what would be right.
 
 use super::yaml;
+use dtrp_text::{OptionError, OptionProblem};
 use serde_json::Value;
 
 /// An error in a configuration. `origin` is the file, or the `--set` that is to blame.
@@ -38,6 +39,25 @@ pub(crate) enum ConfigError {
 }
 
 impl ConfigError {
+    /// From an option in `section` that cannot have its value.
+    pub(super) fn of_option(section: &str, error: OptionError, origin: &dyn Fn(&str) -> String) -> Self {
+        let path = format!("{section}.{}", error.option);
+        match *error.problem {
+            OptionProblem::Value { value, expected, .. } => ConfigError::Value {
+                origin: origin(&path),
+                path,
+                value,
+                expected,
+            },
+            OptionProblem::Unknown { nearest, known } => ConfigError::UnknownKey {
+                origin: origin(&path),
+                nearest,
+                known: format!("the options are {}", known.join(", ")),
+                path,
+            },
+        }
+    }
+
     /// From serde's message about the value at `path`.
     pub(super) fn wrong(path: &str, value: &Value, message: &str, origin: &dyn Fn(&str) -> String) -> Self {
         if message.starts_with("unknown ") && !message.contains("expected ") {
@@ -71,6 +91,7 @@ fn expected(message: &str) -> String {
         ("a boolean", "true or false"),
         ("a string", "a text"),
         ("string", "a text"),
+        ("path string", "a path"),
     ];
     words
         .iter()

@@ -14,6 +14,9 @@ pub(crate) struct Set {
     value: Value,
 }
 
+/// The most parts of a path.
+const DEEPEST: usize = 32;
+
 impl FromStr for Set {
     type Err = String;
 
@@ -24,6 +27,11 @@ impl FromStr for Set {
         let path = path.trim();
         if path.is_empty() || path.split('.').any(str::is_empty) {
             return Err(format!("`{path}` is not a path such as optimizer.lr"));
+        }
+        if path.split('.').count() > DEEPEST {
+            return Err(format!(
+                "the path has more than {DEEPEST} parts, and no key is that deep"
+            ));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -54,6 +62,16 @@ impl Set {
         &self.text
     }
 
+    /// The key.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What it is set to.
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
     /// Whether it gives the value at `path`: by that path, by one inside it, or by a section in which it stands.
     pub(super) fn gives(&self, path: &str) -> bool {
         match path.strip_prefix(&self.path).and_then(|rest| rest.strip_prefix('.')) {
@@ -62,7 +80,8 @@ impl Set {
         }
     }
 
-    pub(super) fn concerns(&self, path: &str) -> bool {
+    /// Whether it sets the key, or a part of it, or a section that has it.
+    pub(crate) fn concerns(&self, path: &str) -> bool {
         let inside = |outer: &str, inner: &str| {
             inner
                 .strip_prefix(outer)
@@ -77,9 +96,12 @@ pub(super) fn origin(file: &str, sets: &[Set], path: &str) -> String {
     let set = sets.iter().rev().find(|set| set.concerns(path));
     set.map_or_else(
         || file.to_owned(),
-        |set| match set.text.starts_with("--") {
-            true => set.text.clone(),
-            false => format!("--set {}", set.text),
+        |set| {
+            if set.text.starts_with("--") {
+                set.text.clone()
+            } else {
+                format!("--set {}", set.text)
+            }
         },
     )
 }

@@ -1,15 +1,21 @@
 //! Configuration: defaults ← YAML file ← `--set`, merged as trees, checked, and only then made into the library's settings.
 
 mod error;
+mod layers;
 mod merge;
+mod name;
+mod paths;
 mod program;
 mod yaml;
 
 pub(crate) use error::ConfigError;
+pub(crate) use layers::Layers;
 pub(crate) use merge::Set;
+pub(crate) use paths::{expanded, path_argument};
 pub(crate) use program::{ProgramKeys, ProgressKind};
 
 use dtrp_core::schedule::Method;
+use dtrp_text::{OptionError, Options};
 use dtrp_train::settings::DataSettings;
 use dtrp_train::{Cuts, Settings};
 use serde::Deserialize;
@@ -58,6 +64,8 @@ impl Config {
         if settings.method.cuts != Cuts::Auto {
             self.program.method.costs = None;
         }
+        // The usual name says what ran, also where the program came from a file.
+        self.program.run.name = Some(self.run_name());
         self
     }
 
@@ -73,13 +81,8 @@ impl Config {
 
     /// The name of the run's folder.
     pub(crate) fn run_name(&self) -> String {
-        self.program.run.name.clone().unwrap_or_else(|| {
-            let Settings {
-                data, model, method, ..
-            } = &self.settings;
-            let name = format!("{}-{}-{}-k{}", data.name, model.name, method.name, method.modules);
-            name.replace('/', "-")
-        })
+        let given = self.program.run.name.clone();
+        given.unwrap_or_else(|| name::default_name(&self.settings, &self.sets))
     }
 
     fn tree(&self) -> Value {
@@ -104,7 +107,7 @@ impl Config {
         }
         if family(&given) != before {
             // Options of another family, which nobody has set, do not come along.
-            merge::forget(&mut given, &file, "model", &["name", "init_from"], sets);
+            merge::forget(&mut given, &file, "model", &["name", "init_from", "init_sha256"], sets);
         }
         let tree = merge::over(defaults.tree, given);
         let (settings, program) = ProgramKeys::split(tree);
@@ -119,14 +122,19 @@ impl Config {
             value: error.value,
             expected: error.expected,
         };
-        drop_defaults_of_others(&mut config.settings.data);
+        config.expand_home(&origin)?;
+        if config.was_set("model.init_from") && !config.was_set("model.init_sha256") {
+            // The file's is that of the file's weights.
+            config.settings.model.init_sha256 = None;
+        }
+        check_data_options(&mut config.settings.data)
+            .map_err(|error| ConfigError::of_option("data", error, &origin))?;
         config.settings.check().map_err(&wrong)?;
         config.program.check(&config.settings).map_err(&wrong)?;
         if config.was_set("method.name") && !config.was_set("method.order") {
             config.drop_foreign_order();
         }
         config.settings = config.settings.resolved();
-        config.program.run.name = Some(config.run_name());
         Ok(config)
     }
 
@@ -142,22 +150,28 @@ impl Config {
     }
 }
 
-/// Configurations of earlier versions have every key of every data set: one that this set does not know, and that has the
-/// value which it has where nobody sets it, says nothing.
-fn drop_defaults_of_others(data: &mut DataSettings) {
+/// Checks the values of a data set's options, and drops what says nothing: configurations of earlier versions have every key of
+/// every set, those that this one does not know with the values that they have where nobody sets them.
+fn check_data_options(data: &mut DataSettings) -> Result<(), OptionError> {
     let Ok(set) = dtrp_data::find(&data.name) else {
-        return;
+        // Whose options they are is not known; that there is no such set is told later.
+        return Ok(());
     };
-    let default = |name: &str| {
-        let sets = dtrp_data::list();
-        let mut options = sets.iter().flat_map(|set| set.options);
-        options
-            .find(|option| option.name == name)
-            .map(|option| option.kind.default())
-    };
-    let own = |name: &str| set.options.iter().any(|option| option.name == name);
-    data.options
-        .retain(|name, value| own(name) || default(name).as_ref() != Some(value));
+    let all = dtrp_data::list();
+    let mut result = Ok(());
+    data.options.retain(|name, value| {
+        let own = set.options.iter().find(|option| option.name == name);
+        let others = all.iter().flat_map(|set| set.options);
+        let Some(spec) = own.or_else(|| others.clone().find(|option| option.name == name)) else {
+            return true;
+        };
+        let given = serde_json::json!({ name: value });
+        if let Err(error) = Options::new("data set", set.name, std::slice::from_ref(spec), &given) {
+            result = std::mem::replace(&mut result, Ok(())).and(Err(error));
+        }
+        own.is_some() || spec.kind.default() != *value
+    });
+    result
 }
 
 /// Anything that can be serialised, as YAML.

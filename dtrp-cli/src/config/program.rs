@@ -1,5 +1,6 @@
 //! The keys of this program itself, beside the settings of the training: the run's folder, what is shown, files of costs.
 
+use dtrp_text::words;
 use dtrp_train::settings::{Cuts, SettingError, Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,14 +32,15 @@ pub(crate) struct CostKeys {
 }
 
 /// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProgressKind {
     Auto,
     Bar,
     Plain,
     None,
 }
+
+words!(ProgressKind, "progress", [Auto "auto", Bar "bar", Plain "plain", None "none"]);
 
 impl Default for FolderKeys {
     fn default() -> Self {
@@ -50,6 +52,9 @@ impl Default for FolderKeys {
         }
     }
 }
+
+/// Room is left for a number.
+const LONGEST_NAME: usize = 200;
 
 /// Which keys of which section are the program's.
 const KEYS: [(&str, &[&str]); 2] = [
@@ -80,7 +85,9 @@ impl ProgramKeys {
             let own = own.get(section).and_then(Value::as_object);
             if let (Some(own), Some(Value::Object(all))) = (own, settings.get_mut(section)) {
                 let mut merged = own.clone();
-                merged.append(all);
+                for (key, value) in std::mem::take(all) {
+                    merged.entry(key).or_insert(value);
+                }
                 *all = merged;
             }
         }
@@ -99,8 +106,13 @@ impl ProgramKeys {
             })
         };
         if let Some(name) = &self.run.name {
-            let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
-            that(plain, "run.name", name.clone(), "a name for a folder")?;
+            let plain = |c: char| c != '/' && !c.is_control();
+            let plain = !name.is_empty() && !name.starts_with('.') && name.chars().all(plain);
+            let expected = "a name for a folder: without `/` and control characters, and not starting with a dot";
+            that(plain, "run.name", name.clone(), expected)?;
+            let short = name.len() <= LONGEST_NAME;
+            let expected = format!("a name of at most {LONGEST_NAME} bytes");
+            that(short, "run.name", name.clone(), &expected)?;
         }
         let every = self.run.log_every;
         that(every > 0, "run.log_every", every.to_string(), "at least 1")?;

@@ -258,7 +258,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "data: {shape: [3, 32]}",
-            "x.yaml: data.shape is [3,32], but must be an array of length 3",
+            "x.yaml: data.shape is [3,32], but must be [channels, height, width], such as [3, 32, 32]",
         ),
         (
             "method: {cuts: odd}",
@@ -294,7 +294,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "model: {init_from: 3}",
-            "x.yaml: model.init_from is 3, but must be a text",
+            "x.yaml: model.init_from is 3, but must be a path",
         ),
         (
             "run: {device: [cpu, cpu, cpu]}",

@@ -65,7 +65,7 @@ fn data() {
         &place,
         &["data.name=cifar11"],
         4,
-        &["no data set `cifar11` (did you mean `cifar10`?)"],
+        &["unknown data set `cifar11` (did you mean `cifar10`?)"],
     );
     check(
         &place,
@@ -74,7 +74,12 @@ fn data() {
         &["nowhere", "is not there"],
     );
     check(&place, &["data.augment=flipp"], 4, &["flipp", "did you mean `flip`?"]);
-    check(&place, &["data.classes=3"], 4, &["`classes`", "not for this set"]);
+    check(
+        &place,
+        &["data.classes=3"],
+        4,
+        &["data set `digits` has no option `classes`", "remove it"],
+    );
     let folder = place.file("cifar");
     std::fs::create_dir(&folder).unwrap();
     for batch in 1..=5 {

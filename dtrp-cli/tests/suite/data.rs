@@ -46,7 +46,7 @@ fn all_sets_are_listed_with_what_they_need() {
         .filter(|set| set["fetchable"] == true)
         .map(|set| &set["name"])
         .collect();
-    assert_eq!(fetchable, ["cifar10", "cifar100", "mnist", "fashion-mnist"]);
+    assert_eq!(fetchable, ["cifar10", "cifar100", "fashion-mnist", "mnist"]);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn what_is_wrong_is_told_with_file_and_offset() {
 #[test]
 fn training_without_the_files_says_how_to_get_them() {
     let place = Place::new();
-    for name in ["cifar10", "cifar100", "mnist", "fashion-mnist"] {
+    for name in ["cifar10", "cifar100", "fashion-mnist", "mnist"] {
         let name = format!("data.name={name}");
         let fetch = name.replace("data.name=", "dtrp data fetch ");
         fails(

@@ -301,3 +301,88 @@ fn waiting_for_data_is_told_from_work() {
     assert!(0.0 < alone && alone < 1.0, "{alone}");
     assert!((0.0..1.0).contains(&ahead), "{ahead}");
 }
+
+/// Whatever a run says of itself comes from what ran, not from what the configuration says beside it.
+#[test]
+fn a_program_from_a_file_is_named_everywhere() {
+    let place = Place::new();
+    let show = [
+        "schedule",
+        "show",
+        "--method",
+        "fdg",
+        "--modules",
+        "2",
+        "--batches",
+        "5",
+        "--format",
+        "text",
+    ];
+    std::fs::write(place.file("p.txt"), place.dtrp(&show).stdout).unwrap();
+    let sets = [TINY, &["method.program=p.txt", "run.epochs=1"]].concat();
+    let ran = place.train(&sets);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let folder = "digits-resnet-cifar-fdg-k2";
+    assert!(
+        ran.stderr.contains(&format!("training into runs/{folder}")),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.starts_with("fdg (lockstep), 2 modules: "), "{}", ran.stdout);
+    let summary = place.summary(folder);
+    assert_eq!(
+        (&summary["method"], &summary["order"]),
+        (&"fdg".into(), &"lockstep".into())
+    );
+    assert_eq!(summary["predictor"], Value::Null);
+    for file in ["schedule.txt", "trace.txt"] {
+        let text = place.read(&format!("{folder}/{file}"));
+        assert!(
+            text.starts_with("fdg (lockstep), 2 modules, 5 batches"),
+            "{file}: {text}"
+        );
+    }
+    let config = place.read(&format!("{folder}/config.yaml"));
+    assert!(
+        config.contains("name: fdg") && config.contains("order: lockstep"),
+        "{config}"
+    );
+    // Somebody who says that it is something else is told that this has no effect; the bits are the same.
+    let ran = place.train(&[&sets[..], &["method.name=dsp", "run.name=told"]].concat());
+    assert!(
+        ran.stderr
+            .contains("method.name has no effect: the program is one of fdg"),
+        "{}",
+        ran.stderr
+    );
+    assert!(place.weights(folder) == place.weights("told"));
+}
+
+#[test]
+fn a_key_without_effect_is_told() {
+    let place = Place::new();
+    let told = |set: &str| place.train(&[TINY, &[set, "run.max_steps=1"]].concat()).stderr;
+    for (set, key) in [
+        ("method.auxiliary=conv", "method.auxiliary"),
+        // Set to what it is anyway, but set.
+        ("method.auxiliary=mlp", "method.auxiliary"),
+        ("optimizer.schedule.milestones=[1]", "optimizer.schedule.milestones"),
+        (
+            "optimizer.schedule={name: multi-step, milestones: [32000, 48000]}",
+            "optimizer.schedule.milestones",
+        ),
+        (
+            "optimizer.schedule.warmup_epochs=100",
+            "optimizer.schedule.warmup_epochs",
+        ),
+        ("optimizer.epsilon=1e-7", "optimizer.epsilon"),
+        ("method.batch_compensation.rate=sqrt", "method.batch_compensation.rate"),
+    ] {
+        let stderr = told(set);
+        assert!(
+            stderr.contains(&format!("WARN {key} has no effect: ")),
+            "{set}: {stderr}"
+        );
+    }
+    assert!(!told("optimizer.nesterov=true").contains("has no effect"));
+}

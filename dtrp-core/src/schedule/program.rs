@@ -1,7 +1,7 @@
 //! A program: for each worker, the finite list of its actions for N batches.
 
 use super::action::{Action, Op};
-use crate::words::words;
+use dtrp_text::words;
 use std::fmt;
 
 /// How a method arranges its actions in time.

@@ -2,7 +2,7 @@
 
 use super::timeline::Timeline;
 use crate::schedule::{Action, Program};
-use crate::words::words;
+use dtrp_text::words;
 use std::time::Duration;
 
 /// What is kept of every action that runs. Busy times are always added up.

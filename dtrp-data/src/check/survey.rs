@@ -30,13 +30,17 @@ pub(crate) struct Part {
     pub(crate) classes: Vec<String>,
     pub(crate) samples: usize,
     pub(crate) look: Look,
+    /// What is worth telling, once every sample was looked at.
+    pub(crate) notes: Box<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 impl Part {
     /// Samples as the set gives them.
     pub(crate) fn of(name: &'static str, set: Arc<dyn Dataset>) -> Self {
+        let looked_at = Arc::clone(&set);
         Self {
             name,
+            notes: Box::new(move || looked_at.notes()),
             classes: set.class_names(),
             samples: set.len(),
             look: Box::new(move |index, levels| {

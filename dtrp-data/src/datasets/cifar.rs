@@ -8,8 +8,9 @@
 //! fine, so that small sets can be made in the same layout.
 
 use crate::check::Checked;
-use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
+use crate::dataset::{Dataset, Normalization, Split, check_get};
 use crate::files::{self, Fault};
+use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -136,7 +137,7 @@ impl CifarLayout {
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = std::fs::read(&path).map_err(files::io(&path, "read the file"))?;
+        let bytes = files::read(&path)?;
         parse_class_names(&bytes, self.classes())
             .map(Some)
             .map_err(|fault| fault.at(&path))
@@ -155,7 +156,7 @@ impl CifarLayout {
         let mut records = Vec::with_capacity(size);
         for path in &paths {
             let start = records.len();
-            std::fs::File::open(path)
+            files::open(path)
                 .and_then(|mut file| file.read_to_end(&mut records))
                 .map_err(files::io(path, "read the file"))?;
             if let Some(fault) = self.faults(&records[start..]).next() {
@@ -174,8 +175,7 @@ impl CifarLayout {
         let mut files = 0;
         let mut errors: Vec<_> = self.class_names(&folder).err().into_iter().collect();
         for path in self.files().map(|file| folder.join(file)) {
-            let read = files::size(self.name, &path)
-                .and_then(|_| std::fs::read(&path).map_err(files::io(&path, "read the file")));
+            let read = files::size(self.name, &path).and_then(|_| files::read(&path));
             match read {
                 Ok(bytes) => {
                     files += 1;

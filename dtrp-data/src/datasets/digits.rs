@@ -1,7 +1,8 @@
 //! `digits`: the shipped set, 1,797 handwritten digits of 8×8 pixels. Origin, licence and format:
 //! `digits/README.md`.
 
-use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
+use crate::dataset::{Dataset, Normalization, Split, check_get};
+use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
 use dtrp_text::Options;
 

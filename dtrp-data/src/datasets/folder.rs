@@ -1,22 +1,27 @@
-//! `image-folder`: JPEG and PNG files, one folder per class: `train/CLASS/*.jpg` and
-//! `test/CLASS/*.jpg` (or `val/`).
+//! `image-folder`: image files, one folder per class: `train/CLASS/*.jpg` and `test/CLASS/*.jpg`
+//! (or `val/`), at any depth below the class's folder.
 //!
 //! Classes are the folders of `train/`, sorted by name. The samples come in turns, the first image
-//! by name of each class, then the second of each, so that the first N samples have all classes.
+//! by path of each class, then the second of each, so that the first N samples have all classes.
 //! Images are decoded when they are asked for, in the loader's threads, and nothing of them is
 //! kept. Without augmentation the middle of an image is brought to the set's shape; see
-//! [`Region::center`]. Files of other kinds and hidden ones are left alone.
+//! [`Region::center`] and [`Pixels::resize_and_crop`]. What is left out is counted by reason.
 
+mod annotations;
+mod remarks;
 mod scan;
+mod walk;
 
 use crate::check::{Checked, Part};
-use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
+use crate::dataset::{Dataset, Normalization, Split, check_get};
 use crate::files::{self, Fault};
 use crate::image_file;
 use crate::resample::{Pixels, Region};
+use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
 use dtrp_text::{OptionSpec, Options};
-use scan::{Listing, scan};
+use remarks::Counts;
+use scan::{Images, Listing, scan};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,13 +41,13 @@ inventory::submit!(
             OptionSpec::optional_count(
                 "resize",
                 1..=MOST,
-                "pixels of the smaller side before the middle is cut out, 256 is usual for 224; without it as much of \
-                 the image is used as has the shape's ratio of width to height",
+                "what the smaller side is scaled to before the middle is cut out, 256 is usual for 224; without it the \
+                 largest middle part with the shape's ratio of width to height is scaled",
             ),
         ],
         open,
     )
-    .from_files("train/CLASS/*.jpg and test/CLASS/*.jpg (or val/, valid/), JPEG or PNG")
+    .from_files("train/CLASS/*.jpg and test/CLASS/*.jpg (or val/, valid/), JPEG, PNG, BMP, PPM, PGM, TIFF or WebP")
     .licence("that of the images", None)
     .checked(check)
 );
@@ -63,15 +68,19 @@ fn open(spec: &DataSpec, options: &Options<'_>) -> Result<Split, DataError> {
         let expected = format!("from {largest}, the larger side of `shape`, to {MOST}");
         return Err(options.invalid("resize", expected).into());
     }
-    let (listing, mut errors) = scan(spec);
+    let (mut listing, mut errors) = scan(spec);
+    errors.append(&mut listing.problems);
     if !errors.is_empty() {
         return Err(errors.swap_remove(0));
     }
-    let Listing { classes, train, test } = listing;
+    let Listing {
+        classes, train, test, ..
+    } = listing;
     let classes = Arc::new(classes);
-    let part = |files| {
+    let part = |Images { files, notes }| {
         Arc::new(Folder {
             files,
+            notes,
             classes: Arc::clone(&classes),
             shape,
             resize,
@@ -85,24 +94,31 @@ fn open(spec: &DataSpec, options: &Options<'_>) -> Result<Split, DataError> {
 
 /// Counts the images, and hands over both parts; images are decoded when the parts are looked at.
 fn check(spec: &DataSpec) -> Checked {
-    let (listing, errors) = scan(spec);
-    let files = listing.train.len() + listing.test.len();
-    let part = |name, files: Vec<(PathBuf, u32)>| Part {
-        name,
-        classes: listing.classes.clone(),
-        samples: files.len(),
-        look: Box::new(move |index, levels| {
-            let (path, label) = &files[index];
-            let file = std::fs::read(path).map_err(files::io(path, "read the file"))?;
-            // A decoder that panics has found something wrong too.
-            let decoded = catch_unwind(|| image_file::decode(&file, 3)).unwrap_or_else(|_| {
-                let problem = "the decoder gave up on this file: replace it";
-                Err(Fault::new(0, problem))
-            });
-            let decoded = decoded.map_err(|fault| fault.at(path))?;
-            levels.add_interleaved(&decoded.bytes, 3);
-            Ok(*label)
-        }),
+    let (listing, mut errors) = scan(spec);
+    errors.extend(listing.problems);
+    let files = listing.train.files.len() + listing.test.files.len();
+    let part = |name, Images { files, notes }: Images| {
+        let counts = Arc::new(Counts::default());
+        let told = Arc::clone(&counts);
+        Part {
+            name,
+            classes: listing.classes.clone(),
+            samples: files.len(),
+            look: Box::new(move |index, levels| {
+                let (path, label) = &files[index];
+                let file = files::read(path)?;
+                // A decoder that panics has found something wrong too.
+                let decoded = catch_unwind(|| image_file::decode(&file, 3)).unwrap_or_else(|_| {
+                    let problem = "the decoder gave up on this file: replace it";
+                    Err(Fault::new(0, problem))
+                });
+                let decoded = decoded.map_err(|fault| fault.at(path))?;
+                counts.add(decoded.remarks);
+                levels.add_interleaved(&decoded.bytes, 3);
+                Ok(*label)
+            }),
+            notes: Box::new(move || [notes.clone(), told.notes(name)].concat()),
+        }
     };
     Checked {
         files,
@@ -115,6 +131,7 @@ fn check(spec: &DataSpec) -> Checked {
 struct Folder {
     /// Each with its class.
     files: Vec<(PathBuf, u32)>,
+    notes: Vec<String>,
     classes: Arc<Vec<String>>,
     shape: ImageShape,
     resize: Option<usize>,
@@ -149,13 +166,21 @@ impl Dataset for Folder {
         }
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
     fn get(&self, index: usize, image: &mut [u8]) -> Result<u32, DataError> {
-        let (shape, resize) = (self.shape, self.resize);
-        self.get_region(
-            index,
-            &mut |height, width| Region::center(height, width, shape, resize),
-            image,
-        )
+        let shape = self.shape;
+        match self.resize {
+            Some(resize) => self.with(index, image, |pixels, image| {
+                pixels.resize_and_crop(resize, shape, image);
+            }),
+            None => {
+                let mut middle = |height, width| Region::center(height, width, shape);
+                self.get_region(index, &mut middle, image)
+            }
+        }
     }
 
     fn get_region(
@@ -164,14 +189,23 @@ impl Dataset for Folder {
         choose: &mut dyn FnMut(usize, usize) -> Region,
         image: &mut [u8],
     ) -> Result<u32, DataError> {
+        self.with(index, image, |pixels, image| {
+            pixels.resample(choose(pixels.height, pixels.width), self.shape, image);
+        })
+    }
+}
+
+impl Folder {
+    /// Reads an image and has `make` bring it to the set's shape.
+    fn with(&self, index: usize, image: &mut [u8], make: impl FnOnce(Pixels, &mut [u8])) -> Result<u32, DataError> {
         check_get(self, index, image)?;
         let (path, label) = &self.files[index];
-        let file = std::fs::read(path).map_err(files::io(path, "read the file"))?;
         let channels = self.shape.channels;
-        let decoded = image_file::decode(&file, channels).map_err(|fault| fault.at(path))?;
-        let (height, width) = (decoded.height, decoded.width);
-        let pixels = Pixels::interleaved(&decoded.bytes, height, width, channels);
-        pixels.resample(choose(height, width), self.shape, image);
+        let decoded = image_file::decode(&files::read(path)?, channels).map_err(|fault| fault.at(path))?;
+        make(
+            Pixels::interleaved(&decoded.bytes, decoded.height, decoded.width, channels),
+            image,
+        );
         Ok(*label)
     }
 }

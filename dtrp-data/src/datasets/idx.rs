@@ -9,8 +9,9 @@
 mod parse;
 
 use crate::check::Checked;
-use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
+use crate::dataset::{Dataset, Normalization, Split, check_get};
 use crate::files;
+use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
 use parse::{HEADER_1, HEADER_3, parse_images, parse_labels};
 use std::path::{Path, PathBuf};

@@ -5,8 +5,9 @@
 //! has class `i mod classes`. Nothing is stored but the patterns, so a set of a million 3×512×512
 //! images takes no memory and costs what the random bytes cost.
 
-use crate::dataset::{Dataset, ImageShape, Normalization, Split, check_get};
+use crate::dataset::{Dataset, Normalization, Split, check_get};
 use crate::random::Stream;
+use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
 use dtrp_text::{OptionSpec, Options};
 use std::ops::RangeInclusive;

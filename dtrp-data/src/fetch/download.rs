@@ -1,13 +1,14 @@
 //! One file over HTTP, continued where it broke off.
 
-use super::{FetchOptions, Progress, Remote, beside};
+use super::{FetchOptions, Progress, Remote, beside, place};
 use crate::DataError;
-use crate::files::io;
+use crate::files::{self, io};
 use md5::{Digest, Md5};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::thread;
+use std::time::Instant;
 
 /// Downloads `address` to `target` by way of `target.part`, and checks it.
 pub(super) fn download(
@@ -18,15 +19,16 @@ pub(super) fn download(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), DataError> {
     let part = beside(target, ".part");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&part)
-        .map_err(io(&part, "write the file"))?;
+    let mut file = place::open(&part)?;
+    let there = file.metadata().map_err(io(&part, "look at the file"))?.len();
+    if there > remote.size {
+        file.set_len(0).map_err(io(&part, "write the file"))?;
+    }
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        // An answer may lead elsewhere, but not out of an encrypted connection.
+        .https_only(address.starts_with("https://"))
+        .timeout_resolve(Some(options.timeout))
         .timeout_connect(Some(options.timeout))
         .timeout_recv_response(Some(options.timeout))
         .timeout_per_read(Some(options.timeout))
@@ -37,15 +39,19 @@ pub(super) fn download(
     // Tries end when so many in a row have brought no byte that was not there before.
     let (mut idle, mut most) = (0, 0);
     loop {
-        let outcome = attempt(&agent, address, &mut file, &part, remote, progress)?;
+        let outcome = attempt(&agent, address, &mut file, &part, remote, options, progress)?;
         let done = file.metadata().map_err(io(&part, "look at the file"))?.len();
         let problem = match outcome {
             Attempt::Complete => break,
-            Attempt::Broken(problem) => problem,
+            // What trickles in is no reason to go on for ever.
+            Attempt::Slow(problem) => problem,
+            Attempt::Broken(problem) => {
+                if done > most {
+                    (idle, most) = (0, done);
+                }
+                problem
+            }
         };
-        if done > most {
-            (idle, most) = (0, done);
-        }
         idle += 1;
         if idle >= options.tries {
             let problem = format!("{problem}; {done} bytes are kept, try again to continue, or name another address");
@@ -69,10 +75,15 @@ pub(super) fn download(
     fs::rename(&part, target).map_err(io(target, "put the file in place"))
 }
 
+/// Bytes beyond the published size before an answer is cut off: the checksum tells of smaller differences.
+const SLACK: u64 = 1 << 16;
+
 enum Attempt {
     Complete,
     /// What happened; another try may do better.
     Broken(String),
+    /// As broken, because too little came.
+    Slow(String),
 }
 
 /// One request, for what the file does not have yet.
@@ -82,6 +93,7 @@ fn attempt(
     file: &mut File,
     part: &Path,
     remote: &Remote,
+    options: &FetchOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Attempt, DataError> {
     let write = "write the file";
@@ -127,19 +139,38 @@ fn attempt(
         }
     };
 
+    // Whatever is said and whatever comes, no more than was published.
+    let most = remote.size + SLACK;
+    let too_much = |file: &mut File| {
+        file.set_len(0).map_err(io(part, write))?;
+        Err(DataError::Fetch {
+            address: address.to_string(),
+            problem: format!(
+                "the answer is longer than the {} bytes that were published: it is another file; nothing of it is \
+                 kept, name another address",
+                remote.size
+            ),
+        })
+    };
+    if total.is_some_and(|total| total > most) {
+        return too_much(file);
+    }
     let mut body = response.body_mut().as_reader();
     let mut buffer = vec![0; 1 << 16];
+    let (mut since, mut came) = (Instant::now(), 0);
     loop {
         progress(Progress {
             file: remote.name,
             done,
-            total,
+            total: Some(total.unwrap_or(remote.size)),
         });
         match body.read(&mut buffer) {
             Ok(0) => break,
+            Ok(count) if done + count as u64 > most => return too_much(file),
             Ok(count) => {
                 file.write_all(&buffer[..count]).map_err(io(part, write))?;
                 done += count as u64;
+                came += count as u64;
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => {
@@ -148,10 +179,22 @@ fn attempt(
                 )));
             }
         }
+        let passed = since.elapsed();
+        if passed >= options.timeout {
+            if (came as f64) < options.least_rate as f64 * passed.as_secs_f64() {
+                return Ok(Attempt::Slow(format!(
+                    "only {came} bytes came in {} seconds, after which it was given up",
+                    passed.as_secs()
+                )));
+            }
+            (since, came) = (Instant::now(), 0);
+        }
     }
-    Ok(match total {
-        Some(total) if done < total => Attempt::Broken(format!("the connection ended after {done} of {total} bytes")),
-        _ => Attempt::Complete,
+    let total = total.unwrap_or(remote.size);
+    Ok(if done < total {
+        Attempt::Broken(format!("the connection ended after {done} of {total} bytes"))
+    } else {
+        Attempt::Complete
     })
 }
 
@@ -178,7 +221,7 @@ fn parse_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
 
 /// A file's MD5 in hexadecimal digits.
 pub(super) fn md5(path: &Path) -> Result<String, DataError> {
-    let mut file = File::open(path).map_err(io(path, "open the file"))?;
+    let mut file = files::open(path).map_err(io(path, "open the file"))?;
     let (mut hash, mut buffer) = (Md5::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut buffer).map_err(io(path, "read the file"))? {

@@ -1,9 +1,8 @@
 //! Downloads from a server in this process that answers, breaks off and lies as told.
 
-use crate::support::{contains, message};
+use crate::support::{self, contains, message};
 use dtrp_data::fetch::{FetchOptions, Remote, Source, fetch, fetch_source, sources};
 use dtrp_data::{DataError, DataSpec, open};
-use md5::{Digest, Md5};
 use proptest::prelude::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -25,6 +24,12 @@ enum Answer {
     /// Another range than asked for.
     WrongRange,
     Status(u16),
+    /// Bytes without end, and no word on how many.
+    Endless,
+    /// A length beyond all measure.
+    Boast,
+    /// A byte every so many milliseconds.
+    Drip(u64),
 }
 
 /// Serves `body` to as many requests as there are answers and tells what was asked: path and range.
@@ -51,7 +56,21 @@ fn serve(body: Vec<u8>, answers: &[Answer]) -> (String, Arc<Mutex<Vec<String>>>)
                 .and_then(|range| range.trim_end_matches('-').parse().ok())
                 .unwrap_or(0);
             let total = body.len();
+            let head = match answer {
+                Answer::Endless | Answer::Drip(_) => "HTTP/1.1 200 X\r\nConnection: close\r\n\r\n",
+                Answer::Boast => "HTTP/1.1 200 X\r\nContent-Length: 999999999999\r\n\r\n",
+                _ => "",
+            };
+            let _ = stream.write_all(head.as_bytes());
+            let (pause, bytes) = match answer {
+                Answer::Drip(pause) => (pause, 1),
+                _ => (0, 1 << 16),
+            };
+            while !head.is_empty() && stream.write_all(&vec![1; bytes]).is_ok() {
+                std::thread::sleep(Duration::from_millis(pause));
+            }
             let (status, start, most) = match answer {
+                Answer::Endless | Answer::Boast | Answer::Drip(_) => continue,
                 Answer::Status(status) => (status, total, 0),
                 Answer::Whole => (200, 0, total),
                 Answer::WholeBreak(most) => (200, 0, most),
@@ -79,11 +98,15 @@ fn leak(text: String) -> &'static str {
 }
 
 fn md5(bytes: &[u8]) -> &'static str {
-    leak(Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    leak(support::md5(bytes))
 }
 
 fn source(name: &'static str, body: &[u8], folder: &'static str, archive: bool) -> Source {
-    let files = Box::leak(Box::new([Remote { name, md5: md5(body) }]));
+    let files = Box::leak(Box::new([Remote {
+        name,
+        size: body.len() as u64,
+        md5: md5(body),
+    }]));
     Source {
         dataset: "test",
         base: "http://127.0.0.1:9",
@@ -199,6 +222,80 @@ fn hopeless_downloads_end_with_a_clear_error() {
         &message(fetch("cifar-10", &options(dir.path(), String::new()), &mut |_| {})),
         &["`cifar10`", "cifar100, mnist"],
     );
+}
+
+/// What is longer than the published file, or comes too slowly, is given up, and little of it is kept.
+#[test]
+fn endless_and_dripping_answers_are_cut_off() {
+    let fails = |answers: &[Answer], part: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("set/data.gz.part");
+        std::fs::create_dir(dir.path().join("set")).unwrap();
+        std::fs::write(&file, vec![7; part]).unwrap();
+        let (address, _) = serve(body(), answers);
+        let options = FetchOptions {
+            timeout: Duration::from_millis(300),
+            ..options(dir.path(), address)
+        };
+        let source = source("data.gz", &body(), "set", false);
+        let error = fetch_source(&source, &options, &mut |_| {}).unwrap_err().to_string();
+        (error, file.metadata().unwrap().len())
+    };
+    for answer in [Answer::Endless, Answer::Boast] {
+        for part in [0, 900, 300_000] {
+            let (error, kept) = fails(&[answer], part);
+            contains(
+                &error,
+                &["/mirror/data.gz", "longer than the 200000 bytes", "another address"],
+            );
+            assert_eq!(kept, 0);
+        }
+    }
+    let (error, kept) = fails(&[Answer::Drip(20); 3], 0);
+    contains(&error, &["only", "bytes came in", "try again"]);
+    assert!(kept < 100, "{kept}");
+}
+
+/// Links, pipes and files with a second name in a download's places are not written to.
+#[test]
+fn nothing_is_written_to_what_is_not_its_own() {
+    type Put = fn(&Path, &Path);
+    let link: Put = |victim, place| std::os::unix::fs::symlink(victim, place).unwrap();
+    let second_name: Put = |victim, place| std::fs::hard_link(victim, place).unwrap();
+    let dangling: Put = |victim, place| std::os::unix::fs::symlink(victim.with_extension("new"), place).unwrap();
+    let pipe: Put = |_, place| {
+        let place = std::ffi::CString::new(place.to_str().unwrap()).unwrap();
+        // SAFETY: the path is a C string.
+        assert_eq!(unsafe { libc::mkfifo(place.as_ptr(), 0o600) }, 0);
+    };
+    let folder: Put = |_, place| std::fs::create_dir(place).unwrap();
+    for name in [".test.lock", "set/data.gz.part", "set/data.gz"] {
+        for (what, put) in [
+            ("a link", link),
+            ("a link", dangling),
+            ("a file with a second name", second_name),
+            ("a pipe", pipe),
+            ("a folder", folder),
+        ] {
+            let outer = tempfile::tempdir().unwrap();
+            let (victim, dir) = (outer.path().join("victim"), outer.path().join("data"));
+            std::fs::write(&victim, b"precious").unwrap();
+            std::fs::create_dir_all(dir.join("set")).unwrap();
+            put(&victim, &dir.join(name));
+            let (address, _) = serve(body(), &[Answer::Good]);
+            let source = source("data.gz", &body(), "set", false);
+            let error = fetch_source(&source, &options(&dir, address), &mut |_| {}).unwrap_err();
+            // At the file's own place these two are found when its checksum is to be computed.
+            let what = if matches!(what, "a pipe" | "a folder") {
+                &what[2..]
+            } else {
+                what
+            };
+            contains(&error.to_string(), &[name, what]);
+            assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+            assert!(!victim.with_extension("new").exists());
+        }
+    }
 }
 
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -322,6 +419,7 @@ fn sources_are_registered_sets_with_well_formed_checksums() {
         assert!(dtrp_data::list().iter().any(|set| set.name == source.dataset));
         assert!(!source.archive || source.files.len() == 1);
         for file in source.files {
+            assert!(source.base.starts_with("https://") && file.size > 4_000);
             assert!(file.md5.len() == 32 && file.md5.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));
         }
     }

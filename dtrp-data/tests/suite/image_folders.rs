@@ -174,8 +174,12 @@ fn wrong_folders_say_what_to_do() {
         &|root| fs::create_dir(root.join("train/green")).unwrap(),
         &["train/green/*.jpg is not there", "needs images"],
     );
+    // An empty test/ is an error where there is nothing else: beside a good val/ it was one too, which hid that.
     check(
-        &|root| fs::create_dir(root.join("test")).unwrap(),
+        &|root| {
+            fs::create_dir(root.join("test")).unwrap();
+            fs::remove_dir_all(root.join("val")).unwrap();
+        },
         &["test/CLASS/*.jpg is not there"],
     );
     let none = || DataSpec::in_dir("image-folder", "/nowhere");

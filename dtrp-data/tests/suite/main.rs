@@ -3,8 +3,10 @@
 mod augmentations;
 mod checking;
 mod cifar_files;
+mod decoding;
 #[cfg(feature = "fetch")]
 mod fetching;
+mod folder_layouts;
 mod idx_files;
 mod image_folders;
 mod in_memory;

@@ -1,5 +1,7 @@
 //! Resizing against Pillow 12's `resize(…, BILINEAR)` of the same pixels, to the bit.
 
+use crate::image_folders::put;
+use crate::support::md5;
 use dtrp_data::random::Stream;
 use dtrp_data::{DataError, DataSpec, Dataset, ImageShape, Normalization, Region, augment, open};
 use proptest::prelude::*;
@@ -129,34 +131,62 @@ proptest! {
     }
 }
 
+/// `data.resize` does what torchvision's `Resize` and `CenterCrop` do to the same pixels, to the bit.
+///
+/// The hashes are of the planes of Pillow 13's `resize((w, h), BILINEAR)` to the sizes, and `crop` of the places,
+/// that torchvision 0.29's functions `_compute_resized_output_size` and `center_crop` say.
 #[test]
-fn the_centre_is_what_resizing_and_cropping_show() {
-    let shape = ImageShape::new(3, 224, 224);
-    for ((height, width, resize), (top, left, rows, columns)) in [
-        ((256, 256, Some(256)), (16, 16, 224, 224)),
-        ((500, 400, Some(256)), (75, 25, 350, 350)),
-        ((300, 600, Some(224)), (0, 150, 300, 300)),
-        ((300, 600, None), (0, 150, 300, 300)),
-        ((32, 32, None), (0, 0, 32, 32)),
-        ((1, 1, Some(256)), (0, 0, 1, 1)),
-        ((1, 9, None), (0, 4, 1, 1)),
+#[rustfmt::skip]
+fn resizing_and_cropping_give_the_pixels_of_torchvision() {
+    for ((height, width), resize, (rows, columns), expected) in [
+        ((50, 40), 26, (24, 24), "7b2ed5966c337a0a7ac463033d086123"),
+        ((40, 50), 26, (24, 24), "37b8a5fcd1582d72f3c7dc3a77389846"),
+        ((33, 57), 16, (16, 16), "10b6d3cc70f12404c7e9bbc6aa2cf12f"),
+        ((57, 33), 17, (16, 16), "9c28026fa6ea93bbf37ea55ceb0f2ef7"),
+        ((20, 20), 20, (13, 14), "a86006822480b05a8c32b3fd43f4c435"),
+        ((9, 31), 64, (64, 48), "921b0c0cdc705d29731e797a9666177d"),
+        ((64, 64), 32, (27, 30), "60048a83b48523ba4a0dd82361bf7ce2"),
+        ((375, 500), 256, (224, 224), "401a25ea108901a6dd875215605d8391"),
+        ((500, 333), 256, (224, 224), "c042ccb448432a178d667f14224883af"),
+        ((1, 7), 5, (5, 5), "13bedd2dc7131060717ecb99afdca610"),
+        ((131, 17), 40, (33, 40), "0ddb11b033e4e19c16776d43856e5ec0"),
+        ((400, 300), 299, (299, 299), "46c804bb6b9be3b101ddb55baaf7093e"),
+        ((30, 41), 31, (28, 31), "4d430aff152a313a571234cf9a24e72a"),
+        ((47, 48), 46, (46, 46), "11985ef0cfca679b5e2037217af29d0e"),
     ] {
-        let expected = Region {
-            top,
-            left,
-            height: rows,
-            width: columns,
-        };
-        assert_eq!(Region::center(height, width, shape, resize), expected);
-    }
-    let wide = ImageShape::new(1, 2, 4);
-    assert_eq!(
-        Region::center(12, 8, wide, None),
-        Region {
-            top: 4,
-            left: 0,
-            height: 4,
-            width: 8
+        let root = tempfile::tempdir().unwrap();
+        for part in ["train", "test"] {
+            // A binary PPM: the simplest file there is.
+            let file = [format!("P6 {width} {height} 255\n").into_bytes(), pixels(height * width * 3)].concat();
+            put(root.path().join(part).join("one/a.ppm"), &file);
         }
-    );
+        let spec = DataSpec::in_dir("image-folder", root.path());
+        let spec = spec.shape(ImageShape::new(3, rows, columns)).option("resize", resize);
+        let mut image = vec![0; 3 * rows * columns];
+        open(&spec).unwrap().train.get(0, &mut image).unwrap();
+        assert_eq!(md5(&image), expected, "{height}x{width} to {resize}, {rows}x{columns}");
+    }
+}
+
+/// The largest middle part; what `resize` does is another way, with a test of its own above (this one took it for
+/// a part of the image as stored, which it is not).
+#[test]
+fn the_centre_has_the_ratio_of_the_shape() {
+    let shape = ImageShape::new(3, 224, 224);
+    let region = |top, left, height, width| Region {
+        top,
+        left,
+        height,
+        width,
+    };
+    for ((height, width), shape, expected) in [
+        ((300, 600), shape, region(0, 150, 300, 300)),
+        ((500, 401), shape, region(49, 0, 401, 401)),
+        ((32, 32), shape, region(0, 0, 32, 32)),
+        ((1, 1), shape, region(0, 0, 1, 1)),
+        ((1, 9), shape, region(0, 4, 1, 1)),
+        ((12, 8), ImageShape::new(1, 2, 4), region(4, 0, 4, 8)),
+    ] {
+        assert_eq!(Region::center(height, width, shape), expected);
+    }
 }

@@ -1,6 +1,7 @@
 //! Small sets to test with.
 
 use dtrp_data::{DataError, Dataset, ImageShape, Normalization};
+use md5::{Digest, Md5};
 use std::sync::Arc;
 
 /// `len` images; pixel (index, position) and the label are known functions.
@@ -84,4 +85,9 @@ pub(crate) fn contains(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in: {text}");
     }
+}
+
+/// MD5 in hexadecimal digits.
+pub(crate) fn md5(bytes: &[u8]) -> String {
+    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

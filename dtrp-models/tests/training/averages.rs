@@ -170,7 +170,9 @@ fn running_statistics_move_once_for_each_micro_batch() {
                     for j in 0..m {
                         let (from, to) = (j * total / m, (j + 1) * total / m);
                         let part = images.narrow(0, from, to - from);
-                        let _ = tch::no_grad(|| (0..BLOCKS).fold(part, |x, index| block(&weights, index, &x, true)));
+                        drop(tch::no_grad(|| {
+                            (0..BLOCKS).fold(part, |x, index| block(&weights, index, &x, true))
+                        }));
                     }
                 }
                 let what = format!("{} {order} K={modules}", method.name);

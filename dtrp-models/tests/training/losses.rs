@@ -50,7 +50,7 @@ fn local(run: &Run) -> Program {
     Local::new(run.modules).batches(run.batches).program().unwrap()
 }
 
-fn evaluated(run: &Run, stages: &mut [TorchStage]) -> Evaluation {
+fn evaluated(run: &Run, stages: &mut Vec<TorchStage>) -> Evaluation {
     evaluate(stages, &local(run), run.source(), &EngineOptions::default()).unwrap()
 }
 

@@ -175,7 +175,7 @@ impl Run {
         })
     }
 
-    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut [S]) -> Execution {
+    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut Vec<S>) -> Execution {
         let mut plan = Plan::new(self.modules, self.batches);
         plan.order = self.order;
         let plan = plan.micro_batches(self.micro_batches).accumulate(self.accumulate);
@@ -199,8 +199,8 @@ impl Run {
     pub(crate) fn spy(&self) -> Vec<Seen> {
         let mut stages = self.stages();
         stages[0].begin(0, Some(self.source()));
-        let mut spies: Vec<Spy<'_>> = stages
-            .iter_mut()
+        let mut spies: Vec<Spy> = stages
+            .into_iter()
             .map(|stage| Spy {
                 stage,
                 seen: Seen::default(),
@@ -276,12 +276,12 @@ pub(crate) struct Seen {
     pub(crate) deltas: HashMap<u32, Tensor>,
 }
 
-struct Spy<'a> {
-    stage: &'a mut TorchStage,
+struct Spy {
+    stage: TorchStage,
     seen: Seen,
 }
 
-impl Stage for Spy<'_> {
+impl Stage for Spy {
     type Up = Activation;
     type Down = Message;
     type Error = TorchError;

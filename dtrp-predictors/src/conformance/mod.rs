@@ -24,8 +24,8 @@ use self::play::{FailedCheck, Subject};
 pub use self::report::{Check, CheckOutcome, CheckedPredictor, ConformanceReport};
 use crate::{
     PluginError, UnknownName, abi,
+    error::KIND,
     loader::{DEFAULT_LIMIT, Descriptor, Library, limit::limited},
-    registry::KIND,
 };
 use serde_json::Value;
 use std::{path::Path, sync::Arc, thread, time::Duration};

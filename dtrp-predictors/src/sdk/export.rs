@@ -4,7 +4,7 @@ use super::calls::{Instance, guard};
 use crate::{
     Definition, Description, Kind, OptionError, OptionProblem, Options, Predictor, PredictorError, UnknownName,
     abi::{self, device, dtype, kind, status},
-    registry::KIND,
+    error::KIND,
     schema,
 };
 use serde_json::Value;

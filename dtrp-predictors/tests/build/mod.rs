@@ -9,7 +9,9 @@ use tempfile::TempDir;
 
 /// The folder of `dtrp-predictors`, whichever crate of the workspace is tested.
 pub(crate) fn crate_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dtrp-predictors")
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let folder = folders.find_map(|folder| Some(folder.join("dtrp-predictors")).filter(|folder| folder.is_dir()));
+    folder.expect("a folder of the workspace")
 }
 
 pub(crate) fn examples() -> PathBuf {

@@ -1,135 +1,112 @@
 //! Short runs of a small network on the digits, on one device or the other.
 
-use crate::config::{Config, DIGITS, Set, load};
-use crate::error::Error;
-use crate::train::{Data, Stop, Trainer};
-use dtrp_core::torch::TorchError;
+use dtrp_train::{BoxError, Settings, Trainer, Training};
 use tch::{Device, Kind, TchError, Tensor};
 
-/// Small enough for many runs, with a block for each of four modules.
-const NETWORK: [&str; 4] = [
-    "model.depth=8",
-    "model.width=4",
-    "optimizer.lr=0.05",
-    "run.progress=none",
-];
-
-/// The device that is checked, and what stops a run.
-pub(super) struct Place {
+/// The device that is checked.
+pub(crate) struct Place {
     device: String,
-    stop: Stop,
 }
 
 /// A network that is being trained.
-pub(super) struct Run<'a> {
-    data: Data,
+pub(crate) struct Run {
     trainer: Trainer,
-    stop: &'a Stop,
-    done: u64,
     epoch: u64,
 }
 
 /// Parameters and running statistics by name.
-pub(super) type State = Vec<(String, Tensor)>;
+pub(crate) type State = Vec<(String, Tensor)>;
+
+/// A network small enough for many runs, with a block for each of four modules.
+pub(crate) fn small() -> Settings {
+    let mut settings = Settings::default();
+    for (option, value) in [("depth", 8), ("width", 4)] {
+        settings.model.options.insert(option.to_owned(), value.into());
+    }
+    settings.optimizer.lr = 0.05;
+    settings
+}
 
 impl Place {
-    pub(super) fn new(device: &str) -> Result<Self, Error> {
-        Ok(Self {
+    pub(crate) fn new(device: &str) -> Self {
+        Self {
             device: device.to_owned(),
-            stop: Stop::at_signals()?,
-        })
+        }
     }
 
     /// Why nothing can run on the device, if so.
-    pub(super) fn why_unavailable(&self) -> Option<String> {
-        self.begin(&[]).err().map(|error| error.to_string())
+    pub(crate) fn why_unavailable(&self) -> Option<String> {
+        self.begin(&small()).err().map(|error| error.to_string())
     }
 
     /// A network on the device.
-    pub(super) fn begin(&self, sets: &[&str]) -> Result<Run<'_>, Error> {
-        Run::new(&self.device, sets, &self.stop)
+    pub(crate) fn begin(&self, settings: &Settings) -> Result<Run, BoxError> {
+        Run::new(&self.device, settings)
     }
 
     /// Trains on the device.
-    pub(super) fn train(&self, sets: &[&str], steps: u32) -> Result<State, Error> {
-        let mut run = self.begin(sets)?;
-        run.train(steps)?;
-        run.trainer.state()
+    pub(crate) fn train(&self, settings: &Settings, steps: u32) -> Result<State, BoxError> {
+        self.begin(settings)?.train_from_start(steps)
     }
 
     /// Trains on the CPU.
-    pub(super) fn train_on_cpu(&self, sets: &[&str], steps: u32) -> Result<State, Error> {
-        let mut run = Run::new("cpu", sets, &self.stop)?;
-        run.train(steps)?;
-        run.trainer.state()
+    pub(crate) fn train_on_cpu(&self, settings: &Settings, steps: u32) -> Result<State, BoxError> {
+        Run::new("cpu", settings)?.train_from_start(steps)
     }
 }
 
-impl<'a> Run<'a> {
-    fn new(device: &str, sets: &[&str], stop: &'a Stop) -> Result<Self, Error> {
-        let device = format!("run.device={device}");
-        let all = NETWORK.iter().chain(sets).copied().chain([&*device]);
-        let sets: Result<Vec<Set>, String> = all.map(str::parse).collect();
-        let config: Config = load(None, DIGITS, &sets.map_err(Error::Bug)?)?;
-        let data = Data::open(&config)?;
+impl Run {
+    fn new(device: &str, settings: &Settings) -> Result<Self, BoxError> {
+        let training = Training::from_settings(settings.clone())?;
         Ok(Self {
-            trainer: Trainer::new(&config, &data)?,
-            data,
-            stop,
-            done: 0,
+            trainer: training.device(device).build()?,
             epoch: 0,
         })
     }
 
     /// Trains so many steps more, in programs of at most an epoch.
-    pub(super) fn train(&mut self, steps: u32) -> Result<(), Error> {
+    pub(crate) fn train(&mut self, steps: u32) -> Result<(), BoxError> {
         let mut left = steps;
         while left > 0 {
             let batches = left.min(self.trainer.length().batches_per_epoch);
-            let program = self.trainer.program(batches)?;
-            let source = self.trainer.source(&self.data, self.epoch, 0, self.stop)?;
-            if let Err(error) = self.trainer.run(&program, self.done, source) {
-                return Err(match self.stop.requested() {
-                    true => Error::Interrupted(String::new()),
-                    false => self.trainer.explain_run(error),
-                });
-            }
+            self.trainer.stretch(self.epoch, batches)?;
             left -= batches;
-            self.done += u64::from(batches);
             self.epoch += 1;
         }
         Ok(())
     }
 
+    fn train_from_start(mut self, steps: u32) -> Result<State, BoxError> {
+        self.train(steps)?;
+        Ok(self.trainer.snapshot()?.tensors())
+    }
+
     /// Where module 1 is.
-    pub(super) fn device(&self) -> Device {
+    pub(crate) fn device(&self) -> Device {
         let first = self.trainer.stages().first();
         first.map_or(Device::Cpu, |stage| stage.module().options().1)
     }
 
     /// How often a worker's host thread has waited for a device to run dry.
-    pub(super) fn blocking_reads(&self) -> u64 {
+    pub(crate) fn blocking_reads(&self) -> u64 {
         let stages = self.trainer.stages().iter();
         stages.map(|stage| stage.metrics().reads.blocking).sum()
     }
 }
 
 /// The largest difference of any element, in f64 on the CPU; an error if tensors do not correspond.
-pub(super) fn distance(a: &State, b: &State) -> Result<f64, Error> {
+pub(crate) fn distance(a: &State, b: &State) -> Result<f64, BoxError> {
     let mut most = 0.0_f64;
     if a.len() != b.len() {
-        return Err(Error::Bug("networks of other shapes".to_owned()));
+        return Err("networks of other shapes".into());
     }
     for ((name, a), (other, b)) in a.iter().zip(b) {
         if name != other {
-            return Err(Error::Bug(format!("`{name}` beside `{other}`")));
+            return Err(format!("`{name}` beside `{other}`").into());
         }
-        let difference = largest(a, b).map_err(|error| torch(error.into()))?;
+        let difference = largest(a, b)?;
         // NaN is far from everything.
-        most = most.max(match difference.is_nan() {
-            true => f64::INFINITY,
-            false => difference,
-        });
+        most = most.max(if difference.is_nan() { f64::INFINITY } else { difference });
     }
     Ok(most)
 }
@@ -137,9 +114,4 @@ pub(super) fn distance(a: &State, b: &State) -> Result<f64, Error> {
 fn largest(a: &Tensor, b: &Tensor) -> Result<f64, TchError> {
     let plain = |tensor: &Tensor| tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double);
     plain(a)?.f_sub(&plain(b)?)?.f_abs()?.f_max()?.f_double_value(&[])
-}
-
-/// What an error outside a program means.
-pub(super) fn torch(error: TorchError) -> Error {
-    Error::of_torch(error, false, str::to_owned)
 }

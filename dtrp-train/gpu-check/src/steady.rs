@@ -1,9 +1,11 @@
 //! The steady state: no memory is lost, and the host never waits until the device has run dry.
 
-use super::place::{Place, torch};
-use super::{Check, Outcome};
-use crate::error::Error;
-use dtrp_core::torch::{DeviceMemory, OnSynchronize};
+use crate::place::{Place, Run, small};
+use crate::{Check, Outcome};
+use dtrp_core::schedule::Order;
+use dtrp_core::torch::{DeviceMemory, OnSynchronize, TorchError};
+use dtrp_train::BoxError;
+use dtrp_train::settings::MethodSettings;
 use std::time::Duration;
 use tch::Device;
 
@@ -17,50 +19,59 @@ const WARM_UP: u32 = 3;
 /// Programs after which it is looked at again.
 const LATER: u32 = 10;
 
+/// A name, and what the run changes in the method's settings.
+type Changed = (&'static str, fn(&mut MethodSettings));
+
 /// What is looked at: the method itself, one that keeps graphs across updates, one with micro-batches.
-const RUNS: [(&str, &[&str]); 3] = [
-    ("dtrp K=2", &["method.modules=2"]),
-    ("fdg K=4", &["method.name=fdg", "method.modules=4"]),
-    (
-        "dtrp eager K=4 m=2",
-        &["method.modules=4", "method.order=eager", "method.micro_batches=2"],
-    ),
+const RUNS: [Changed; 3] = [
+    ("dtrp K=2", |method| method.modules = 2),
+    ("fdg K=4", |method| {
+        method.name = "fdg".to_owned();
+        method.modules = 4;
+    }),
+    ("dtrp eager K=4 m=2", |method| {
+        (method.modules, method.micro_batches) = (4, 2);
+        method.order = Some(Order::Eager);
+    }),
 ];
 
 /// Memory after 60 and 200 steps, and waiting in between.
-pub(super) fn checks() -> Vec<Check> {
-    let memory = RUNS.map(|(name, sets)| Check::new(format!("memory {name}"), move |place| memory(place, sets)));
-    let waiting = RUNS.map(|(name, sets)| Check::new(format!("no waiting {name}"), move |place| waiting(place, sets)));
+pub(crate) fn checks() -> Vec<Check> {
+    let check = |kind: &str, (name, change): Changed, body: fn(Run) -> Result<Outcome, BoxError>| {
+        Check::new(format!("{kind} {name}"), move |place: &Place| {
+            let mut settings = small();
+            change(&mut settings.method);
+            body(place.begin(&settings)?)
+        })
+    };
+    let memory = RUNS.map(|run| check("memory", run, memory));
+    let waiting = RUNS.map(|run| check("no waiting", run, waiting));
     memory.into_iter().chain(waiting).collect()
 }
 
-fn memory(place: &Place, sets: &[&str]) -> Result<Outcome, Error> {
-    let mut run = place.begin(sets)?;
+fn memory(mut run: Run) -> Result<Outcome, BoxError> {
     let mut allocated = |programs: u32| {
         for _ in 0..programs {
             run.train(STEPS)?;
         }
-        settled(run.device())
+        Ok::<_, BoxError>(settled(run.device())?)
     };
     let (Some(early), Some(late)) = (allocated(WARM_UP)?, allocated(LATER - WARM_UP)?) else {
         return Ok(Outcome::Skipped("the device counts no memory".to_owned()));
     };
-    let told = format!(
+    let found = format!(
         "{early} bytes after {} steps, {late} after {}",
         WARM_UP * STEPS,
         LATER * STEPS
     );
-    Ok(match late <= early {
-        true => Outcome::Ok(told),
-        false => Outcome::Failed(told),
-    })
+    Ok(Outcome::of(late <= early, found))
 }
 
 /// Bytes of tensors on the device once they no longer change: backward threads drop their last buffers a little late.
-fn settled(device: Device) -> Result<Option<u64>, Error> {
+fn settled(device: Device) -> Result<Option<u64>, TorchError> {
     let allocated = || {
-        let memory = DeviceMemory::of(device).map_err(torch)?;
-        Ok::<_, Error>(memory.map(|memory| memory.allocated))
+        let memory = DeviceMemory::of(device)?;
+        Ok::<_, TorchError>(memory.map(|memory| memory.allocated))
     };
     let mut last = allocated()?;
     let mut same = 0;
@@ -76,8 +87,7 @@ fn settled(device: Device) -> Result<Option<u64>, Error> {
     Ok(last)
 }
 
-fn waiting(place: &Place, sets: &[&str]) -> Result<Outcome, Error> {
-    let mut run = place.begin(sets)?;
+fn waiting(mut run: Run) -> Result<Outcome, BoxError> {
     run.train(STEPS)?;
     let before = run.blocking_reads();
     // An operator that makes the host wait now fails, and so does the check.
@@ -88,9 +98,6 @@ fn waiting(place: &Place, sets: &[&str]) -> Result<Outcome, Error> {
     OnSynchronize::Allow.set();
     trained?;
     let reads = run.blocking_reads() - before;
-    let told = format!("{reads} numbers waited for in {STEPS} steps");
-    Ok(match reads {
-        0 => Outcome::Ok(told),
-        _ => Outcome::Failed(told),
-    })
+    let found = format!("{reads} numbers waited for in {STEPS} steps");
+    Ok(Outcome::of(reads == 0, found))
 }

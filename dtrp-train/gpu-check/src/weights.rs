@@ -1,9 +1,9 @@
 //! The weights after some steps on the device against those on the CPU, for every method.
 
-use super::place::{Place, distance};
-use super::{Check, Outcome};
-use crate::error::Error;
-use dtrp_core::schedule::Method;
+use crate::place::{Place, distance, small};
+use crate::{Check, Outcome};
+use dtrp_core::schedule::{Method, Order};
+use dtrp_core::torch::Dtype;
 
 /// Steps of each run.
 const STEPS: u32 = 20;
@@ -16,63 +16,37 @@ const TOLERANCE_F64: f64 = 1e-9;
 const TOLERANCE_F32: f64 = 2e-3;
 
 /// f64 for every method and order with one to four workers; f32 with two.
-pub(super) fn checks() -> Vec<Check> {
+pub(crate) fn checks() -> Vec<Check> {
     let mut checks = Vec::new();
     for method in Method::all() {
-        for order in method.orders {
-            for modules in 1..=4 {
-                let run = Run {
-                    method: method.name,
-                    order: order.name(),
-                    modules,
-                };
-                checks.push(run.check("f64", TOLERANCE_F64));
-            }
-            let run = Run {
-                method: method.name,
-                order: order.name(),
-                modules: 2,
-            };
-            checks.push(run.check("f32", TOLERANCE_F32));
+        for &order in method.orders {
+            let f64s = (1..=4).map(|modules| check(method, order, modules, Dtype::F64, TOLERANCE_F64));
+            checks.extend(f64s);
+            checks.push(check(method, order, 2, Dtype::F32, TOLERANCE_F32));
         }
     }
     checks
 }
 
-/// What is run on both devices.
-struct Run {
-    method: &'static str,
-    order: &'static str,
-    modules: usize,
-}
-
-impl Run {
-    fn check(self, dtype: &'static str, tolerance: f64) -> Check {
-        let Self { method, order, modules } = self;
-        let name = format!("weights {dtype} {method} {order} K={modules}");
-        Check::new(name, move |place: &Place| {
-            let mut sets = vec![
-                format!("method.name={method}"),
-                format!("method.order={order}"),
-                format!("method.modules={modules}"),
-                format!("run.dtype={dtype}"),
-            ];
-            if ["gpipe", "1f1b"].contains(&method) {
-                sets.push("method.micro_batches=2".to_owned());
-            }
-            let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
-            let there = place.train(&sets, STEPS)?;
-            let here = place.train_on_cpu(&sets, STEPS)?;
-            judge(distance(&there, &here)?, tolerance)
-        })
-    }
+/// A check of what is run on both devices.
+fn check(method: &'static Method, order: Order, modules: usize, dtype: Dtype, tolerance: f64) -> Check {
+    let name = format!("weights {dtype} {} {order} K={modules}", method.name);
+    Check::new(name, move |place: &Place| {
+        let mut settings = small();
+        settings.run.dtype = dtype;
+        let section = &mut settings.method;
+        method.name.clone_into(&mut section.name);
+        (section.modules, section.order) = (modules, Some(order));
+        // Where the pipeline runs empty after every batch, one micro-batch would be plain backpropagation.
+        section.micro_batches = if method.flushes { 2 } else { 1 };
+        let there = place.train(&settings, STEPS)?;
+        let here = place.train_on_cpu(&settings, STEPS)?;
+        Ok(judge(distance(&there, &here)?, tolerance))
+    })
 }
 
 /// Whether a difference is small enough.
-pub(super) fn judge(difference: f64, tolerance: f64) -> Result<Outcome, Error> {
-    let told = format!("largest difference {difference:.1e}, allowed {tolerance:.0e}");
-    Ok(match difference <= tolerance {
-        true => Outcome::Ok(told),
-        false => Outcome::Failed(told),
-    })
+pub(crate) fn judge(difference: f64, tolerance: f64) -> Outcome {
+    let found = format!("largest difference {difference:.1e}, allowed {tolerance:.0e}");
+    Outcome::of(difference <= tolerance, found)
 }

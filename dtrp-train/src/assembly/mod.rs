@@ -1,5 +1,6 @@
 //! What a trainer is put together from: programs, lengths, rates, devices, and stages with their optimizers and predictors.
 
+mod bytes;
 mod device;
 mod length;
 mod norms;
@@ -13,6 +14,7 @@ pub use length::Length;
 pub use programs::{parse_program, read_program};
 pub use recipe::{OptimizerContext, OptimizerFactory};
 
+pub(crate) use bytes::bytes_of_blocks;
 pub(crate) use device::devices;
 pub(crate) use norms::{Seen, check_norms};
 pub(crate) use parts::{Parts, heads};

@@ -4,7 +4,6 @@ use crate::data::Loaders;
 use crate::error::Result;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::trainer::batches;
 use dtrp_core::costs::Costs;
 use dtrp_core::schedule::Program;
 use dtrp_core::torch::{CrossEntropy, Loss, Optimizer};
@@ -100,7 +99,6 @@ impl Recipe {
 
     /// Batches of an epoch.
     pub(crate) fn batches(&self) -> Result<u32> {
-        let loaders = Loaders::new(&self.split, &self.settings.data, self.settings.run.seed)?;
-        batches(&loaders)
+        Loaders::new(&self.split, &self.settings.data, self.settings.run.seed)?.batches()
     }
 }

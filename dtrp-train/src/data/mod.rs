@@ -199,6 +199,12 @@ impl Loaders {
         })
     }
 
+    /// Batches of an epoch.
+    pub(crate) fn batches(&self) -> Result<u32, TrainError> {
+        let batches = self.train.batches_per_epoch();
+        u32::try_from(batches).map_err(|_| TrainError::Fit(format!("an epoch of {batches} batches is too long")))
+    }
+
     /// How pixels are normalised: what was measured on the training part holds for both.
     pub(crate) fn normalization(&self) -> Normalization {
         self.train.dataset().normalization()

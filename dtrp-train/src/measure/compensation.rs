@@ -9,43 +9,13 @@ use super::profile::profile;
 use super::utilisation::utilisation;
 use crate::assembly::{Programs, Recipe};
 use crate::error::{Result, TrainError};
+use crate::events::Compensation;
 use crate::settings::{Cuts, RateRule};
-use crate::tally::Tally;
 use dtrp_core::costs::{Costs, Load, ModuleCosts};
 use dtrp_text::units::percent;
-use serde::{Deserialize, Serialize};
 
 /// Batch sizes are multiples of this.
 const MULTIPLE: usize = 8;
-
-/// What batch compensation did to a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Compensation {
-    /// Images in a batch before.
-    pub base_batch_size: usize,
-    /// Images in a batch.
-    pub batch_size: usize,
-    /// The learning rate before.
-    pub base_lr: f64,
-    /// The learning rate.
-    pub lr: f64,
-    /// Mean share of the time that the workers computed without compensation, in the steady state, 0..1.
-    pub utilisation_before: f64,
-    /// The same over the whole run with it, 0..1.
-    pub utilisation_after: Option<f64>,
-}
-
-impl Compensation {
-    /// With what came of it.
-    pub(crate) fn after(self, tally: &Tally) -> Self {
-        let shares: Option<Vec<f64>> = tally.busy_shares().into_iter().collect();
-        let shares = shares.filter(|shares| !shares.is_empty());
-        Self {
-            utilisation_after: shares.map(|s| s.iter().sum::<f64>() / s.len() as f64),
-            ..self
-        }
-    }
-}
 
 /// Measures, and changes batch size, learning rate and cuts as asked for. The settings then say what came of it.
 pub(crate) fn compensate(recipe: &mut Recipe) -> Result<(Option<Compensation>, Option<Costs>)> {

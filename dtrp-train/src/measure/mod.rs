@@ -7,8 +7,7 @@ mod cuts;
 mod profile;
 mod utilisation;
 
-pub use compensation::Compensation;
 pub use cuts::best_cuts;
 
 pub(crate) use compensation::compensate;
-pub(crate) use profile::{bytes_of_blocks, profile};
+pub(crate) use profile::profile;

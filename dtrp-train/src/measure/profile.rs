@@ -5,11 +5,11 @@
 //! programs are short: so many modules would otherwise store inputs for many batches, and each forward would pay for fresh
 //! memory, which costs as much as the computation, and which a real run does not need once its pipeline has filled.
 
-use crate::assembly::{Programs, Recipe};
+use crate::assembly::{Programs, Recipe, bytes_of_blocks};
 use crate::error::Result;
 use crate::settings::{Cuts, MethodSettings};
 use crate::trainer::Trainer;
-use dtrp_core::costs::{BlockCost, Costs};
+use dtrp_core::costs::Costs;
 use dtrp_core::engine::Executor;
 use dtrp_core::schedule::{Action, Op};
 use dtrp_core::trace::{Recording, Trace};
@@ -58,30 +58,6 @@ pub(crate) fn profile(recipe: &Recipe, steps: u32) -> Result<Costs> {
         block.optimizer_bytes = measured.optimizer_copies[k - 1] * block.parameter_bytes;
     }
     Ok(costs)
-}
-
-/// The blocks with the bytes that each of them takes for one batch, as far as they follow from shapes; times are 0.
-pub(crate) fn bytes_of_blocks(recipe: &Recipe) -> Result<Costs> {
-    let input = recipe.input();
-    let element = recipe.settings.run.dtype.bytes() as u64;
-    let batch = recipe.batch_size() as u64;
-    let mut input_elements = (input.channels * input.height * input.width) as u64;
-    let mut blocks = Vec::new();
-    for block in recipe.blocks()? {
-        blocks.push(BlockCost {
-            name: block.name.clone(),
-            input_bytes: input_elements * element * batch,
-            // The descriptions count in f32.
-            activation_bytes: block.activation_bytes * element / 4 * batch,
-            parameter_bytes: block.parameters as u64 * element,
-            ..BlockCost::default()
-        });
-        input_elements = block.output_shape.iter().product::<usize>() as u64;
-    }
-    Ok(Costs {
-        batch_size: u32::try_from(batch).ok(),
-        blocks,
-    })
 }
 
 /// A few batches, and what they took.

@@ -1,6 +1,8 @@
 //! Values that are of the right type but make no sense.
 
-use super::{Cuts, DataSettings, MethodSettings, OptimizerName, OptimizerSettings, RunSettings, Settings};
+use super::{
+    Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings, RunSettings, Settings,
+};
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{Dtype, Precision};
 use std::fmt::Display;
@@ -41,11 +43,12 @@ impl Settings {
         let Settings {
             run,
             data,
+            model,
             method,
             optimizer,
-            ..
         } = self;
         check_run(run, method.modules)?;
+        check_model(model)?;
         check_data(data)?;
         check_method(method)?;
         check_spike(method, optimizer)?;
@@ -75,6 +78,16 @@ fn check_run(run: &RunSettings, modules: usize) -> Result<(), SettingError> {
     let sound = run.precision != Precision::Tf32 || devices.iter().all(|name| name.starts_with("cuda"));
     let expected = "f32 or bf16 on a CPU: tf32 is a number format of GPUs";
     that(sound, "run.precision", run.precision, expected)
+}
+
+fn check_model(model: &ModelSettings) -> Result<(), SettingError> {
+    let Some(hash) = &model.init_sha256 else {
+        return Ok(());
+    };
+    let digits = hash.len() == 64 && hash.chars().all(|c| c.is_ascii_hexdigit());
+    that(digits, "model.init_sha256", hash, "64 hexadecimal digits, or null")?;
+    let expected = "null where model.init_from is";
+    that(model.init_from.is_some(), "model.init_sha256", hash, expected)
 }
 
 fn check_data(data: &DataSettings) -> Result<(), SettingError> {

@@ -3,6 +3,7 @@
 use super::cuts::Cuts;
 use dtrp_core::schedule::Order;
 use dtrp_predictors::{PredictorError, Spec};
+use dtrp_text::words;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -84,8 +85,7 @@ pub struct BatchCompensation {
 }
 
 /// How the learning rate follows the batch size.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RateRule {
     /// In proportion.
     #[default]
@@ -95,6 +95,8 @@ pub enum RateRule {
     /// Not at all.
     None,
 }
+
+words!(RateRule, "rate rule", [Linear "linear", Sqrt "sqrt", None "none"]);
 
 /// A number of bytes above 0: `1500000000`, or `1.5 GB`, or `1.5 GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The optimizer of every module, the loss, and how the learning rate goes.
 
+use dtrp_text::words;
 use serde::{Deserialize, Serialize};
 
 /// The optimizer of every module, and the loss.
@@ -46,8 +47,7 @@ impl Default for OptimizerSettings {
 }
 
 /// Which optimizer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptimizerName {
     /// Stochastic gradient descent.
     Sgd,
@@ -56,6 +56,8 @@ pub enum OptimizerName {
     /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
     AdamW,
 }
+
+words!(OptimizerName, "optimizer", [Sgd "sgd", Adam "adam", AdamW "adamw"]);
 
 /// How the learning rate goes over the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,8 +91,7 @@ impl Default for RateSchedule {
 }
 
 /// Which curve the learning rate follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScheduleName {
     /// The same rate throughout.
     Constant,
@@ -99,3 +100,5 @@ pub enum ScheduleName {
     /// Half a cosine (Loshchilov and Hutter, 2017, without restarts) over the run, or what a warm-up leaves of it.
     Cosine,
 }
+
+words!(ScheduleName, "rate schedule", [Constant "constant", MultiStep "multi-step", Cosine "cosine"]);

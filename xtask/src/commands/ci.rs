@@ -16,7 +16,7 @@ use std::time::Instant;
 /// A step: its name, and what it does.
 type Step = (&'static str, fn(&Context, &mut Tally) -> Result<()>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("formatting", formatting),
     ("house rules", house_rules),
     ("core without libtorch", core_without_libtorch),
@@ -25,6 +25,7 @@ const STEPS: [Step; 9] = [
     ("clippy", clippy),
     ("documentation", documentation),
     ("tests", tests),
+    ("third party's program", third_party),
     ("short training run", short_training_run),
 ];
 
@@ -93,9 +94,7 @@ fn core_without_libtorch(context: &Context, tally: &mut Tally) -> Result<()> {
 /// The examples are what a third party has: crates of their own, tested without libtorch, and without the network once
 /// their locked dependencies are there.
 fn example_plugins(context: &Context, tally: &mut Tally) -> Result<()> {
-    let target = context
-        .var("CARGO_TARGET_DIR")
-        .map_or_else(|| context.workspace.join("target"), PathBuf::from);
+    let target = target(context);
     for manifest in example_manifests(&context.workspace.join("examples/plugins"))? {
         let test = |last: &str| {
             let mut test = context.cargo();
@@ -112,6 +111,12 @@ fn example_plugins(context: &Context, tally: &mut Tally) -> Result<()> {
         cargo::count_tests(&mut test("--offline"), tally)?;
     }
     Ok(())
+}
+
+/// Where the workspace is built.
+fn target(context: &Context) -> PathBuf {
+    let folder = context.var("CARGO_TARGET_DIR");
+    folder.map_or_else(|| context.workspace.join("target"), PathBuf::from)
 }
 
 /// The manifests of the folders in `examples`, sorted; there must be some.
@@ -145,6 +150,41 @@ fn documentation(context: &Context, _: &mut Tally) -> Result<()> {
 
 fn tests(context: &Context, tally: &mut Tally) -> Result<()> {
     test::run(&setup::ensure(context, Request::default())?, &[], tally)
+}
+
+/// The profile in which the workspace's tests are built, as far as torch-sys notices it: so the same build of it serves here.
+const PROFILE: [&str; 8] = [
+    "--config",
+    "profile.dev.debug='line-tables-only'",
+    "--config",
+    "profile.dev.package.'*'.opt-level=1",
+    "--config",
+    "profile.dev.package.'*'.debug=false",
+    "--config",
+    "profile.dev.package.torch-sys.opt-level=0",
+];
+
+/// A crate outside the workspace, as a third party writes it: it builds, its program runs, and its tests pass.
+fn third_party(context: &Context, tally: &mut Tally) -> Result<()> {
+    let context = setup::ensure(context, Request::default())?;
+    let folder = context.workspace.join("examples/outside");
+    // With the workspace's versions nothing is built, nor fetched, that the tests did not need.
+    std::fs::copy(context.workspace.join("Cargo.lock"), folder.join("Cargo.lock"))
+        .map_err(Error::io("copy Cargo.lock"))?;
+    let cargo = |command: &str| {
+        let mut cargo = context.cargo();
+        cargo.current_dir(&folder).arg(command);
+        cargo
+    };
+    let built = |command: &str| {
+        let mut cargo = cargo(command);
+        cargo.arg("--offline").args(PROFILE);
+        cargo.arg("--target-dir").arg(target(&context));
+        cargo
+    };
+    cargo::run(cargo("fmt").arg("--check"))?;
+    cargo::run(&mut built("run"))?;
+    cargo::count_tests(&mut built("test"), tally)
 }
 
 /// What `cargo xtask train` does, but short: the shipped data, two workers.

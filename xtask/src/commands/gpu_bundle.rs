@@ -1,7 +1,7 @@
 //! `cargo xtask gpu-bundle`: a folder that checks and measures dtrp wherever there is an NVIDIA GPU.
 //!
-//! It holds the program, linked with the CUDA libtorch and stripped, and a script; the machine that it is carried to has a
-//! driver and a Python with PyTorch, whose libtorch the program uses. Neither a GPU nor a driver is needed to make it. The
+//! It holds `dtrp` and `dtrp-gpu-check`, linked with the CUDA libtorch and stripped, and a script; the machine that it is carried
+//! to has a driver and a Python with PyTorch, whose libtorch the programs use. Neither a GPU nor a driver is needed to make it. The
 //! libtorch in use (`.libtorch`) stays as it is: the CUDA one lies in the cache, and what is built with it in a target folder of
 //! its own.
 
@@ -18,6 +18,12 @@ const LIMIT: u64 = 60_000_000;
 /// The scripts, as they lie in the repository.
 const SCRIPTS: [&str; 3] = ["run.py", "networks.py", "pytorch.py"];
 
+/// The program that compares runs on a GPU with runs on the CPU.
+const GPU_CHECK: &str = "dtrp-gpu-check";
+
+/// What is carried: packages, and the programs that they are.
+const PROGRAMS: [(&str, &str); 2] = [("dtrp-cli", "dtrp"), (GPU_CHECK, GPU_CHECK)];
+
 /// Where the folder is made unless another is named.
 pub(crate) fn folder(context: &Context) -> PathBuf {
     context.workspace.join("target/gpu-bundle")
@@ -28,18 +34,23 @@ pub(crate) fn run(context: &Context, output: Option<&Path>) -> Result<()> {
     let output = output.map_or_else(|| folder(context), Path::to_path_buf);
     let libtorch = libtorch::provide(context, Flavor::Cuda)?;
     let context = &context.with_var("LIBTORCH", &libtorch);
-    let program = build(context)?;
+    let programs: Vec<_> = PROGRAMS
+        .iter()
+        .map(|program| build(context, program))
+        .collect::<Result<_>>()?;
     clear(&output)?;
     make_folder(&output.join("bin"))?;
-    copy(&program, &output.join("bin/dtrp"))?;
+    for (program, (_, name)) in programs.iter().zip(PROGRAMS) {
+        copy(program, &output.join("bin").join(name))?;
+    }
     let scripts = context.workspace.join("xtask/gpu-bundle");
     for script in SCRIPTS {
         copy(&scripts.join(script), &output.join(script))?;
     }
     copy_folder(&context.workspace.join("configs"), &output.join("configs"))?;
     plugins(context, &output)?;
-    fs::write(output.join("checks.txt"), checks(context, &program, &libtorch)?)
-        .map_err(Error::io("write checks.txt"))?;
+    let checks = checks(context, &output.join("bin").join(GPU_CHECK), &libtorch)?;
+    fs::write(output.join("checks.txt"), checks).map_err(Error::io("write checks.txt"))?;
     let bytes = size(&output)?;
     if bytes > LIMIT {
         return Err(Error::Check(format!(
@@ -56,17 +67,17 @@ pub(crate) fn run(context: &Context, output: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Builds the stripped program, and makes sure that it asks for the CUDA library: linkers drop what they think is unused.
-fn build(context: &Context) -> Result<PathBuf> {
+/// Builds a stripped program, and makes sure that it asks for the CUDA library: linkers drop what they think is unused.
+fn build(context: &Context, (package, name): &(&str, &str)) -> Result<PathBuf> {
     let mut cargo = context.cargo();
     let target = context.workspace.join("target/cuda");
     cargo
-        .args(["build", "--release", "--package", "dtrp-cli", "--bin", "dtrp"])
+        .args(["build", "--release", "--package", package, "--bin", name])
         .args(["--config", "profile.release.strip=true"])
         .arg("--target-dir")
         .arg(&target);
     cargo::run(&mut cargo)?;
-    let program = target.join("release/dtrp");
+    let program = target.join("release").join(name);
     let mut readelf = context.command("readelf");
     readelf.arg("--dynamic").arg(&program);
     let needed = cargo::read(&mut readelf)?;
@@ -83,7 +94,7 @@ fn build(context: &Context) -> Result<PathBuf> {
 fn checks(context: &Context, program: &Path, libtorch: &Path) -> Result<String> {
     let context = context.with_var("LD_LIBRARY_PATH", libtorch.join("lib"));
     let mut list = context.command(program);
-    list.args(["gpu-check", "--list"]);
+    list.arg("--list");
     cargo::read(&mut list)
 }
 

@@ -5,7 +5,7 @@ mod ci;
 mod doc;
 mod dtrp;
 mod gpu_bundle;
-pub(crate) mod plugin;
+mod plugin;
 mod setup;
 mod test;
 

@@ -1,29 +1,11 @@
 //! `cargo xtask plugin`: a predictor plug-in from the templates, built and checked.
 
 use crate::cargo;
+use crate::cli::Language;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The language of a new plug-in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// A crate that depends on `dtrp-predictors` alone.
-    Rust,
-    /// One C file and a Makefile.
-    C,
-}
-
-impl Language {
-    /// Its name on the command line, and that of its templates' folder.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Rust => "rust",
-            Self::C => "c",
-        }
-    }
-}
 
 /// Writes a new project into the folder `path`, which must not exist; its last part is the name.
 pub(crate) fn new(context: &Context, path: &Path, language: Language) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Why set-up failed: what, where, what to do.
 
 use super::{Flavor, VERSION};
+use crate::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -152,6 +153,12 @@ impl SetupError {
                     .into(),
             ),
         }
+    }
+}
+
+impl From<SetupError> for Error {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error.to_string())
     }
 }
 

@@ -1,8 +1,8 @@
 //! `dtrp data fetch`.
 
 use crate::error::Error;
+use crate::output;
 use crate::progress::{self, Download};
-use crate::report;
 use clap::Args;
 use dtrp_data::DataSpec;
 use dtrp_data::fetch::{FetchOptions, fetch, sources};
@@ -61,8 +61,7 @@ impl Fetch {
                 "or with a configuration of configs/{name}-*.yaml, which look for it there"
             );
         }
-        report::print(&text);
-        Ok(())
+        output::print(&text)
     }
 
     /// The folder that the set's own folder will be in.
@@ -71,9 +70,10 @@ impl Fetch {
             return dir.clone();
         }
         let own_folder = |name: &str| sources().iter().any(|s| s.dataset == name && s.folder == name);
-        match own_folder(&self.name) {
-            true => PathBuf::from("data"),
-            false => Path::new("data").join(&self.name),
+        if own_folder(&self.name) {
+            PathBuf::from("data")
+        } else {
+            Path::new("data").join(&self.name)
         }
     }
 }
@@ -98,9 +98,10 @@ fn exit_at_signals() -> Result<(), Error> {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,".contains(c);
-    match word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

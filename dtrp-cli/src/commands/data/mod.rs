@@ -26,7 +26,7 @@ enum Format {
 }
 
 /// Does what was typed.
-pub(crate) fn run(command: &DataCommand) -> Result<(), Error> {
+pub(super) fn run(command: &DataCommand) -> Result<(), Error> {
     match command {
         DataCommand::List(args) => args.run(),
         DataCommand::Check(args) => args.run(),

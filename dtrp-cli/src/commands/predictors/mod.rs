@@ -4,7 +4,7 @@ mod compare;
 mod measured;
 
 use crate::error::{Error, of_predictor};
-use crate::report;
+use crate::output;
 use clap::Subcommand;
 use dtrp_predictors::{Description, Kind, conformance};
 use dtrp_text::Table;
@@ -31,16 +31,16 @@ pub(crate) enum PredictorsCommand {
 }
 
 /// Does what was typed.
-pub(crate) fn run(command: &PredictorsCommand) -> Result<(), Error> {
+pub(super) fn run(command: &PredictorsCommand) -> Result<(), Error> {
     match command {
-        PredictorsCommand::List => report::print(&list()),
+        PredictorsCommand::List => output::print(&list())?,
         PredictorsCommand::Show { name } => {
             let description = dtrp_predictors::describe(name).map_err(|error| of_predictor(error, false))?;
-            report::print(&show(&description));
+            output::print(&show(&description))?;
         }
         PredictorsCommand::Check { library } => {
             let result = conformance::check(library);
-            report::print(&format!("{result}\n"));
+            output::print(&format!("{result}\n"))?;
             if !result.passed() {
                 return Err(Error::Nonconforming(library.clone()));
             }

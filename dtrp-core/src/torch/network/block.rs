@@ -48,6 +48,16 @@ pub trait Block: Send + Sync {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError>;
 }
 
+/// A function is a block without a type of its own.
+impl<F> Block for F
+where
+    F: Fn(&Vars<'_>, &Tensor, &Pass) -> Result<Tensor, TchError> + Send + Sync,
+{
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
+        self(vars, input, pass)
+    }
+}
+
 /// Whether weight decay applies to a parameter when biases and norms are excluded from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -117,6 +127,17 @@ pub struct BlockSpec {
 
 impl BlockSpec {
     /// Builds a block: `build` declares parameters and buffers in its scope and returns the function.
+    ///
+    /// ```
+    /// use dtrp_core::torch::{BlockSpec, Init, Pass, Role, Vars};
+    /// use tch::Tensor;
+    ///
+    /// let shift = BlockSpec::build("shift", |scope| {
+    ///     let by = scope.param("shift.by", &[4], Role::BiasOrNorm, Init::Constant(0.0));
+    ///     move |vars: &Vars<'_>, x: &Tensor, _: &Pass| x.f_add(&vars[by])
+    /// });
+    /// assert_eq!(shift.parameters(), 4);
+    /// ```
     pub fn build<B: Block + 'static>(name: &str, build: impl FnOnce(&mut Scope<'_>) -> B) -> Self {
         let mut declared = Declared::default();
         let block = build(&mut Scope {

@@ -2,7 +2,7 @@
 
 use crate::torch::TorchError;
 use crate::torch::shim::check;
-use crate::words::words;
+use dtrp_text::words;
 use std::ffi::{c_char, c_int};
 use tch::{Device, Kind};
 

@@ -1,19 +1,30 @@
 //! Which files an image folder has, and what is wrong with them.
 
-use super::NAME;
+use super::walk::{LeftOut, Reason, Walk, entries};
+use super::{NAME, annotations};
 use crate::files::{self, Fault};
 use crate::{DataError, DataSpec};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The test part's folder: the first of these that is there.
+/// The test part's folder: the first of these that has class folders.
 const TESTS: [&str; 3] = ["test", "val", "valid"];
 
-/// Both parts' files with their class.
+/// One part's images with their class, and what is worth telling of the part.
 #[derive(Default)]
-pub(crate) struct Listing {
+pub(super) struct Images {
+    pub(super) files: Vec<(PathBuf, u32)>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Both parts.
+#[derive(Default)]
+pub(super) struct Listing {
     pub(super) classes: Vec<String>,
-    pub(super) train: Vec<(PathBuf, u32)>,
-    pub(super) test: Vec<(PathBuf, u32)>,
+    pub(super) train: Images,
+    pub(super) test: Images,
+    /// What is wrong with single images, which are in no part; the others of their class are.
+    pub(super) problems: Vec<DataError>,
 }
 
 /// Lists both parts, and everything wrong that shows without reading the files.
@@ -37,105 +48,155 @@ pub(super) fn scan(spec: &DataSpec) -> (Listing, Vec<DataError>) {
         errors.push(missing(train, help));
         return (listing, errors);
     }
-    match entries(&train) {
-        Ok((folders, _)) => listing.classes = folders.iter().map(|folder| name(folder)).collect(),
-        Err(error) => errors.push(error),
-    }
-    if listing.classes.is_empty() && errors.is_empty() {
+    let mut left_out = LeftOut::default();
+    let classes = class_folders(&train, &mut left_out).unwrap_or_else(|error| {
+        errors.push(error);
+        Vec::new()
+    });
+    if classes.is_empty() && errors.is_empty() {
         errors.push(missing(train.join("CLASS"), help));
     }
-    let classes = listing.classes.iter().map(|class| train.join(class));
-    listing.train = part(classes.enumerate().collect(), &mut errors);
-    for (label, class) in listing.classes.iter().enumerate() {
-        if !listing.train.iter().any(|(_, other)| *other as usize == label) {
+    listing.classes = classes
+        .iter()
+        .map(|folder| name(folder).to_string_lossy().into_owned())
+        .collect();
+    let mut part = Part::default();
+    for (label, class) in classes.iter().enumerate() {
+        let walk = Walk::of(class, &mut left_out);
+        if walk.images.is_empty() && walk.errors.is_empty() {
             errors.push(missing(
-                train.join(class).join("*.jpg"),
+                class.join("*.jpg"),
                 "a class needs images (JPEG or PNG) to train on",
             ));
         }
+        part.add(walk, |_| label);
     }
+    listing.train = part.finish("train", &left_out, &mut listing.problems, &mut errors);
 
-    let Some(test) = TESTS
-        .map(|name| root.join(name))
-        .into_iter()
-        .find(|folder| folder.is_dir())
-    else {
+    let class = |wanted: &OsStr| classes.iter().position(|class| name(class) == wanted);
+    let Some(found) = find_test(&root, class) else {
         errors.push(missing(root.join(TESTS[0]), help));
         return (listing, errors);
     };
-    let mut folders = Vec::new();
-    match entries(&test) {
-        Ok((found, _)) => {
-            for folder in found {
-                match listing.classes.iter().position(|class| *class == name(&folder)) {
-                    Some(label) => folders.push((label, folder)),
-                    None => errors.push(missing(
-                        train.join(name(&folder)),
-                        &format!("{} is a class to test on that has none to train on", folder.display()),
-                    )),
-                }
-            }
+    let mut part = Part::default();
+    let mut left_out = LeftOut::default();
+    let (test, shown) = (&found.folder, found.folder.file_name().unwrap_or_default());
+    if let Some(file) = annotations::file(test) {
+        match annotations::read(test, &file, class, &mut left_out) {
+            Ok((walk, labels)) => part.add(walk, |image| labels[image]),
+            Err(error) => errors.push(error),
         }
-        Err(error) => errors.push(error),
-    }
-    listing.test = part(folders, &mut errors);
-    if listing.test.is_empty() && errors.is_empty() {
-        errors.push(missing(test.join("CLASS").join("*.jpg"), help));
-    }
-    (listing, errors)
-}
-
-/// The images of some class folders, in turns.
-fn part(folders: Vec<(usize, PathBuf)>, errors: &mut Vec<DataError>) -> Vec<(PathBuf, u32)> {
-    let mut ranked = Vec::new();
-    for (label, folder) in folders {
-        match entries(&folder) {
-            Ok((_, files)) => {
-                let images = files.into_iter().filter(|(path, _)| is_image(path));
-                for (rank, (path, size)) in images.enumerate() {
-                    if size == 0 {
-                        errors.push(Fault::new(0, "the file is empty: replace it").at(&path));
+    } else {
+        match class_folders(test, &mut left_out) {
+            Ok(folders) => {
+                for folder in folders {
+                    match class(name(&folder)) {
+                        Some(label) => part.add(Walk::of(&folder, &mut left_out), |_| label),
+                        None => errors.push(missing(
+                            train.join(name(&folder)),
+                            &format!("{} is a class to test on that has none to train on", folder.display()),
+                        )),
                     }
-                    ranked.push((rank, label, path));
                 }
             }
             Err(error) => errors.push(error),
         }
     }
-    ranked.sort_unstable();
-    ranked
-        .into_iter()
-        .map(|(_, label, path)| (path, label as u32))
-        .collect()
+    listing.test = part.finish(&shown.to_string_lossy(), &left_out, &mut listing.problems, &mut errors);
+    listing.test.notes.extend(found.note);
+    if listing.test.files.is_empty() && errors.is_empty() {
+        errors.push(missing(test.join("CLASS").join("*.jpg"), help));
+    }
+    (listing, errors)
 }
 
-/// A folder's folders, and its files with their sizes; sorted, without the hidden ones.
-#[expect(clippy::type_complexity, reason = "named by its one line of documentation")]
-fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<(PathBuf, u64)>), DataError> {
-    let (mut folders, mut files) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(folder).map_err(files::io(folder, "list the folder"))? {
-        let path = entry.map_err(files::io(folder, "list the folder"))?.path();
-        if name(&path).starts_with('.') {
-            continue;
+struct Test {
+    folder: PathBuf,
+    /// Why it is not the first.
+    note: Option<String>,
+}
+
+/// The folder to test on: the first that has a class's folder or a list of classes; if none has, the first with
+/// any folder; if none has that either, the first.
+fn find_test(root: &Path, class: impl Fn(&OsStr) -> Option<usize>) -> Option<Test> {
+    let there: Vec<_> = TESTS
+        .map(|name| root.join(name))
+        .into_iter()
+        .filter(|part| part.is_dir())
+        .collect();
+    // What is wrong with them shows when the one that is taken is listed.
+    let folders = |part: &Path| class_folders(part, &mut LeftOut::default()).unwrap_or_default();
+    let has_class = |part: &&PathBuf| {
+        annotations::file(part).is_some() || folders(part).iter().any(|folder| class(name(folder)).is_some())
+    };
+    let folder = (there.iter().find(has_class))
+        .or_else(|| there.iter().find(|part| !folders(part).is_empty()))
+        .or(there.first())?;
+    let note = (folder != &there[0]).then(|| {
+        let (first, taken) = (name(&there[0]).to_string_lossy(), name(folder).to_string_lossy());
+        format!("{first}/ has no folders of classes: {taken}/ is tested on")
+    });
+    Some(Test {
+        folder: folder.clone(),
+        note,
+    })
+}
+
+/// The class folders of a part, sorted; images beside them belong to no class.
+fn class_folders(part: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf>, DataError> {
+    let entries = entries(part, left_out)?;
+    entries
+        .images
+        .iter()
+        .for_each(|image| left_out.add(Reason::NoClass, image));
+    Ok(entries.folders)
+}
+
+/// A part while it is put together.
+#[derive(Default)]
+struct Part {
+    /// Each image with its place among those of its class, the class, its path and its size.
+    ranked: Vec<(usize, usize, PathBuf, u64)>,
+    counts: Vec<usize>,
+    problems: Vec<DataError>,
+    errors: Vec<DataError>,
+}
+
+impl Part {
+    fn add(&mut self, walk: Walk, label: impl Fn(&Path) -> usize) {
+        for (image, size) in walk.images {
+            let label = label(&image);
+            if self.counts.len() <= label {
+                self.counts.resize(label + 1, 0);
+            }
+            self.ranked.push((self.counts[label], label, image, size));
+            self.counts[label] += 1;
         }
-        // Follows links, which large sets are often made of.
-        let metadata = std::fs::metadata(&path).map_err(files::io(&path, "look at the file"))?;
-        if metadata.is_dir() {
-            folders.push(path);
-        } else {
-            files.push((path, metadata.len()));
+        self.problems.extend(walk.problems);
+        self.errors.extend(walk.errors);
+    }
+
+    /// The images of all classes in turns.
+    fn finish(
+        mut self,
+        name: &str,
+        left_out: &LeftOut,
+        problems: &mut Vec<DataError>,
+        errors: &mut Vec<DataError>,
+    ) -> Images {
+        problems.append(&mut self.problems);
+        errors.append(&mut self.errors);
+        self.ranked.sort_unstable();
+        let empty = self.ranked.iter().filter(|(.., size)| *size == 0);
+        errors.extend(empty.map(|(_, _, path, _)| Fault::new(0, "the file is empty: replace it").at(path)));
+        let files = self.ranked.into_iter();
+        Images {
+            files: files.map(|(_, label, path, _)| (path, label as u32)).collect(),
+            notes: left_out.note(name).into_iter().collect(),
         }
     }
-    folders.sort_unstable();
-    files.sort_unstable();
-    Ok((folders, files))
 }
 
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ["jpg", "jpeg", "png"].iter().any(|known| extension == *known)
+fn name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! The bytes of an IDX file.
 
-use crate::dataset::ImageShape;
 use crate::files::Fault;
+use crate::shape::ImageShape;
 
 /// Bytes before the pixels.
 pub(super) const HEADER_3: usize = 16;

@@ -1,0 +1,3 @@
+fn main() {
+    dtrp_build::link_libtorch();
+}
