@@ -19,7 +19,7 @@ use dtrp_core::trace::{Recording, Trace};
 use dtrp_data::Loader;
 use dtrp_predictors::Provenance;
 use fit::Progress;
-use start::{check_finite, check_hash, load_weights};
+use start::{check_finite, load_weights};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -104,8 +104,7 @@ impl Trainer {
         let model = &recipe.settings.model;
         let mut init_sha256 = None;
         if let Some(path) = &model.init_from {
-            init_sha256 = Some(check_hash(path, model.init_sha256.as_deref())?);
-            load_weights(&mut stages, path)?;
+            init_sha256 = Some(load_weights(&mut stages, path, model.init_sha256.as_deref())?);
         }
         check_finite(&stages, model.init_from.as_deref())?;
         let parameters = stages.iter().map(parameters).collect();

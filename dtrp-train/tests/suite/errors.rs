@@ -55,8 +55,8 @@ fn each_kind_is_its_own() {
     );
     is!(
         tiny(Dtrp::new(2)).init_from("nowhere.safetensors"),
-        TrainError::Model(_),
-        "nowhere.safetensors"
+        TrainError::InitFrom { .. },
+        "model.init_from: nowhere.safetensors"
     );
     is!(
         tiny(Gpipe::new(2).micro_batches(64)),
