@@ -82,6 +82,27 @@ impl WeightsFile {
         self.tensors.get(name).map(|entry| entry.dtype.as_str())
     }
 
+    /// Gives `each` the bytes of the file, header and all, in pieces of at most a megabyte: what a checksum is made of.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Weights`] when the file cannot be read.
+    pub fn bytes(&self, mut each: impl FnMut(&[u8])) -> Result<(), ModelError> {
+        let unreadable = |error: std::io::Error| ModelError::Weights {
+            path: self.path.clone(),
+            message: format!("cannot be read: {error}"),
+        };
+        let mut file = &self.file;
+        file.rewind().map_err(unreadable)?;
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut piece).map_err(unreadable)? {
+                0 => return Ok(()),
+                length => each(&piece[..length]),
+            }
+        }
+    }
+
     /// Reads one tensor.
     ///
     /// # Errors

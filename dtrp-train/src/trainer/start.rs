@@ -22,28 +22,9 @@ struct Needed {
     classifier: bool,
 }
 
-/// The SHA-256 of the file, in hexadecimal digits, which must be `expected` where that is given.
-pub(crate) fn check_hash(path: &Path, expected: Option<&str>) -> Result<String> {
-    let wrong = |message: String| TrainError::InitFrom {
-        path: path.to_owned(),
-        message,
-    };
-    let data = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let hash = Sha256::digest(data)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
-    match expected {
-        Some(expected) if !expected.eq_ignore_ascii_case(&hash) => Err(wrong(format!(
-            "these are not the weights that the settings mean: the SHA-256 of the file is {hash}, and model.init_sha256 is \
-             {expected}; find the right file, or leave out model.init_sha256"
-        ))),
-        _ => Ok(hash),
-    }
-}
-
-/// Starts from the weights in a file, which must have all of this network's.
-pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path) -> Result<()> {
+/// Starts from the weights in a file, which must have all of this network's, and `expected` as its SHA-256 where that is
+/// given. Returns that SHA-256, in hexadecimal digits.
+pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path, expected: Option<&str>) -> Result<String> {
     let wrong = |message: String| TrainError::InitFrom {
         path: path.to_owned(),
         message,
@@ -53,6 +34,15 @@ pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path) -> Result<()>
         other => other.into(),
     };
     let file = WeightsFile::open(path).map_err(of_model)?;
+    let mut hash = Sha256::new();
+    file.bytes(|piece| hash.update(piece)).map_err(of_model)?;
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if let Some(expected) = expected.filter(|expected| !expected.eq_ignore_ascii_case(&hash)) {
+        return Err(wrong(format!(
+            "these are not the weights that the settings mean: the SHA-256 of the file is {hash}, and model.init_sha256 is \
+             {expected}; find the right file, or leave out model.init_sha256"
+        )));
+    }
     let mut needed: Vec<Needed> = Vec::new();
     for (index, stage) in stages.iter().enumerate() {
         needed.extend(needed_by(stage, index + 1 == stages.len()));
@@ -84,7 +74,7 @@ pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path) -> Result<()>
             some(&unneeded)
         );
     }
-    Ok(())
+    Ok(hash)
 }
 
 /// Weights and buffers must be numbers that can be trained from.
