@@ -5,6 +5,7 @@ mod bad_input;
 mod broken_files;
 #[path = "../../../dtrp-predictors/tests/build/mod.rs"]
 mod build;
+mod comparing;
 mod configs;
 mod cuts;
 mod data;
@@ -12,6 +13,7 @@ mod full_disk;
 mod linking;
 mod names;
 mod output;
+mod paths;
 mod plugins;
 mod predictors;
 mod results;

@@ -322,7 +322,7 @@ fn a_program_from_a_file_is_named_everywhere() {
     let sets = [TINY, &["method.program=p.txt", "run.epochs=1"]].concat();
     let ran = place.train(&sets);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let folder = "digits-resnet-cifar-fdg-k2";
+    let folder = "digits-resnet-cifar-fdg-k2-depth8-width4-limit160-test_limit64-batch_size32-program-p.txt-epochs1";
     assert!(
         ran.stderr.contains(&format!("training into runs/{folder}")),
         "{}",
