@@ -78,7 +78,7 @@ impl Stage for Scalar {
 #[test]
 fn what_our_stage_executes() -> Result<(), Box<dyn std::error::Error>> {
     let program = Dtrp::new(2).batches(3).program()?;
-    let mut stages = [Scalar::new(false), Scalar::new(true)];
+    let mut stages = vec![Scalar::new(false), Scalar::new(true)];
     let outcome = engine::run(&program, &mut stages, &EngineOptions::default())?;
     insta::assert_snapshot!(outcome.trace.to_program(&program));
     Ok(())

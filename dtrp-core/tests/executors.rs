@@ -3,7 +3,7 @@
 
 mod common;
 
-use dtrp_core::engine::{self, Broken, Channels, EngineError, EngineOptions, Executor, Link, Stage};
+use dtrp_core::engine::{self, Broken, Channels, EngineError, EngineOptions, Executor, Link, Stage, Unsent};
 use dtrp_core::schedule::{Program, Unit};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -168,14 +168,14 @@ struct Counting {
 }
 
 impl Link<u64, u64> for Counting {
-    fn send_up(&mut self, unit: Unit, activation: u64, patience: Duration) -> Result<(), Broken> {
+    fn send_up(&mut self, unit: Unit, activation: u64, patience: Duration) -> Result<(), Unsent<u64>> {
         self.carried.fetch_add(1, Ordering::Relaxed);
         self.inner.send_up(unit, activation, patience)
     }
     fn receive_up(&mut self, patience: Duration) -> Result<(Unit, u64), Broken> {
         self.inner.receive_up(patience)
     }
-    fn send_down(&mut self, unit: Unit, gradient: u64, patience: Duration) -> Result<(), Broken> {
+    fn send_down(&mut self, unit: Unit, gradient: u64, patience: Duration) -> Result<(), Unsent<u64>> {
         self.carried.fetch_add(1, Ordering::Relaxed);
         self.inner.send_down(unit, gradient, patience)
     }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 enum How {
     Error,
     Panic,
-    /// Takes much longer than the watchdog allows its neighbours to wait.
-    Stall,
+    /// Takes so long.
+    Stall(Duration),
 }
 
 /// Fails at one action; counts the stages alive, to see that they are given back.
@@ -36,8 +36,8 @@ impl Faulty {
                 self.working.fetch_sub(1, Ordering::SeqCst);
                 std::panic::panic_any("deliberate panic");
             }
-            Some((o, b, How::Stall)) if (o, b) == (op, batch) => {
-                std::thread::sleep(4 * WATCHDOG);
+            Some((o, b, How::Stall(time))) if (o, b) == (op, batch) => {
+                std::thread::sleep(time);
                 Ok(())
             }
             _ => Ok(()),
@@ -74,8 +74,14 @@ impl Stage for Faulty {
     }
 }
 
-fn fail(worker: usize, op: Op, how: How, executor: Executor) -> Result<(), EngineError<Deliberate>> {
-    let modules = 3;
+/// Runs a program in which a worker fails; also says how many stages came back.
+fn run(
+    modules: usize,
+    worker: usize,
+    op: Op,
+    how: How,
+    executor: Executor,
+) -> (Result<(), EngineError<Deliberate>>, usize, Arc<AtomicUsize>) {
     let program = Method::named("dtrp")
         .unwrap()
         .program(&Plan::new(modules, 12).order(Order::Eager))
@@ -92,15 +98,17 @@ fn fail(worker: usize, op: Op, how: How, executor: Executor) -> Result<(), Engin
         watchdog: WATCHDOG,
         ..EngineOptions::default()
     };
-    let begin = Instant::now();
     let result = engine::run(&program, &mut stages, &options).map(|_| ());
+    (result, stages.len(), working)
+}
+
+fn fail(worker: usize, op: Op, how: How, executor: Executor) -> Result<(), EngineError<Deliberate>> {
+    let begin = Instant::now();
+    let (result, stages, working) = run(3, worker, op, how, executor);
     assert!(begin.elapsed() < 20 * WATCHDOG, "took {:?}", begin.elapsed());
-    drop(stages);
-    // Every thread has ended: it is the only owner left, and nobody is inside an action.
-    assert_eq!(
-        (Arc::strong_count(&working), working.load(Ordering::SeqCst)),
-        (2 - 1, 0)
-    );
+    // Every stage has come back: there is no other owner left, and nobody is inside an action.
+    assert_eq!(stages, 3);
+    assert_eq!((Arc::strong_count(&working), working.load(Ordering::SeqCst)), (1, 0));
     result
 }
 
@@ -139,15 +147,82 @@ fn every_failure_at_every_action_ends_the_run_with_one_error() {
     }
 }
 
+const EXECUTORS: [Executor; 2] = [Executor::Threads, Executor::Sequential];
+
 #[test]
 fn a_stalled_worker_is_named_by_the_watchdog() {
-    for (worker, op) in [(1, Op::Forward), (2, Op::Recompute), (3, Op::Backward)] {
-        let error = fail(worker, op, How::Stall, Executor::Threads).unwrap_err();
-        let text = error.to_string();
-        let name = format!("worker {worker} is executing {}5", op.token());
+    let long = How::Stall(WATCHDOG * 5 / 4);
+    for executor in EXECUTORS {
+        for (worker, op) in [(1, Op::Forward), (2, Op::Recompute), (3, Op::Backward)] {
+            // It comes back soon enough for its stage to be saved.
+            let text = fail(worker, op, long, executor).unwrap_err().to_string();
+            let name = format!("worker {worker} is executing {}5", op.token());
+            assert!(
+                text.contains("nothing happened for 0.15 s") && text.contains(&name),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_never_comes_back_does_not_hold_the_run_up() {
+    let for_ever = How::Stall(Duration::from_secs(3));
+    for executor in EXECUTORS {
+        for (modules, worker, op) in [(1, 1, Op::ForwardGraph), (3, 1, Op::Forward), (3, 3, Op::Update)] {
+            let begin = Instant::now();
+            let (result, stages, _) = run(modules, worker, op, for_ever, executor);
+            // The watchdog's time, and half of it again; the rest is for a busy machine.
+            assert!(begin.elapsed() < Duration::from_secs(2), "took {:?}", begin.elapsed());
+            assert_eq!(stages, 0);
+            let text = result.unwrap_err().to_string();
+            let name = format!("worker {worker} is executing {}5", op.token());
+            assert!(text.contains(&name), "{executor:?}: {text}");
+        }
+    }
+}
+
+/// What the next test runs as a process of its own: twelve batches with nothing wrong, some time in every action.
+#[test]
+fn a_healthy_run() {
+    let (result, stages, _) = run(2, 1, Op::Forward, How::Stall(WATCHDOG / 2), Executor::Threads);
+    result.unwrap();
+    assert_eq!(stages, 2);
+}
+
+#[test]
+#[cfg(unix)]
+fn time_in_which_the_process_is_stopped_does_not_count() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_run_that_takes_a_while", "--ignored"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let signal = |name: &str| {
+        let pid = child.id().to_string();
         assert!(
-            text.contains("nothing happened for 0.15 s") && text.contains(&name),
-            "{text}"
+            Command::new("kill")
+                .args([name, pid.as_str()])
+                .status()
+                .unwrap()
+                .success()
         );
+    };
+    for _ in 0..3 {
+        std::thread::sleep(WATCHDOG / 2);
+        signal("-STOP");
+        std::thread::sleep(4 * WATCHDOG);
+        signal("-CONT");
+    }
+    assert!(child.wait().unwrap().success());
+}
+
+/// The child of the test above, which starts it and stops it.
+#[test]
+#[ignore = "started by time_in_which_the_process_is_stopped_does_not_count"]
+fn a_run_that_takes_a_while() {
+    for _ in 0..20 {
+        a_healthy_run();
     }
 }

@@ -52,10 +52,14 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 
 /// A file's content; see [`open`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    let mut bytes = Vec::new();
-    let read = open(path).and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(io(path, "read the file"))?;
-    Ok(bytes)
+    let read = |mut file: File| {
+        // A byte more than there should be, so that the end shows at once.
+        let size = file.metadata()?.len().min(1 << 30) as usize;
+        let mut bytes = Vec::with_capacity(size + 1);
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    open(path).and_then(read).map_err(io(path, "read the file"))
 }
 
 /// An error for what is not a file with bytes in it.
@@ -127,7 +131,7 @@ pub(crate) fn size(dataset: &str, path: &Path) -> Result<u64, DataError> {
 /// `size` tells from the first bytes how many there should be, if it can. No more than one byte
 /// beyond is unpacked, so that a small file cannot fill the memory.
 pub(crate) fn read_unpacked(path: &Path, size: impl Fn(&[u8]) -> Option<u64>) -> Result<Vec<u8>, DataError> {
-    let mut file = open(path).map_err(io(path, "open the file"))?;
+    let mut file = open(path).map_err(io(path, "read the file"))?;
     let mut bytes = Vec::new();
     if path.extension().is_none_or(|extension| extension != "gz") {
         file.read_to_end(&mut bytes).map_err(io(path, "read the file"))?;

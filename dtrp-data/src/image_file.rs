@@ -88,7 +88,7 @@ fn check_size(offset: usize, height: u64, width: u64) -> Result<(), Fault> {
     if height == 0 || width == 0 {
         return Err(Fault::new(
             offset,
-            format!("the image is {height} pixels high and {width} wide: replace the file"),
+            format!("the image cannot be decoded, it is {height} pixels high and {width} wide: replace the file"),
         ));
     }
     if height.saturating_mul(width) > MOST_PIXELS {

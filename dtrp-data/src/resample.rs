@@ -65,34 +65,33 @@ impl Region {
     }
 }
 
-/// An image in memory, wherever its pixels and channels lie.
+/// An image in memory.
 pub(crate) struct Pixels<'a> {
-    pub(crate) bytes: &'a [u8],
+    bytes: &'a [u8],
     pub(crate) height: usize,
     pub(crate) width: usize,
-    /// Bytes from one channel, row, column to the next.
-    pub(crate) strides: [usize; 3],
+    /// Bytes of a pixel that stand together: 3, or 1 where each channel is a plane.
+    together: usize,
 }
 
 impl<'a> Pixels<'a> {
     /// Channel-major.
     pub(crate) fn planar(bytes: &'a [u8], shape: ImageShape) -> Self {
-        let ImageShape { height, width, .. } = shape;
         Self {
             bytes,
-            height,
-            width,
-            strides: [height * width, width, 1],
+            height: shape.height,
+            width: shape.width,
+            together: 1,
         }
     }
 
-    /// Pixel-major, as decoders give it.
+    /// Pixel-major with 1 or 3 channels, as decoders give it.
     pub(crate) fn interleaved(bytes: &'a [u8], height: usize, width: usize, channels: usize) -> Self {
         Self {
             bytes,
             height,
             width,
-            strides: [1, width * channels, channels],
+            together: channels,
         }
     }
 
@@ -135,28 +134,34 @@ impl<'a> Pixels<'a> {
         let used = rows.used();
         let mut narrow = vec![0; used.len() * width];
         let mut sums = vec![0; width];
-        let [channel_stride, row_stride, stride] = self.strides;
-        for (channel, plane) in image.chunks_exact_mut(height * width).enumerate() {
-            for (y, out) in used.clone().zip(narrow.chunks_exact_mut(width)) {
-                let start = channel * channel_stride + (region.top + y) * row_stride + region.left * stride;
-                let line = &self.bytes[start..];
-                for (pixel, (first, weights)) in out.iter_mut().zip(columns.iter()) {
-                    let terms = weights.iter().zip(line[first * stride..].iter().step_by(stride));
-                    *pixel = to_byte(terms.map(|(weight, &level)| weight * i32::from(level)).sum());
+        let line = |plane: usize, y: usize| {
+            let row = plane * self.height + region.top + y;
+            &self.bytes[(row * self.width + region.left) * self.together..]
+        };
+        let planes = image.chunks_exact_mut(height * width).enumerate();
+        // Colours that stand together are filtered together.
+        if self.together == 3 {
+            let mut narrow = [narrow.clone(), narrow.clone(), narrow];
+            let mut row = vec![0; 3 * width];
+            for (number, y) in used.clone().enumerate() {
+                columns.along_row::<3>(line(0, y), &mut row);
+                for (channel, narrow) in narrow.iter_mut().enumerate() {
+                    let out = &mut narrow[number * width..][..width];
+                    let levels = row.chunks_exact(3);
+                    out.iter_mut()
+                        .zip(levels)
+                        .for_each(|(out, levels)| *out = levels[channel]);
                 }
             }
-            for (out, (first, weights)) in plane.chunks_exact_mut(width).zip(rows.iter()) {
-                // Whole rows at a time, which the compiler turns into vector instructions.
-                sums.fill(0);
-                let lines = narrow[(first - used.start) * width..].chunks_exact(width);
-                for (line, weight) in lines.zip(weights) {
-                    sums.iter_mut()
-                        .zip(line)
-                        .for_each(|(sum, &pixel)| *sum += weight * i32::from(pixel));
+            for ((_, plane), narrow) in planes.zip(&narrow) {
+                rows.along_columns(narrow, used.start, &mut sums, plane);
+            }
+        } else {
+            for (channel, plane) in planes {
+                for (y, out) in used.clone().zip(narrow.chunks_exact_mut(width)) {
+                    columns.along_row::<1>(line(channel, y), out);
                 }
-                out.iter_mut()
-                    .zip(&sums)
-                    .for_each(|(pixel, &sum)| *pixel = to_byte(sum));
+                rows.along_columns(&narrow, used.start, &mut sums, plane);
             }
         }
     }
@@ -207,6 +212,41 @@ impl Taps {
     fn used(&self) -> Range<usize> {
         let last = self.places.last().map_or(0, |&(first, start, end)| first + end - start);
         self.places.first().map_or(0, |place| place.0)..last
+    }
+
+    /// Filters a row of pixels of `C` bytes each.
+    fn along_row<const C: usize>(&self, line: &[u8], out: &mut [u8]) {
+        for (pixel, (first, weights)) in out.chunks_exact_mut(C).zip(self.iter()) {
+            let mut sums = [0; C];
+            let levels = line[first * C..(first + weights.len()) * C].chunks_exact(C);
+            for (weight, levels) in weights.iter().zip(levels) {
+                for (sum, &level) in sums.iter_mut().zip(levels) {
+                    *sum += weight * i32::from(level);
+                }
+            }
+            pixel
+                .iter_mut()
+                .zip(sums)
+                .for_each(|(level, sum)| *level = to_byte(sum));
+        }
+    }
+
+    /// Filters columns; `lines` are rows from row `start` on, as long as `sums`.
+    fn along_columns(&self, lines: &[u8], start: usize, sums: &mut [i32], out: &mut [u8]) {
+        let width = sums.len();
+        for (out, (first, weights)) in out.chunks_exact_mut(width).zip(self.iter()) {
+            // Whole rows at a time, which the compiler turns into vector instructions.
+            sums.fill(0);
+            let lines = lines[(first - start) * width..].chunks_exact(width);
+            for (line, weight) in lines.zip(weights) {
+                sums.iter_mut()
+                    .zip(line)
+                    .for_each(|(sum, &level)| *sum += weight * i32::from(level));
+            }
+            out.iter_mut()
+                .zip(&*sums)
+                .for_each(|(level, &sum)| *level = to_byte(sum));
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {

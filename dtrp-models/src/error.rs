@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// An error of the model zoo.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// No family of models, or no auxiliary head, has this name.
     #[error(transparent)]

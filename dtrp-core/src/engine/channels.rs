@@ -1,6 +1,6 @@
 //! Links inside one process: bounded channels, one for each direction.
 
-use super::link::{Broken, Link};
+use super::link::{Broken, Link, Unsent};
 use crate::schedule::Unit;
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 use std::num::NonZeroUsize;
@@ -48,7 +48,7 @@ impl<Up, Down> Default for Channels<Up, Down> {
 }
 
 impl<Up: Send, Down: Send> Link<Up, Down> for Channels<Up, Down> {
-    fn send_up(&mut self, unit: Unit, activation: Up, patience: Duration) -> Result<(), Broken> {
+    fn send_up(&mut self, unit: Unit, activation: Up, patience: Duration) -> Result<(), Unsent<Up>> {
         send(&self.send_up, (unit, activation), patience)
     }
 
@@ -56,7 +56,7 @@ impl<Up: Send, Down: Send> Link<Up, Down> for Channels<Up, Down> {
         receive(&self.receive_up, patience)
     }
 
-    fn send_down(&mut self, unit: Unit, gradient: Down, patience: Duration) -> Result<(), Broken> {
+    fn send_down(&mut self, unit: Unit, gradient: Down, patience: Duration) -> Result<(), Unsent<Down>> {
         send(&self.send_down, (unit, gradient), patience)
     }
 
@@ -65,11 +65,11 @@ impl<Up: Send, Down: Send> Link<Up, Down> for Channels<Up, Down> {
     }
 }
 
-fn send<T>(end: &Option<Sender<Message<T>>>, message: Message<T>, patience: Duration) -> Result<(), Broken> {
-    let end = end.as_ref().ok_or(Broken::Stopped)?;
+fn send<T>(end: &Option<Sender<Message<T>>>, message: Message<T>, patience: Duration) -> Result<(), Unsent<T>> {
+    let end = end.as_ref().ok_or(Unsent::Stopped)?;
     end.send_timeout(message, patience).map_err(|e| match e {
-        SendTimeoutError::Timeout(_) => Broken::Timeout,
-        SendTimeoutError::Disconnected(_) => Broken::Stopped,
+        SendTimeoutError::Timeout((_, message)) => Unsent::Timeout(message),
+        SendTimeoutError::Disconnected(_) => Unsent::Stopped,
     })
 }
 

@@ -5,6 +5,7 @@ use crate::schedule::Action;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError<E: std::error::Error + 'static> {
     /// There must be one stage for each worker.
     #[error("the program has {modules} modules, but there are {stages} stages")]
@@ -28,6 +29,9 @@ pub enum EngineError<E: std::error::Error + 'static> {
     /// What ran is not what the program says: a bug.
     #[error("the trace differs from the program: {0}")]
     Trace(String),
+    /// A thread ended without handing back its stage: a bug.
+    #[error("a worker's thread has ended, and its stage with it")]
+    Lost,
     /// A worker failed.
     #[error("worker {worker} failed at {action}: {failure}\n{around}")]
     Worker {
@@ -45,6 +49,7 @@ pub enum EngineError<E: std::error::Error + 'static> {
 
 /// What went wrong in a worker.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StageFailure<E: std::error::Error + 'static> {
     /// The stage returned an error.
     #[error("{0}")]
@@ -52,7 +57,8 @@ pub enum StageFailure<E: std::error::Error + 'static> {
     /// The stage panicked: a bug in it.
     #[error("panic: {0}")]
     Panic(String),
-    /// The watchdog fired: nothing came from a neighbour in time.
+    /// The watchdog fired: nothing happened for its time. The text says what each worker was doing. A worker that never
+    /// comes back keeps its stage, and then all stages of the run are lost.
     #[error("{0}")]
     Stalled(String),
     /// The stage gave nothing where the program sends something, or the reverse.

@@ -12,6 +12,15 @@ pub enum Broken {
     Timeout,
 }
 
+/// A message that was not sent.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unsent<T> {
+    /// The neighbour has stopped, or there is none.
+    Stopped,
+    /// There was no room for it within the time given: here it is again.
+    Timeout(T),
+}
+
 /// One worker's connection with its two neighbours: activations go *up*, towards the loss, gradients *down*. Each direction
 /// delivers in the order in which was sent, and the two never block each other.
 ///
@@ -25,8 +34,8 @@ pub trait Link<Up, Down>: Send {
     ///
     /// # Errors
     ///
-    /// [`Broken`], after `patience` at the latest.
-    fn send_up(&mut self, unit: Unit, activation: Up, patience: Duration) -> Result<(), Broken>;
+    /// [`Unsent`], after `patience` at the latest.
+    fn send_up(&mut self, unit: Unit, activation: Up, patience: Duration) -> Result<(), Unsent<Up>>;
 
     /// Receives the next activation from the worker below.
     ///
@@ -39,13 +48,13 @@ pub trait Link<Up, Down>: Send {
     ///
     /// # Errors
     ///
-    /// [`Broken`], after `patience` at the latest.
-    fn send_down(&mut self, unit: Unit, gradient: Down, patience: Duration) -> Result<(), Broken>;
+    /// [`Unsent`], after `patience` at the latest.
+    fn send_down(&mut self, unit: Unit, gradient: Down, patience: Duration) -> Result<(), Unsent<Down>>;
 
     /// Receives the next gradient from the worker above.
     ///
     /// # Errors
     ///
-    /// [`Broken`], after `patience` at the latest.
+    /// [`Unsent`], after `patience` at the latest.
     fn receive_down(&mut self, patience: Duration) -> Result<(Unit, Down), Broken>;
 }

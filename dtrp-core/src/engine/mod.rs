@@ -4,16 +4,19 @@
 //! the program. The first error wins: everyone stops, nobody hangs. Knows nothing of tensors.
 
 mod channels;
+mod crew;
 mod error;
 mod link;
 mod sequential;
 mod stage;
 mod threads;
+mod watch;
 mod worker;
 
 pub use channels::Channels;
+pub use crew::Crew;
 pub use error::{EngineError, StageFailure};
-pub use link::{Broken, Link};
+pub use link::{Broken, Link, Unsent};
 pub use stage::Stage;
 
 use crate::analysis::{self, ProgramReport};
@@ -42,10 +45,13 @@ pub struct EngineOptions {
     pub executor: Executor,
     /// Messages that a link holds in each direction before its sender waits.
     pub capacity: NonZeroUsize,
-    /// How long a worker may wait for a neighbour before the run is given up.
+    /// How long nothing may happen before the run is given up: no action begins, none ends. Time in which the process is
+    /// stopped does not count.
     pub watchdog: Duration,
     /// What the trace records of every action.
     pub recording: Recording,
+    /// The threads that execute the workers; they stay for the next run with the same options.
+    pub crew: Crew,
 }
 
 impl Default for EngineOptions {
@@ -56,6 +62,7 @@ impl Default for EngineOptions {
             capacity: analysis::CAPACITY,
             watchdog: Duration::from_secs(600),
             recording: Recording::Timed,
+            crew: Crew::new(),
         }
     }
 }
@@ -74,10 +81,11 @@ pub struct Execution {
 /// # Errors
 ///
 /// [`EngineError`]: the program is faulty (nothing ran), or the first failure of a worker; all others have stopped by
-/// the time it is returned, and no thread is left behind.
+/// the time it is returned. Where the watchdog has fired and a worker does not come back from what it is doing, its thread
+/// is left to itself, and `stages` is empty: a stage cannot be taken from a thread that uses it.
 pub fn run<S: Stage>(
     program: &Program,
-    stages: &mut [S],
+    stages: &mut Vec<S>,
     options: &EngineOptions,
 ) -> Result<Execution, EngineError<S::Error>> {
     let report = analysed(program, stages, options)?;
@@ -98,9 +106,9 @@ pub fn run<S: Stage>(
 /// # Errors
 ///
 /// As [`run`].
-pub fn run_over<S: Stage, L: Link<S::Up, S::Down>>(
+pub fn run_over<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     program: &Program,
-    stages: &mut [S],
+    stages: &mut Vec<S>,
     links: Vec<L>,
     options: &EngineOptions,
 ) -> Result<Execution, EngineError<S::Error>> {

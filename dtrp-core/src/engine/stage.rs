@@ -6,11 +6,11 @@ use crate::schedule::Unit;
 ///
 /// The engine calls them in the order of the module's list in the program, always from one thread at a time. What a
 /// stage keeps between `F` and `B` (inputs, graphs) it keeps by unit.
-pub trait Stage: Send {
+pub trait Stage: Send + 'static {
     /// What travels up: the activation, and whatever must go with it (labels).
-    type Up: Send;
+    type Up: Send + 'static;
     /// What travels down: the gradient δ.
-    type Down: Send;
+    type Down: Send + 'static;
     /// Why an action failed.
     type Error: std::error::Error + Send + Sync + 'static;
 

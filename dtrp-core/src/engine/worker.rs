@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What lies ready at a worker between its actions.
-pub(super) struct Worker<'a, S: Stage> {
-    stage: &'a mut S,
+pub(super) struct Worker<S: Stage> {
+    stage: S,
     first: bool,
     last: bool,
     arrived_up: HashMap<Unit, S::Up>,
@@ -17,9 +17,9 @@ pub(super) struct Worker<'a, S: Stage> {
     ready_down: HashMap<Unit, S::Down>,
 }
 
-impl<'a, S: Stage> Worker<'a, S> {
+impl<S: Stage> Worker<S> {
     /// Worker `index` (from 0) of `modules`.
-    pub(super) fn new(stage: &'a mut S, index: usize, modules: usize) -> Self {
+    pub(super) fn new(stage: S, index: usize, modules: usize) -> Self {
         Self {
             stage,
             first: index == 0,
@@ -29,6 +29,11 @@ impl<'a, S: Stage> Worker<'a, S> {
             ready_up: HashMap::new(),
             ready_down: HashMap::new(),
         }
+    }
+
+    /// The stage, when nothing is left to do.
+    pub(super) fn into_stage(self) -> S {
+        self.stage
     }
 
     /// Prepares the calling thread.

@@ -5,6 +5,7 @@ use dtrp_text::UnknownName;
 
 /// Why a method cannot make a program from a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScheduleError {
     /// No method has this name.
     #[error(transparent)]

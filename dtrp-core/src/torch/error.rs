@@ -4,6 +4,7 @@ use crate::schedule::Unit;
 
 /// An error of the libtorch stage.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TorchError {
     /// An operator of libtorch failed.
     #[error("libtorch: {0}")]

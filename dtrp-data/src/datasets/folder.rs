@@ -68,7 +68,8 @@ fn open(spec: &DataSpec, options: &Options<'_>) -> Result<Split, DataError> {
         let expected = format!("from {largest}, the larger side of `shape`, to {MOST}");
         return Err(options.invalid("resize", expected).into());
     }
-    let (listing, mut errors) = scan(spec);
+    let (mut listing, mut errors) = scan(spec);
+    errors.append(&mut listing.problems);
     if !errors.is_empty() {
         return Err(errors.swap_remove(0));
     }

@@ -4,8 +4,10 @@ use crate::image_folders::{picture, put};
 use crate::support::{contains, md5, message};
 use dtrp_data::{DataError, DataSpec, ImageShape, check, open};
 use image::ImageFormat;
+use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// The one image of a folder, brought to a shape.
@@ -134,4 +136,50 @@ fn what_is_worth_telling_of_images_is_counted() {
     contains(left_over, &["train: ", "bytes left over", ": 1"]);
     contains(clipped, &["train: ", "16 bits", "become 255", ": 2"]);
     contains(test, &["test: ", "orientation", ": 1"]);
+}
+
+static IMAGES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.retain(|path| !matches!(path.extension().and_then(|it| it.to_str()), Some("py" | "txt")));
+    files.sort();
+    let read = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        (name, fs::read(path).unwrap())
+    };
+    files.iter().map(read).collect()
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Damaged images of every kind are decoded or refused, alike in training and in `check`; nothing panics.
+    #[test]
+    fn any_damage_is_read_or_refused(
+        which: prop::sample::Index, cut in prop::option::weighted(0.3, any::<prop::sample::Index>()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        start in 0..64usize,
+    ) {
+        let (name, mut bytes) = which.get(&IMAGES).clone();
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        for (number, (at, value)) in changes.into_iter().enumerate() {
+            if !bytes.is_empty() {
+                // Half of them in the header, where sizes and kinds are.
+                let most = if number % 2 == 0 { bytes.len() } else { bytes.len().min(start + 1) };
+                bytes[at.index(most)] = value;
+            }
+        }
+        let root = tempfile::tempdir().unwrap();
+        put(root.path().join("train/a").join(&name), &bytes);
+        put(root.path().join("test/a/1.png"), &picture(ImageFormat::Png, 2, 2, [0; 3]));
+        let spec = DataSpec {
+            shape: Some(ImageShape::new(3, 4, 4)),
+            ..DataSpec::in_dir("image-folder", root.path())
+        };
+        let decoded = open(&spec).and_then(|set| set.train.get(0, &mut [0; 48]));
+        let report = check(&spec, 1).unwrap();
+        prop_assert_eq!(decoded.is_ok(), report.problems.is_empty(), "{} {:?}", name, report);
+    }
 }

@@ -81,18 +81,8 @@ fn a_broken_file_is_one_problem_and_its_class_keeps_the_others() {
     pipe(&class.join("pipe"));
     let _socket = UnixListener::bind(class.join("socket.jpg")).unwrap();
     symlink("/dev/zero", class.join("zero.bmp")).unwrap();
-    let set = open(&spec(root.path())).unwrap();
-    // `up` leads to the folder of both classes, whose images are found once more, and not in circles.
-    assert_eq!(set.train.len(), 5 + 2);
-    contains(
-        &set.train.notes().concat(),
-        &[
-            "links that lead nowhere: 1 (link.jpg)",
-            "pipes, sockets or devices: 3 (pipe.png, socket.jpg, zero.bmp)",
-            "cannot be looked at: 1 (loop.jpg)",
-            "links to a folder that was seen already: 1 (blue)",
-        ],
-    );
+    // Training on what is left would be training on less than was meant.
+    contains(&message(open(&spec(root.path()))), &["train/blue/", "cannot "]);
     let report = check(&spec(root.path()), 2).unwrap();
     let found: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
     for (file, problem) in [
@@ -106,6 +96,22 @@ fn a_broken_file_is_one_problem_and_its_class_keeps_the_others() {
         assert_eq!(found.iter().filter(of_file).count(), 1, "{file} in {found:#?}");
     }
     assert_eq!(found.len(), 5, "{found:#?}");
+    // `up` leads to the folder of both classes, whose images are found once more, and not in circles.
+    assert_eq!(report.parts[0].samples, 5 + 2);
+    contains(
+        &report.notes[0],
+        &[
+            "links that lead nowhere: 1 (link.jpg)",
+            "pipes, sockets or devices: 3 (pipe.png, socket.jpg, zero.bmp)",
+            "cannot be looked at: 1 (loop.jpg)",
+            "links to a folder that was seen already: 1 (blue)",
+        ],
+    );
+    for image in ["link.jpg", "loop.jpg", "pipe.png", "socket.jpg", "zero.bmp"] {
+        fs::remove_file(class.join(image)).unwrap();
+    }
+    // What is no image needs not lead anywhere.
+    assert_eq!(open(&spec(root.path())).unwrap().train.len(), 5 + 2);
 }
 
 /// What is replaced by a pipe after it was listed is not waited for.
@@ -213,14 +219,12 @@ fn tiny_imagenet_is_read_as_it_comes() {
         &["val_annotations.txt: byte 0:", "a tab"],
     );
     put(list, b"val_0.JPEG\tn02\nval_9.JPEG\tn01\n");
-    contains(
-        &open(&spec(root.path())).unwrap().test.notes().concat(),
-        &["outside the class folders: 2"],
-    );
     let report = check(&spec(root.path()), 1).unwrap();
     assert_eq!(report.problems.len(), 1);
     contains(
         &report.problems[0].to_string(),
         &["val/images/val_9.JPEG", "val_annotations.txt names it"],
     );
+    contains(&report.notes.concat(), &["outside the class folders: 2"]);
+    contains(&message(open(&spec(root.path()))), &["val_9.JPEG is not there"]);
 }

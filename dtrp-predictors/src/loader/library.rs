@@ -1,6 +1,6 @@
 //! A loaded plug-in.
 
-use super::{descriptor::Descriptor, handshake::read_entry, instance::Loaded, limit::limited, trial};
+use super::{descriptor::Descriptor, elf, handshake::read_entry, instance::Loaded, limit::limited, trial};
 use crate::{PluginError, Predictor, PredictorError, abi, error::KIND};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -9,12 +9,23 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 /// How long a plug-in may take for being loaded, and for being tried out.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+
+static TOUCHED: AtomicBool = AtomicBool::new(false);
+
+/// Whether code of a plug-in has run in this process, or may have: from then on anything in it may hang or end the process,
+/// its constructors, threads and what it does at the end included.
+pub fn touched() -> bool {
+    TOUCHED.load(Ordering::Relaxed)
+}
 
 /// A loaded plug-in. Never unloaded: its threads, thread-locals and statics live on until the process ends.
 #[derive(Debug)]
@@ -56,6 +67,25 @@ impl Library {
         if let Some(library) = loaded.iter().find(|library| library.path == path) {
             return Ok(library);
         }
+        let unusable = |reason: String| PluginError::Load {
+            path: path.clone(),
+            reason,
+        };
+        // A pipe would be waited for.
+        if !path.is_file() {
+            return Err(unusable("it is no file".to_owned()).into());
+        }
+        match elf::fault(&path) {
+            Ok(None) => {}
+            Ok(Some(fault)) => return Err(unusable(fault).into()),
+            Err(source) => {
+                return Err(PluginError::File {
+                    path: path.clone(),
+                    source,
+                }
+                .into());
+            }
+        }
         let sha256 = hash(&path).map_err(|source| PluginError::File {
             path: path.clone(),
             source,
@@ -65,6 +95,7 @@ impl Library {
             call: "load",
             limit,
         };
+        TOUCHED.store(true, Ordering::Relaxed);
         let library = limited(limit, move || {
             let address = load(&path)?;
             // SAFETY: the address of the symbol, in a library that stays loaded.

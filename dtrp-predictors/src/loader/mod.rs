@@ -7,6 +7,7 @@
 
 mod adapter;
 mod descriptor;
+mod elf;
 mod handshake;
 mod host;
 pub(crate) mod instance;
@@ -16,4 +17,4 @@ pub(crate) mod trial;
 
 pub use descriptor::Descriptor;
 pub use host::{LogLevel, set_logger};
-pub use library::{DEFAULT_LIMIT, Library};
+pub use library::{DEFAULT_LIMIT, Library, touched};

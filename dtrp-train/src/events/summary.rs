@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum End {
     /// All steps were trained.
     Finished,

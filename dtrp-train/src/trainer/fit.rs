@@ -97,7 +97,7 @@ impl Trainer {
             seed: settings.run.seed,
             batch_size: settings.data.batch_size,
             lr: settings.optimizer.lr,
-            modules: self.stages.len(),
+            modules: self.ranges.len(),
             parameters: self.parameters().iter().sum(),
             epochs: *epochs,
             steps: *done,
@@ -127,7 +127,7 @@ impl Trainer {
             program: self.program(length.batches_per_epoch.min(clamp(length.steps)))?,
             steps: length.steps,
             batches_per_epoch: length.batches_per_epoch,
-            parameters: self.parameters(),
+            parameters: self.parameters().to_vec(),
             predictor: self.predictor.clone(),
         };
         self.spine.emit(&Event::Started(Arc::new(started)))?;

@@ -40,6 +40,7 @@ pub struct Trainer {
     pub(crate) compensation: Option<Compensation>,
     pub(crate) spine: Spine,
     pub(crate) progress: Progress,
+    parameters: Vec<usize>,
     unused: Vec<Unused>,
     /// Of the first and the last module.
     devices: [Device; 2],
@@ -89,6 +90,7 @@ impl Trainer {
             init_sha256 = Some(check_hash(path, model.init_sha256.as_deref())?);
             load_weights(&mut stages, path)?;
         }
+        let parameters = stages.iter().map(parameters).collect();
         let spine = Spine::default();
         if let Some(last) = stages.last_mut() {
             let spine = spine.clone();
@@ -126,6 +128,7 @@ impl Trainer {
             compensation: None,
             spine,
             progress: Progress::default(),
+            parameters,
             unused,
             devices,
             recipe,
@@ -172,14 +175,14 @@ impl Trainer {
         &self.ranges
     }
 
-    /// The stages, module 1 first.
+    /// The stages, module 1 first; none where a worker that hangs has kept its own.
     pub fn stages(&self) -> &[TorchStage] {
         &self.stages
     }
 
     /// Number of parameters of each module.
-    pub fn parameters(&self) -> Vec<usize> {
-        self.stages.iter().map(parameters).collect()
+    pub fn parameters(&self) -> &[usize] {
+        &self.parameters
     }
 
     /// What each block costs, where that was measured or given to place the cuts.
@@ -256,6 +259,7 @@ impl Trainer {
         let stops = [self.recipe.stop.clone(), self.spine.halt()];
         let source = Batches::new(epoch, feed, stops);
         let waited = source.waited();
+        self.check_whole()?;
         let mut source: Option<Box<dyn dtrp_core::torch::Source>> = Some(Box::new(source));
         for stage in &mut self.stages {
             stage.begin(position.done, source.take());
@@ -285,6 +289,7 @@ impl Trainer {
 
     /// It is a program too: that of local learning, in which nothing comes back, run over stages that only look.
     pub(crate) fn run_evaluation(&mut self) -> Result<Evaluation, RunError> {
+        self.check_whole()?;
         let feed = self.feed(1)?;
         let test = &self.loaders.test;
         let stops = [self.recipe.stop.clone(), self.spine.halt()];
@@ -306,6 +311,7 @@ impl Trainer {
     ///
     /// [`TrainError::Libtorch`] where there is no room for the copy.
     pub fn snapshot(&self) -> Result<Snapshot> {
+        self.check_whole()?;
         let mut tensors = Vec::new();
         for stage in &self.stages {
             tensors.extend(stage.state().map_err(|error| self.explain_torch(error))?);
@@ -313,6 +319,16 @@ impl Trainer {
         let Progress { epochs, done, .. } = self.progress;
         let updates = done * u64::from(self.recipe.settings.method.micro_batches);
         Ok(Snapshot::new(epochs, done, updates, tensors))
+    }
+
+    /// After a worker has hung, there is nothing left to work with.
+    fn check_whole(&self) -> Result<()> {
+        if self.stages.len() == self.ranges.len() {
+            return Ok(());
+        }
+        Err(TrainError::Fit(
+            "a worker of this trainer hangs, and has kept its module: make another trainer".to_owned(),
+        ))
     }
 
     /// Writes the current weights as safetensors under PyTorch's names; the file appears whole or not at all.

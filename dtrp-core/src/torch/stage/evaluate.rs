@@ -26,17 +26,18 @@ pub struct Evaluation {
 ///
 /// # Errors
 ///
-/// When the data cannot be read, an operator fails, or the program is not for these stages.
+/// When the data cannot be read, an operator fails, or the program is not for these stages. As with [`engine::run`], `stages`
+/// is empty afterwards where a worker never comes back.
 pub fn evaluate(
-    stages: &mut [TorchStage],
+    stages: &mut Vec<TorchStage>,
     program: &Program,
     source: Box<dyn Source>,
     options: &EngineOptions,
 ) -> Result<Evaluation, EngineError<TorchError>> {
     let modules = stages.len();
     let mut source = Some(source);
-    let mut observers: Vec<Observer<'_>> = stages
-        .iter_mut()
+    let mut observers: Vec<Observer> = std::mem::take(stages)
+        .into_iter()
         .enumerate()
         .map(|(index, stage)| Observer {
             stage,
@@ -46,8 +47,10 @@ pub fn evaluate(
             readback: Readback::default(),
         })
         .collect();
-    engine::run(program, &mut observers, options)?;
+    let result = engine::run(program, &mut observers, options);
     let sums = observers.last().map(|o| o.sums).unwrap_or_default();
+    stages.extend(observers.into_iter().map(|observer| observer.stage));
+    result?;
     let samples = sums.samples.max(1) as f64;
     Ok(Evaluation {
         loss: sums.loss / samples,
@@ -57,8 +60,8 @@ pub fn evaluate(
 }
 
 /// A stage that forwards and changes nothing.
-struct Observer<'a> {
-    stage: &'a mut TorchStage,
+struct Observer {
+    stage: TorchStage,
     source: Option<Box<dyn Source>>,
     last: bool,
     /// Sums, not yet divided by the samples.
@@ -67,7 +70,7 @@ struct Observer<'a> {
     readback: Readback<u64>,
 }
 
-impl Observer<'_> {
+impl Observer {
     fn add_up(&mut self, all: bool) -> Result<(), TorchError> {
         while let Some((samples, numbers)) = self.readback.next(all)? {
             if let [right, loss] = numbers[..] {
@@ -80,7 +83,7 @@ impl Observer<'_> {
     }
 }
 
-impl Stage for Observer<'_> {
+impl Stage for Observer {
     type Up = Activation;
     type Down = Message;
     type Error = TorchError;

@@ -23,7 +23,7 @@ pub(super) struct Listing {
     pub(super) classes: Vec<String>,
     pub(super) train: Images,
     pub(super) test: Images,
-    /// Images that are left out because something is wrong with them alone.
+    /// What is wrong with single images, which are in no part; the others of their class are.
     pub(super) problems: Vec<DataError>,
 }
 

@@ -118,16 +118,17 @@ impl Walk {
         let problem = match std::fs::metadata(&image) {
             Ok(metadata) => match files::plain(&metadata) {
                 Ok(()) => return self.images.push((image, metadata.len())),
-                Err(problem) => (Reason::Special, problem),
+                Err(problem) => (Reason::Special, problem, "read the file"),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let problem = "the link leads nowhere; mend or remove it";
-                (Reason::Dangling, Error::new(ErrorKind::NotFound, problem))
+                let problem = Error::new(error.kind(), "the link leads nowhere; mend or remove it");
+                (Reason::Dangling, problem, "look at the file")
             }
-            Err(error) => (Reason::Unreadable, error),
+            Err(error) => (Reason::Unreadable, error, "look at the file"),
         };
-        left_out.add(problem.0, &image);
-        self.problems.push(files::io(&image, "read the file")(problem.1));
+        let (reason, problem, action) = problem;
+        left_out.add(reason, &image);
+        self.problems.push(files::io(&image, action)(problem));
     }
 }
 

@@ -1,0 +1,171 @@
+//! What all workers of a run share: where each of them is, whether to go on, and the first failure. And who looks after
+//! them: a run in which nothing happens any more is given up, even if a worker never comes back from what it is doing.
+
+use super::error::{EngineError, StageFailure};
+use crate::analysis::around;
+use crate::schedule::Program;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a worker waits for a neighbour before it looks whether the run goes on.
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The longest time between two looks at the workers.
+const LONGEST_TICK: Duration = Duration::from_millis(200);
+
+/// Shared by the workers of a run and by who looks after them.
+pub(super) struct Watch<E: std::error::Error + 'static> {
+    pub(super) program: Arc<Program>,
+    /// Index of the action that each worker is at; past the end when it has finished.
+    at: Vec<AtomicUsize>,
+    /// The worker whose action has begun last; with one thread for all, the only one that does anything.
+    last: AtomicUsize,
+    one_thread: bool,
+    /// Grows with everything that happens.
+    happened: AtomicU64,
+    cancelled: AtomicBool,
+    first: Mutex<Option<Failed<E>>>,
+}
+
+/// The failure of worker `worker` (from 0) at its action `at`.
+struct Failed<E: std::error::Error + 'static> {
+    worker: usize,
+    at: usize,
+    failure: StageFailure<E>,
+}
+
+impl<E: std::error::Error + 'static> Watch<E> {
+    /// For a thread for every worker, or `one_thread` for all.
+    pub(super) fn new(program: &Program, one_thread: bool) -> Self {
+        Self {
+            last: AtomicUsize::new(0),
+            one_thread,
+            program: Arc::new(program.clone()),
+            at: (0..program.modules()).map(|_| AtomicUsize::new(0)).collect(),
+            happened: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+            first: Mutex::new(None),
+        }
+    }
+
+    /// Worker `worker` (from 0) comes to its action `at`.
+    pub(super) fn begin(&self, worker: usize, at: usize) {
+        self.at[worker].store(at, Ordering::Release);
+        self.last.store(worker, Ordering::Release);
+        self.happened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Worker `worker` has come to the end of its list.
+    pub(super) fn finish(&self, worker: usize) {
+        self.begin(worker, usize::MAX);
+    }
+
+    /// Whether everyone is to stop.
+    pub(super) fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Keeps the failure if it is the first, and tells everyone to stop.
+    pub(super) fn fail(&self, worker: usize, at: usize, failure: StageFailure<E>) {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(Failed { worker, at, failure });
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    /// What the run came to.
+    pub(super) fn outcome(&self) -> Result<(), EngineError<E>> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match first {
+            None => Ok(()),
+            Some(Failed { worker, at, failure }) => Err(EngineError::Worker {
+                worker: worker + 1,
+                action: self.program.workers[worker][at],
+                failure: Box::new(failure),
+                around: around(&self.program, worker + 1, at),
+            }),
+        }
+    }
+
+    /// Gathers what `jobs` workers (or one thread that executes all) hand back. Gives the run up when nothing has happened
+    /// for `watchdog`, and those who still do not come back for half of that again. Time in which the whole process was
+    /// stopped, or the machine slept, does not count.
+    pub(super) fn gather<T>(&self, results: &Receiver<T>, jobs: usize, watchdog: Duration) -> Vec<T> {
+        let tick = (watchdog / 8).clamp(Duration::from_millis(1), LONGEST_TICK);
+        let mut back = Vec::with_capacity(jobs);
+        let mut silent = Duration::ZERO;
+        let mut given_up = false;
+        let mut happened = self.happened.load(Ordering::Relaxed);
+        while back.len() < jobs {
+            let begin = Instant::now();
+            match results.recv_timeout(tick) {
+                Ok(result) => {
+                    back.push(result);
+                    silent = Duration::ZERO;
+                    continue;
+                }
+                // A thread has ended without handing anything back.
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = self.happened.load(Ordering::Relaxed);
+            if now != happened {
+                (happened, silent) = (now, Duration::ZERO);
+                continue;
+            }
+            // A tick that took much longer is one in which the process was stopped.
+            silent += begin.elapsed().min(2 * tick);
+            if given_up && silent >= watchdog / 2 {
+                break;
+            }
+            if !given_up && silent >= watchdog {
+                self.give_up(watchdog);
+                (given_up, silent) = (true, Duration::ZERO);
+            }
+        }
+        back
+    }
+
+    /// Names the worker that is to blame: one that computes, since the others wait for it; else the first that waits.
+    fn give_up(&self, watchdog: Duration) {
+        let place = |worker: usize| {
+            let at = self.at[worker].load(Ordering::Acquire);
+            let action = self.program.workers[worker].get(at)?;
+            Some((worker, at, action.op.is_message()))
+        };
+        let places: Vec<_> = (0..self.at.len()).filter_map(place).collect();
+        let last = self.last.load(Ordering::Acquire);
+        let computing =
+            |(worker, _, message): &&(usize, usize, bool)| !message && (!self.one_thread || *worker == last);
+        let computing = places.iter().find(computing);
+        let Some((worker, at, _)) = computing.or(places.first()).copied() else {
+            return;
+        };
+        let seconds = watchdog.as_secs_f64();
+        let table = self.table();
+        let message = format!("nothing happened for {seconds} s, so the run is given up{table}");
+        self.fail(worker, at, StageFailure::Stalled(message));
+    }
+
+    /// What each worker is doing.
+    fn table(&self) -> String {
+        let mut table = String::new();
+        for (k, actions) in (1..).zip(&self.program.workers) {
+            let state = match actions.get(self.at[k - 1].load(Ordering::Acquire)) {
+                None => "has finished".to_owned(),
+                Some(a) if self.one_thread && self.last.load(Ordering::Acquire) != k - 1 => {
+                    format!("comes to {a} in its turn")
+                }
+                Some(a) => match (a.op.peer(k), a.op.is_receive()) {
+                    (Some(peer), true) => format!("waits for {} from worker {peer}", a.short()),
+                    (Some(peer), false) => format!("waits for worker {peer} to take {}", a.short()),
+                    (None, _) => format!("is executing {a}"),
+                },
+            };
+            let _ = write!(table, "\n  worker {k} {state}");
+        }
+        table
+    }
+}
