@@ -49,7 +49,7 @@ enum Format {
 /// Does what was typed.
 pub(super) fn run(command: &ModelsCommand) -> Result<(), Error> {
     match command {
-        ModelsCommand::List => output::print(&list()),
+        ModelsCommand::List => output::print(&output::wrapped(&list())),
         ModelsCommand::Show(args) => output::print(&args.show()?),
     }
 }
@@ -130,7 +130,8 @@ impl Show {
             multiply_adds(blocks),
             activations,
         );
-        table.to_string() + "\nmultiply-adds and activations (f32) are for one image\n"
+        let note = "\nmultiply-adds and activations (f32) are for one image\n";
+        output::fitted(&table) + &output::wrapped(note)
     }
 
     fn json(&self, blocks: &[BlockInfo]) -> Value {

@@ -177,7 +177,7 @@ fn checked(program: &Program, costs: &ProgramReport) -> String {
         program.order,
         program.modules(),
         program.batches,
-        table,
+        output::fitted(&table),
     )
 }
 
@@ -199,5 +199,5 @@ fn list() -> String {
             method.source.to_owned(),
         ]);
     }
-    table.to_string()
+    output::fitted(&table)
 }

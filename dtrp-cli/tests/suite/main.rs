@@ -21,3 +21,4 @@ mod run_folders;
 mod sets;
 mod streams;
 mod support;
+mod terminals;
