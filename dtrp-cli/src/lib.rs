@@ -6,7 +6,7 @@
 //! error      what can go wrong, and exit codes     report    what a run came to, as text
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
-//! output     stdout, files that a user names       failure   runs of other processes that have no result
+//! output     stdout, files that a user names
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -19,7 +19,6 @@ mod commands;
 mod config;
 mod costs;
 mod error;
-mod failure;
 mod output;
 mod plan;
 mod progress;

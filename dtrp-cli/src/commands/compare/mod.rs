@@ -6,8 +6,7 @@ mod variants;
 
 use super::runs::{Form, Outcome, Runs, folder_name};
 use crate::config::{Config, DIGITS, Layers, path_argument};
-use crate::error::Error;
-use crate::failure::Failure;
+use crate::error::{Error, Failure};
 use crate::output;
 use crate::stop;
 use clap::Args;

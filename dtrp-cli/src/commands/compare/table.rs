@@ -1,7 +1,7 @@
 //! What came of a comparison, as a table and as JSON.
 
 use crate::commands::runs::{Outcome, mean, of_workers};
-use crate::failure::Failure;
+use crate::error::Failure;
 use dtrp_text::units::{bytes, percent, rate};
 use dtrp_text::{Table, to_json};
 use dtrp_train::{End, Summary, WorkerSummary};

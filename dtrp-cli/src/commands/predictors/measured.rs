@@ -3,8 +3,7 @@
 use super::compare::LeftOut;
 use crate::commands::runs::{Finished, Form, mean, of_workers};
 use crate::config::Config;
-use crate::error::Error;
-use crate::failure::Failure;
+use crate::error::{Error, Failure};
 use crate::output;
 use dtrp_core::schedule::Order;
 use dtrp_text::Table;

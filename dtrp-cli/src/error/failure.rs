@@ -1,6 +1,6 @@
 //! Runs in processes of their own that have no result, and who ended them.
 
-use crate::error::Error;
+use super::Error;
 use serde::Serialize;
 use signal_hook::low_level::signal_name;
 use std::fmt;
