@@ -6,7 +6,7 @@
 //! error      what can go wrong, and exit codes     report    what a run came to, as text
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
-//! output     stdout, files that a user names
+//! output     stdout, files that a user names       memory    how much may be asked for
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -19,6 +19,7 @@ mod commands;
 mod config;
 mod costs;
 mod error;
+mod memory;
 mod output;
 mod plan;
 mod progress;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    memory::limit();
     progress::start_logging(cli.verbose, cli.quiet);
     // A panic has told its story on stderr already; what is left is the exit code of a bug.
     match catch_unwind(|| commands::run(cli.command)) {

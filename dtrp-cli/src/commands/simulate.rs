@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use dtrp_core::costs::{BlockCost, Costs, ModuleCosts};
 use dtrp_core::schedule::{Method, Order, Plan};
 use dtrp_core::simulate::{Jitter, Links, SimulateError, SimulationOptions, Sweep, simulate_plan, sweep};
+use dtrp_models::split_evenly;
 use dtrp_text::to_json;
 use dtrp_train::{Cuts, TrainError, best_cuts};
 use std::num::NonZeroUsize;
@@ -197,6 +198,8 @@ impl Simulate {
         micro_batches: u16,
     ) -> Result<Vec<ModuleCosts>, Error> {
         let blocks = costs.blocks.len();
+        // Before anything is laid out for so many.
+        split_evenly(blocks, modules)?;
         let ranges = match self.cuts.ranges(blocks, modules)? {
             Some(ranges) => ranges,
             None => {

@@ -72,6 +72,14 @@ impl Set {
         &self.value
     }
 
+    /// Whether it gives the value at `path`: by that path, by one inside it, or by a section in which it stands.
+    pub(super) fn gives(&self, path: &str) -> bool {
+        match path.strip_prefix(&self.path).and_then(|rest| rest.strip_prefix('.')) {
+            Some(rest) => self.value.pointer(&format!("/{}", rest.replace('.', "/"))).is_some(),
+            None => self.concerns(path),
+        }
+    }
+
     /// Whether it sets the key, or a part of it, or a section that has it.
     pub(crate) fn concerns(&self, path: &str) -> bool {
         let inside = |outer: &str, inner: &str| {

@@ -71,7 +71,7 @@ impl Config {
 
     /// Whether the key, or a part of it, was set on the command line.
     pub(crate) fn was_set(&self, key: &str) -> bool {
-        self.sets.iter().any(|set| set.concerns(key))
+        self.sets.iter().any(|set| set.gives(key))
     }
 
     /// As YAML, every key in one order.

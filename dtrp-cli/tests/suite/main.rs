@@ -12,6 +12,7 @@ mod data;
 mod full_disk;
 mod linking;
 mod names;
+mod numbers;
 mod output;
 mod paths;
 mod plugins;

@@ -16,6 +16,16 @@ pub enum ScheduleError {
         /// Which number.
         what: &'static str,
     },
+    /// The plan asks for more than can be laid out.
+    #[error("{what} is {value}, but can be at most {most}")]
+    TooMany {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: u128,
+        /// What it can be.
+        most: u64,
+    },
     /// The method cannot be laid out in this order.
     #[error("method `{method}` has no order `{order}`; it can be {known}")]
     Order {

@@ -150,7 +150,7 @@ fn code_of(error: &TrainError) -> u8 {
     match error {
         TrainError::Setting(_) => 3,
         TrainError::Data(_) | TrainError::Batch(_) => 4,
-        TrainError::Device { .. } | TrainError::Libtorch { .. } => 6,
+        TrainError::Device { .. } | TrainError::Libtorch { .. } | TrainError::Model(ModelError::Memory { .. }) => 6,
         TrainError::Diverged(_) => Error::DIVERGED,
         TrainError::Predictor { plugin: true, .. } => 8,
         TrainError::Weights(_) | TrainError::Subscriber(_) => 9,
