@@ -1,7 +1,8 @@
 //! What leaves the program: text on stdout, files that a user names, and what of it a terminal may see.
 
 use crate::error::Error;
-use dtrp_text::write_whole;
+use console::Term;
+use dtrp_text::{Table, break_words, write_whole};
 use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -39,6 +40,36 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Error> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe && is_special(path) => Ok(()),
         written => written.map_err(Error::file("write", path)),
     }
+}
+
+/// The columns of the terminal behind stdout; `None` if it is none.
+fn width() -> Option<usize> {
+    let size = Term::stdout().size_checked();
+    size.map(|(_, columns)| usize::from(columns))
+        .filter(|columns| *columns > 0)
+}
+
+/// A table for stdout: where that is a terminal, in lines that fit.
+pub(crate) fn fitted(table: &Table) -> String {
+    width().map_or_else(|| table.to_string(), |width| table.within(width))
+}
+
+/// Lines of text for stdout: where that is a terminal, broken between words where they would not fit.
+pub(crate) fn wrapped(text: &str) -> String {
+    let Some(width) = width() else {
+        return text.to_owned();
+    };
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        if line.chars().count() <= width {
+            lines.push(line.to_owned());
+        } else {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let broken = break_words(line, width.saturating_sub(indent.len()));
+            lines.extend(broken.iter().map(|line| format!("{indent}{line}")));
+        }
+    }
+    lines.join("\n")
 }
 
 /// Whether a file would be in the place of something that is none.

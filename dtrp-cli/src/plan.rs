@@ -1,6 +1,7 @@
 //! What a run is going to do, for `--dry-run`.
 
 use crate::error::Error;
+use crate::output;
 use crate::report;
 use crate::run::first_slots;
 use dtrp_text::Table;
@@ -68,8 +69,9 @@ pub(crate) fn describe(trainer: &Trainer) -> Result<String, Error> {
             bytes(module.weight_bytes),
         ]);
     }
-    text.push_str(&table.to_string());
-    text.push_str("\nstored: bytes of stored inputs at most; weights: all versions, gradients, optimizer, predictions and probes\n\n");
+    let mut text = output::wrapped(&text) + &output::fitted(&table);
+    let note = "\nstored: bytes of stored inputs at most; weights: all versions, gradients, optimizer, predictions and probes\n\n";
+    text.push_str(&output::wrapped(note));
     text.push_str(&first_slots(&program));
     Ok(text)
 }

@@ -1,5 +1,6 @@
 //! What is printed of a run.
 
+use crate::output;
 use dtrp_text::Table;
 use dtrp_text::units::{bytes, count, percent, rate, thousands};
 use dtrp_train::Summary;
@@ -83,6 +84,7 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
         );
     }
     text.push('\n');
+    let mut text = output::wrapped(&text);
     let mut table = Table::new(2);
     table.row([
         "worker",
@@ -106,12 +108,13 @@ pub(crate) fn run(summary: &Summary, folder: &Path) -> String {
                 .map_or("-".to_owned(), |gain| format!("{gain:.3}")),
         ]);
     }
-    text.push_str(&table.to_string());
+    text.push_str(&output::fitted(&table));
+    let mut end = String::new();
     if summary.predictor.is_some() {
-        text.push_str("(prediction gain: 1 is no better than no prediction, 0 is perfect)\n");
+        end.push_str("(prediction gain: 1 is no better than no prediction, 0 is perfect)\n");
     }
-    let _ = writeln!(text, "\nresults in {}: {}", folder.display(), files(folder).join(", "));
-    text
+    let _ = writeln!(end, "\nresults in {}: {}", folder.display(), files(folder).join(", "));
+    text + &output::wrapped(&end)
 }
 
 /// The names of a folder's files, in order.

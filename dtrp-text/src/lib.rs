@@ -39,7 +39,7 @@ pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
 pub use options::{
     OptionError, OptionKind, OptionProblem, OptionSpec, OptionValues, Options, defaults, option_values, schema,
 };
-pub use table::Table;
+pub use table::{Table, break_words};
 pub use whole::write_whole;
 
 #[doc(hidden)]

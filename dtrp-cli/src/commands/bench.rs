@@ -290,7 +290,7 @@ impl fmt::Display for Benchmark {
             row("ratio, pair by pair", ratio, |ratio| format!("{ratio:.3}"));
         }
         let busy: Vec<_> = self.busy_shares.iter().map(|share| percent(Some(*share), 0)).collect();
-        writeln!(f, "{table}\nworkers busy: {}", busy.join(", "))
+        writeln!(f, "{}\nworkers busy: {}", output::fitted(&table), busy.join(", "))
     }
 }
 

@@ -72,7 +72,9 @@ pub(super) fn run() -> Result<(), Error> {
         memory(),
     ];
     let broken = findings.iter().filter(|f| matches!(f.verdict, Verdict::Broken)).count();
-    output::print(&findings.iter().map(ToString::to_string).collect::<String>())?;
+    output::print(&output::wrapped(
+        &findings.iter().map(ToString::to_string).collect::<String>(),
+    ))?;
     match broken {
         0 => Ok(()),
         1 => Err(Error::Unhealthy("one thing is broken, see above".to_owned())),

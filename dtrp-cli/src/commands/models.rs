@@ -55,7 +55,7 @@ pub(crate) enum Format {
 /// Does what was typed.
 pub(super) fn run(command: &ModelsCommand) -> Result<(), Error> {
     match command {
-        ModelsCommand::List { format: Format::Table } => output::print(&list()),
+        ModelsCommand::List { format: Format::Table } => output::print(&output::wrapped(&list())),
         ModelsCommand::List { format: Format::Json } => output::print(&to_json(&json_list())),
         ModelsCommand::Show(args) => output::print(&args.show()?),
     }
@@ -149,7 +149,8 @@ impl Show {
             multiply_adds(blocks),
             activations,
         );
-        table.to_string() + "\nmultiply-adds and activations (f32) are for one image\n"
+        let note = "\nmultiply-adds and activations (f32) are for one image\n";
+        output::fitted(&table) + &output::wrapped(note)
     }
 
     fn json(&self, blocks: &[BlockInfo]) -> Value {

@@ -33,7 +33,7 @@ pub(super) fn run(args: &Profile) -> Result<(), Error> {
     match &args.output {
         Some(path) if !stdout.contains(&path.as_path()) => {
             output::write_file(path, &text)?;
-            output::print(&table(&costs).to_string())
+            output::print(&output::fitted(&table(&costs)))
         }
         _ => output::print(&text),
     }

@@ -192,7 +192,7 @@ fn checked(program: &Program, costs: &ProgramReport) -> String {
         program.order,
         program.modules(),
         program.batches,
-        table,
+        output::fitted(&table),
     )
 }
 
@@ -214,5 +214,5 @@ fn list() -> String {
             method.source.to_owned(),
         ]);
     }
-    table.to_string()
+    output::fitted(&table)
 }

@@ -96,6 +96,9 @@ fn prepare(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folde
         tracing::info!("{key}: what was {old} is {new} from now on, and config.yaml says so");
         Some(moved)
     });
+    if let Some(key) = config.not_utf8() {
+        tracing::warn!("{key} is not UTF-8: config.yaml cannot hold it exactly, and does not repeat the run as it is");
+    }
     claim.write(CONFIG, &config.to_yaml()?)?;
     if let Some(costs) = trainer.costs() {
         claim.write(COSTS, &as_yaml(costs)?)?;

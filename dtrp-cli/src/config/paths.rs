@@ -36,6 +36,12 @@ impl Config {
         Ok(())
     }
 
+    /// The first key whose path is not UTF-8, so that no YAML can hold it exactly.
+    pub(crate) fn not_utf8(&mut self) -> Option<&'static str> {
+        let mut paths = self.paths();
+        paths.find(|(_, path)| path.to_str().is_none()).map(|(key, _)| key)
+    }
+
     /// Puts in what `moved` says of each path.
     pub(crate) fn follow(&mut self, moved: impl Fn(&str, &Path) -> Option<PathBuf>) {
         for (key, path) in self.paths() {

@@ -2,9 +2,9 @@
 
 use dtrp_text::words;
 use dtrp_train::settings::{Cuts, SettingError, Settings};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The keys, in the sections in which a configuration has them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -19,6 +19,7 @@ pub(crate) struct ProgramKeys {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FolderKeys {
     pub(crate) name: Option<String>,
+    #[serde(serialize_with = "lossy")]
     pub(crate) dir: PathBuf,
     pub(crate) log_every: u64,
     pub(crate) progress: ProgressKind,
@@ -28,7 +29,17 @@ pub(crate) struct FolderKeys {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CostKeys {
+    #[serde(serialize_with = "lossy_option")]
     pub(crate) costs: Option<PathBuf>,
+}
+
+/// A path that is not UTF-8 has no exact form in YAML: it is written with replacement characters.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    path.to_string_lossy().serialize(serializer)
+}
+
+fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_deref().map(Path::to_string_lossy).serialize(serializer)
 }
 
 /// How progress is shown.

@@ -67,6 +67,14 @@ pub(crate) enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A file that a run has left.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
     /// Stdout.
     #[error("standard output: cannot be written: {0}")]
     Stdout(#[source] std::io::Error),
@@ -119,13 +127,19 @@ impl Error {
             Error::BadData(_) => 4,
             Error::Fit(_) => 5,
             Error::Unhealthy(_) => 6,
-            Error::File { action: "read", .. } => 4,
+            Error::Read { .. } => 4,
             Error::File { .. } | Error::Stdout(_) | Error::FolderInUse(_) | Error::NotARun(_) => 9,
             Error::Train(error) | Error::Run { error, .. } => code_of(error),
         }
     }
 
-    /// For `map_err` around file operations.
+    /// For `map_err` around reading.
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Error::Read { path, source }
+    }
+
+    /// For `map_err` around other file operations.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Error::File { path, action, source }

@@ -322,7 +322,7 @@ fn a_program_from_a_file_is_named_everywhere() {
     let sets = [TINY, &["method.program=p.txt", "run.epochs=1"]].concat();
     let ran = place.train(&sets);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let folder = "digits-resnet-cifar-fdg-k2";
+    let folder = "digits-resnet-cifar-fdg-k2-depth8-width4-limit160-test_limit64-batch_size32-program-p.txt-epochs1";
     assert!(
         ran.stderr.contains(&format!("training into runs/{folder}")),
         "{}",
@@ -390,4 +390,75 @@ fn a_key_without_effect_is_told() {
         stderr.contains("WARN run.epochs has no effect: run.max_steps ends the run"),
         "{stderr}"
     );
+}
+
+/// `docs/runs.md` explains every field of the files that programs read.
+#[test]
+fn every_field_is_documented() {
+    fn keys(value: &Value, all: &mut std::collections::BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    all.insert(key.clone());
+                    keys(value, all);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| keys(item, all)),
+            _ => {}
+        }
+    }
+    let place = Place::new();
+    place.tiny(
+        "a",
+        &[
+            "run.max_steps=6",
+            "method.batch_compensation.fill=true",
+            "method.memory_budget=1 GB",
+        ],
+    );
+    let mut all = std::collections::BTreeSet::new();
+    keys(&place.summary("a"), &mut all);
+    for kind in ["step", "epoch"] {
+        place.events("a", kind).iter().for_each(|event| keys(event, &mut all));
+    }
+    let page = include_str!("../../../docs/runs.md");
+    for key in &all {
+        assert!(
+            page.contains(&format!("`{key}`")),
+            "docs/runs.md does not explain `{key}`"
+        );
+    }
+    assert!(all.len() > 40, "{all:?}");
+    let summary = place.summary("a");
+    assert_eq!((&summary["name"], &summary["seed"]), (&"a".into(), &1.into()));
+    // Every file of a folder is in the table.
+    for entry in std::fs::read_dir(place.file("runs/a")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(page.contains(&format!("| `{name}`")), "docs/runs.md has no {name}");
+    }
+}
+
+#[test]
+fn a_configuration_is_written_in_one_order() {
+    let place = Place::new();
+    let one = "model: {width: 4, name: resnet-cifar, depth: 8}\ndata: {classes: 3, shape: [1, 8, 8], name: synthetic}\n\
+               method: {predictor: {options: {}, name: damped}, modules: 2}\nrun: {seed: 3, epochs: 1}\n";
+    let other = "run: {epochs: 1, seed: 3}\nmethod: {modules: 2, predictor: {name: damped, options: {}}}\n\
+                 data: {name: synthetic, shape: [1, 8, 8], classes: 3}\nmodel: {depth: 8, name: resnet-cifar, width: 4}\n";
+    let shown: Vec<_> = [one, other]
+        .into_iter()
+        .map(|text| {
+            std::fs::write(place.file("c.yaml"), text).unwrap();
+            place.dtrp(&["config", "show", "--config", "c.yaml"]).stdout
+        })
+        .collect();
+    assert!(shown[0].contains("width: 4"), "{}", shown[0]);
+    assert_eq!(shown[0], shown[1]);
+    let sets = ["model.width=4", "model.depth=8", "model.shortcut=B"];
+    let of = |order: [usize; 3]| {
+        let sets: Vec<_> = order.iter().flat_map(|index| ["--set", sets[*index]]).collect();
+        let shown = place.dtrp(&[&["config", "show", "--set", "run.name=a"][..], &sets].concat());
+        shown.stdout
+    };
+    assert_eq!(of([0, 1, 2]), of([2, 0, 1]));
 }

@@ -5,7 +5,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is trained on, and how it is loaded. In a file the data set's own options stand beside the other keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +67,7 @@ impl Serialize for DataSettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut section = serializer.serialize_map(None)?;
         section.serialize_entry("name", &self.name)?;
-        section.serialize_entry("dir", &self.dir)?;
+        section.serialize_entry("dir", &self.dir.as_deref().map(Path::to_string_lossy))?;
         section.serialize_entry("batch_size", &self.batch_size)?;
         section.serialize_entry("shuffle", &self.shuffle)?;
         section.serialize_entry("augment", &self.augment)?;

@@ -4,9 +4,9 @@ use super::cuts::Cuts;
 use dtrp_core::schedule::Order;
 use dtrp_predictors::{PredictorError, Spec};
 use dtrp_text::words;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The training method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,7 @@ pub struct MethodSettings {
     /// Where the network is cut.
     pub cuts: Cuts,
     /// With [`Cuts::Auto`]: a file of measured costs, instead of measuring.
+    #[serde(serialize_with = "lossy")]
     pub costs: Option<PathBuf>,
     /// With [`Cuts::Auto`] or [`BatchCompensation::fill`]: the most bytes that a worker may hold.
     pub memory_budget: Option<Bytes>,
@@ -33,6 +34,7 @@ pub struct MethodSettings {
     /// M: one update for so many batches.
     pub accumulate: u32,
     /// A file with a program to run instead of the method's own.
+    #[serde(serialize_with = "lossy")]
     pub program: Option<PathBuf>,
     /// Measure every so manieth prediction; 0: none.
     pub probe_every: u32,
@@ -46,6 +48,11 @@ pub struct MethodSettings {
     pub rescale_epochs: f64,
     /// For a method with local losses: the head of every module but the last.
     pub auxiliary: String,
+}
+
+/// A path that is not UTF-8 has no exact form in a configuration: it is written with replacement characters.
+fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_deref().map(Path::to_string_lossy).serialize(serializer)
 }
 
 impl Default for MethodSettings {

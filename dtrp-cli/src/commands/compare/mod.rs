@@ -60,7 +60,7 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
     let result = train_all(&runs, &variants, &mut rows);
     if result.is_ok() || rows.iter().any(|row| !row.runs.is_empty()) {
         output::print(&match args.format {
-            Form::Text => table(&rows).to_string(),
+            Form::Text => output::fitted(&table(&rows)),
             Form::Markdown => table(&rows).markdown(),
             Form::Json => json(&rows),
         })?;

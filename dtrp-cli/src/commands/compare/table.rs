@@ -45,11 +45,13 @@ impl Row {
 
     /// The first run without a result.
     pub(super) fn failure(&self) -> Option<&Failure> {
-        let failed = |run| match run {
-            &Outcome::Failed(ref failure) => Some(failure),
-            Outcome::Ended(_) => None,
+        let failed = || {
+            self.runs.iter().find_map(|run| match run {
+                Outcome::Failed(failure) => Some(failure),
+                Outcome::Ended(_) => None,
+            })
         };
-        self.fault.as_ref().or_else(|| self.runs.iter().find_map(failed))
+        self.fault.as_ref().or_else(failed)
     }
 
     /// `finished`, `diverged`, `failed (exit code 5)`; with several seeds how often.

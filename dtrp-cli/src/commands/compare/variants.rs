@@ -222,7 +222,7 @@ mod tests {
         )
         .unwrap();
         let given: Given = file.to_str().unwrap().parse().unwrap();
-        let variants = chosen(&[given.clone()]).unwrap();
+        let variants = chosen(std::slice::from_ref(&given)).unwrap();
         let names: Vec<_> = variants.iter().map(|variant| variant.name.as_str()).collect();
         assert_eq!(names, ["bp", "four"]);
         assert_eq!(variants[0].sets[0].text(), "method.name=\"bp\"");

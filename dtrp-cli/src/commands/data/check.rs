@@ -39,7 +39,7 @@ impl Check {
         let threads = self.threads.or_else(|| available_parallelism().ok());
         let report = dtrp_data::check(&spec, threads.map_or(1, NonZeroUsize::get))?;
         match self.format {
-            Format::Table => output::print(&self.text(set, &report))?,
+            Format::Table => output::print(&output::wrapped(&self.text(set, &report)))?,
             Format::Json => output::print(&to_json(&self.json(set, &report)))?,
         }
         match report.problems.len() {
@@ -114,7 +114,7 @@ fn classes(train: &PartReport, test: &PartReport) -> String {
         row(name, *train, *test);
     }
     row("(all)", train.samples, test.samples);
-    table.to_string()
+    output::fitted(&table)
 }
 
 /// The distribution of each channel.

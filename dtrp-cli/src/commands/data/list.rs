@@ -20,7 +20,7 @@ pub(crate) struct List {
 impl List {
     pub(super) fn run(&self) -> Result<(), Error> {
         match self.format {
-            Format::Table => output::print(&text()),
+            Format::Table => output::print(&output::wrapped(&text())),
             Format::Json => output::print(&to_json(&dtrp_data::list().into_iter().map(json).collect::<Vec<_>>())),
         }
     }

@@ -4,6 +4,7 @@ use super::compare::LeftOut;
 use crate::commands::runs::{Finished, Form, mean, of_workers};
 use crate::config::Config;
 use crate::error::{Error, Failure};
+use crate::output;
 use dtrp_core::schedule::Order;
 use dtrp_text::Table;
 use dtrp_text::units::percent;
@@ -142,7 +143,7 @@ pub(super) fn table(form: Form, config: &Config, rows: &[Measured], left_out: &[
     rows.iter().map(Measured::cells).for_each(&mut add);
     let mut text = match form {
         Form::Markdown => cells.markdown(),
-        _ => cells.to_string(),
+        _ => output::fitted(&cells),
     };
     let Settings {
         run,
@@ -160,6 +161,9 @@ pub(super) fn table(form: Form, config: &Config, rows: &[Measured], left_out: &[
     );
     for LeftOut { predictor, reason } in left_out {
         let _ = writeln!(text, "left out: {predictor}: {reason}");
+    }
+    if form == Form::Text {
+        text = output::wrapped(&text);
     }
     text
 }

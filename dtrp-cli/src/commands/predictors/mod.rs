@@ -36,11 +36,11 @@ pub(super) fn run(command: &PredictorsCommand) -> Result<(), Error> {
         PredictorsCommand::List => output::print(&list())?,
         PredictorsCommand::Show { name } => {
             let description = dtrp_predictors::describe(name).map_err(|error| of_predictor(error, false))?;
-            output::print(&show(&description))?;
+            output::print(&output::wrapped(&show(&description)))?;
         }
         PredictorsCommand::Check { library } => {
             let result = conformance::check(library);
-            output::print(&format!("{result}\n"))?;
+            output::print(&output::wrapped(&format!("{result}\n")))?;
             if !result.passed() {
                 return Err(Error::Nonconforming(library.clone()));
             }
@@ -62,7 +62,7 @@ fn list() -> String {
             description.summary.to_owned(),
         ]);
     }
-    table.to_string()
+    output::fitted(&table)
 }
 
 fn show(description: &Description) -> String {

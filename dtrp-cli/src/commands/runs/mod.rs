@@ -125,7 +125,7 @@ impl<'a> Runs<'a> {
     fn finished(&self, folder: &str) -> Result<Outcome, Error> {
         let folder = self.dir.join(folder);
         let path = folder.join(SUMMARY);
-        let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        let text = std::fs::read_to_string(&path).map_err(Error::read(&path))?;
         let summary = parse(&path, &text)?;
         Ok(Outcome::Ended(Box::new(Finished { folder, summary })))
     }
@@ -135,7 +135,7 @@ impl Finished {
     /// The logged losses in order: with `run.log_every=1`, those of all batches.
     pub(super) fn losses(&self) -> Result<Vec<f64>, Error> {
         let path = self.folder.join(METRICS);
-        let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        let text = std::fs::read_to_string(&path).map_err(Error::read(&path))?;
         let mut losses = Vec::new();
         for line in text.lines() {
             if let Line::Step(step) = parse(&path, line)? {
