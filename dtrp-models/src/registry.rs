@@ -99,6 +99,9 @@ pub struct Network {
     pub name: String,
     /// The blocks.
     pub blocks: Vec<BlockSpec>,
+    /// The family's options that make no difference to this network, such as a dropout where there is no layer for it: those
+    /// that were not read while it was built.
+    pub unread: Vec<&'static str>,
 }
 
 impl From<Vec<BlockSpec>> for Network {
@@ -107,6 +110,7 @@ impl From<Vec<BlockSpec>> for Network {
         Self {
             name: "network".to_owned(),
             blocks,
+            unread: Vec::new(),
         }
     }
 }
@@ -151,8 +155,10 @@ pub fn defaults(name: &str) -> Result<OptionValues, ModelError> {
 pub fn build(name: &str, options: &OptionValues, input: &ModelInput) -> Result<Network, ModelError> {
     let family = find(name)?;
     let options = Options::of("model", family.name, family.options, options)?;
+    let blocks = (family.build)(&options, input)?;
     Ok(Network {
         name: family.name.to_owned(),
-        blocks: (family.build)(&options, input)?,
+        blocks,
+        unread: options.unread(),
     })
 }

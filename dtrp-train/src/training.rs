@@ -67,6 +67,7 @@ impl Training {
                 program: None,
                 costs: None,
                 stop: Stop::default(),
+                described: Arc::default(),
             },
             wrong: None,
         }

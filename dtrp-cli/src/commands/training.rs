@@ -19,7 +19,7 @@ pub(super) fn training(config: &Config, stop: &Stop) -> Result<Training, Error> 
 pub(super) fn build(config: &Config, stop: &Stop) -> Result<Trainer, Error> {
     let trainer = training(config, stop)?.build()?;
     let unused = trainer.unused().iter();
-    for unused in unused.filter(|unused| !unused.set && config.was_set(unused.key)) {
+    for unused in unused.filter(|unused| !unused.set && config.was_set(&unused.key)) {
         tracing::warn!("{unused}");
     }
     Ok(trainer)

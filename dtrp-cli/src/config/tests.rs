@@ -220,7 +220,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "optimizer: {lr: .nan}",
-            "x.yaml: optimizer.lr is null, but must be a number",
+            "x.yaml: optimizer.lr: .nan is not a finite number",
         ),
         (
             "run: {epochs: 1.5}",

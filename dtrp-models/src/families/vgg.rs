@@ -53,7 +53,6 @@ fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mo
     let groups = DEPTHS.iter().find(|(d, _)| *d == depth);
     let (_, groups) = groups.ok_or_else(|| options.invalid("depth", "11, 13, 16 or 19"))?;
     let batch_norm = options.flag("batch_norm");
-    let dropout = options.number("dropout");
     if input.height.min(input.width) < 32 {
         let reason = "five groups halve the image, so it needs at least 32 x 32 pixels";
         return Err(input.misfit(options.owner(), reason));
@@ -83,6 +82,7 @@ fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mo
     match options.choice("head") {
         "imagenet" => {
             let pooled = inputs * POOLED * POOLED;
+            let dropout = options.number("dropout");
             blocks.extend([
                 hidden("classifier.0", pooled, Some([POOLED; 2]), dropout),
                 hidden("classifier.3", HIDDEN, None, dropout),

@@ -100,3 +100,25 @@ fn heads_are_found_by_name() {
     let message = HeadKind::named("linear").unwrap_err().to_string();
     assert!(message.contains("did you mean `linear-pool`?"), "{message}");
 }
+
+#[test]
+fn an_option_that_makes_no_difference_is_known() {
+    let input = ModelInput {
+        channels: 3,
+        height: 32,
+        width: 32,
+        classes: 10,
+    };
+    let unread = |name: &str, options: serde_json::Value| {
+        let options = serde_json::from_value(options).unwrap();
+        build(name, &options, &input).unwrap().unread
+    };
+    assert_eq!(
+        unread("vgg", serde_json::json!({"head": "cifar", "dropout": 0.3})),
+        ["dropout"]
+    );
+    assert!(unread("vgg", serde_json::json!({"dropout": 0.3})).is_empty());
+    for family in dtrp_models::list().into_iter().filter(|family| family.name != "vgg") {
+        assert!(unread(family.name, serde_json::json!({})).is_empty(), "{}", family.name);
+    }
+}

@@ -4,6 +4,7 @@ use super::error::{OptionError, OptionProblem};
 use super::spec::{OptionKind, OptionSpec, OptionValues, shape};
 use crate::names::nearest;
 use serde_json::Value;
+use std::cell::Cell;
 
 /// The options that something was given. All have been checked against what is declared, so reading them cannot fail.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct Options<'a> {
     owner: &'a str,
     declared: &'a [OptionSpec],
     given: OptionValues,
+    /// One bit for each declared option that has been read.
+    read: Cell<u128>,
 }
 
 impl<'a> Options<'a> {
@@ -62,6 +65,7 @@ impl<'a> Options<'a> {
             owner,
             declared,
             given,
+            read: Cell::new(0),
         };
         for (name, value) in &options.given {
             match declared.iter().find(|option| option.name == name) {
@@ -110,6 +114,7 @@ impl<'a> Options<'a> {
     ///
     /// If no number of this name is declared, which is a bug of the owner.
     pub fn number(&self, name: &str) -> f64 {
+        self.note(name);
         match self.value(name).as_f64() {
             Some(number) => number,
             None => self.wrong(name, "a number"),
@@ -134,6 +139,7 @@ impl<'a> Options<'a> {
     ///
     /// If no whole number of this name is declared, which is a bug of the owner.
     pub fn optional_count(&self, name: &str) -> Option<u64> {
+        self.note(name);
         match self.declared(name).kind {
             OptionKind::Count { .. } => self.value(name).as_u64(),
             _ => self.wrong(name, "a whole number"),
@@ -146,6 +152,7 @@ impl<'a> Options<'a> {
     ///
     /// If no flag of this name is declared, which is a bug of the owner.
     pub fn flag(&self, name: &str) -> bool {
+        self.note(name);
         match self.value(name).as_bool() {
             Some(flag) => flag,
             None => self.wrong(name, "a flag"),
@@ -158,6 +165,7 @@ impl<'a> Options<'a> {
     ///
     /// If no choice of this name is declared, which is a bug of the owner.
     pub fn choice(&self, name: &str) -> &'static str {
+        self.note(name);
         match self.declared(name).kind {
             OptionKind::Choice { default, words } => {
                 let given = self.given.get(name).and_then(Value::as_str);
@@ -185,6 +193,7 @@ impl<'a> Options<'a> {
     ///
     /// If no shape of this name is declared, which is a bug of the owner.
     pub fn optional_shape(&self, name: &str) -> Option<[usize; 3]> {
+        self.note(name);
         match self.declared(name).kind {
             OptionKind::Shape { .. } => shape(&self.value(name)),
             _ => self.wrong(name, "a shape"),
@@ -201,6 +210,20 @@ impl<'a> Options<'a> {
         match self.declared.iter().find(|option| option.name == name) {
             Some(option) => option,
             None => self.wrong(name, "anything"),
+        }
+    }
+
+    /// The declared options that nobody has read yet. Once a thing is built, those have no effect on it, as it is.
+    pub fn unread(&self) -> Vec<&'static str> {
+        let options = self.declared.iter().enumerate();
+        let unread = options.filter(|(index, _)| self.read.get() & bit(*index) == 0);
+        unread.map(|(_, option)| option.name).collect()
+    }
+
+    /// Takes note that this option makes a difference.
+    fn note(&self, name: &str) {
+        if let Some(index) = self.declared.iter().position(|option| option.name == name) {
+            self.read.set(self.read.get() | bit(index));
         }
     }
 
@@ -245,6 +268,11 @@ impl<'a> Options<'a> {
             problem: Box::new(problem),
         }
     }
+}
+
+/// Of more options than there are bits the last ones count as read, all or none.
+fn bit(index: usize) -> u128 {
+    1 << index.min(127)
 }
 
 #[cfg(test)]
@@ -359,6 +387,14 @@ mod tests {
         let error = Options::new("data set", "digits", &[], &json!({ "classes": 3 })).unwrap_err();
         let says = "data set `digits` has no option `classes`; it has none at all: remove it";
         assert_eq!(error.to_string(), says);
+    }
+
+    #[test]
+    fn what_nobody_has_read_is_known() {
+        let options = read(json!({ "depth": 9 })).unwrap();
+        assert!(options.unread().contains(&"depth") && options.unread().contains(&"rho"));
+        let (_, _) = (options.count("depth"), options.resolved());
+        assert!(!options.unread().contains(&"depth") && options.unread().contains(&"rho"));
     }
 
     #[test]

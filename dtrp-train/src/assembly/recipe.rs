@@ -9,7 +9,7 @@ use dtrp_core::schedule::Program;
 use dtrp_core::torch::{CrossEntropy, Loss, Optimizer};
 use dtrp_data::Split;
 use dtrp_models::{BlockInfo, Network};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What an optimizer of one module may depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(crate) struct Recipe {
     /// Of the blocks, where somebody has them already.
     pub(crate) costs: Option<Costs>,
     pub(crate) stop: Stop,
+    /// What the blocks are, once they have been run to see; whatever settings change, the network and its images do not.
+    pub(crate) described: Arc<OnceLock<Vec<BlockInfo>>>,
 }
 
 impl Recipe {
@@ -64,7 +66,11 @@ impl Recipe {
 
     /// What the blocks give and cost for one sample.
     pub(crate) fn blocks(&self) -> Result<Vec<BlockInfo>> {
-        Ok(self.network.describe(&self.input())?)
+        if let Some(blocks) = self.described.get() {
+            return Ok(blocks.clone());
+        }
+        let blocks = self.network.describe(&self.input())?;
+        Ok(self.described.get_or_init(|| blocks).clone())
     }
 
     /// The shape of a sample, and the number of classes.

@@ -3,13 +3,15 @@
 use super::{OptimizerName, OptimizerSettings, ScheduleName, Settings};
 use crate::assembly::Length;
 use dtrp_core::schedule::{Op, Program};
+use dtrp_models::Network;
 use dtrp_predictors::{Context, OptimizerState, Rule};
+use std::borrow::Cow;
 
 /// A setting without effect, or without that of its whole value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unused {
     /// Its path, such as `method.auxiliary`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// Why it has none.
     pub why: String,
     /// Whether its value differs from the default: then somebody must have set it.
@@ -30,7 +32,7 @@ impl std::fmt::Display for Unused {
 }
 
 /// What a run is made of, as far as it decides which settings mean something.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Facts<'a> {
     /// A program that shows the steady state.
     pub(crate) program: &'a Program,
@@ -38,8 +40,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) staleness: &'a [u32],
     /// How long it is.
     pub(crate) length: &'a Length,
-    /// Blocks of the network.
-    pub(crate) blocks: usize,
+    /// The network.
+    pub(crate) network: &'a Network,
     /// Samples that there are, whatever the limit: to train and to test on.
     pub(crate) samples: [usize; 2],
     /// Whether it computes its losses by itself.
@@ -58,6 +60,7 @@ impl Settings {
         };
         of_run(&mut list, facts);
         of_data(&mut list, facts);
+        of_model(&mut list, facts);
         of_method(&mut list, facts);
         of_delays(&mut list, facts);
         of_optimizer(&mut list, facts);
@@ -112,6 +115,20 @@ fn of_data(list: &mut List<'_>, facts: Facts<'_>) {
     }
 }
 
+fn of_model(list: &mut List<'_>, facts: Facts<'_>) {
+    let settings = &list.settings.model;
+    let defaults = dtrp_models::defaults(&settings.name).unwrap_or_default();
+    for option in &facts.network.unread {
+        let given = settings.options.get(*option);
+        list.unused.push(Unused {
+            key: format!("model.{option}").into(),
+            why: format!("with its other options {} has no use for it", settings.name),
+            set: given.is_some() && given != defaults.get(*option),
+            partly: false,
+        });
+    }
+}
+
 fn of_method(list: &mut List<'_>, facts: Facts<'_>) {
     let Facts { program, .. } = facts;
     let section = &list.settings.method;
@@ -144,7 +161,7 @@ fn of_method(list: &mut List<'_>, facts: Facts<'_>) {
         list.add("method.order", of_one(), |s| {
             s.method.order.filter(|order| *order != program.order)
         });
-    } else if facts.blocks == modules {
+    } else if facts.network.blocks.len() == modules {
         let why = format!("the network has {modules} blocks: there is one way to cut it into as many modules");
         list.add("method.cuts", why, |s| s.method.cuts.clone());
     }
@@ -355,7 +372,7 @@ impl List<'_> {
     fn add<T: PartialEq>(&mut self, key: &'static str, why: String, value: impl Fn(&Settings) -> T) {
         let set = value(self.settings) != value(&self.default);
         self.unused.push(Unused {
-            key,
+            key: key.into(),
             why,
             set,
             partly: false,
@@ -365,7 +382,7 @@ impl List<'_> {
     /// A value that means nothing here, or less than it says, whoever set it.
     fn note(&mut self, key: &'static str, partly: bool, why: String) {
         self.unused.push(Unused {
-            key,
+            key: key.into(),
             why,
             set: true,
             partly,
@@ -376,8 +393,18 @@ impl List<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dtrp_core::torch::{Block, BlockSpec, Pass, Vars};
+    use tch::{TchError, Tensor};
 
-    fn keys(settings: &Settings, program: &Program, epochs: f64) -> Vec<&'static str> {
+    struct Nothing;
+
+    impl Block for Nothing {
+        fn forward(&self, _: &Vars<'_>, input: &Tensor, _: &Pass) -> Result<Tensor, TchError> {
+            Ok(input.shallow_clone())
+        }
+    }
+
+    fn keys(settings: &Settings, program: &Program, epochs: f64) -> Vec<String> {
         let report = dtrp_core::analysis::analyse(program, std::num::NonZeroUsize::MIN).unwrap();
         let staleness: Vec<_> = report.workers.iter().map(|worker| worker.max_staleness()).collect();
         let steps = (epochs * 10.0) as u64;
@@ -387,17 +414,23 @@ mod tests {
             updates_per_epoch: 10,
             updates: steps,
         };
+        let mut network = Network::from(Vec::new());
+        let block = BlockSpec::build("block", |_| Nothing);
+        network.blocks = vec![block; 10];
         let facts = Facts {
             program,
             staleness: &staleness,
             length: &length,
-            blocks: 10,
+            network: &network,
             samples: [1000, 100],
             own_loss: false,
             own_optimizer: false,
         };
         let unused = settings.unused(facts).into_iter();
-        unused.filter(|unused| unused.set).map(|unused| unused.key).collect()
+        unused
+            .filter(|unused| unused.set)
+            .map(|unused| unused.key.into_owned())
+            .collect()
     }
 
     #[test]
@@ -450,13 +483,17 @@ mod tests {
         ] {
             settings.method.predictor = predictor.into();
             let told = keys(&settings, &program, 40.0);
-            assert_eq!(told.contains(&"method.predictor"), nothing, "{predictor}: {told:?}");
+            assert_eq!(
+                told.iter().any(|key| key == "method.predictor"),
+                nothing,
+                "{predictor}: {told:?}"
+            );
         }
         // With weight decay the weights shrink, which `decayed` foresees.
         settings.method.predictor = "decayed".into();
         assert_eq!(keys(&settings, &program, 40.0), Vec::<&str>::new());
         settings.optimizer.weight_decay = 0.0;
-        assert!(keys(&settings, &program, 40.0).contains(&"method.predictor"));
+        assert_eq!(keys(&settings, &program, 40.0), ["method.predictor"]);
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Trainer {
             program: &programs.steady()?,
             staleness: &staleness,
             length: &length,
-            blocks: recipe.network.blocks.len(),
+            network: &recipe.network,
             samples: [recipe.split.train.len(), recipe.split.test.len()],
             own_loss: recipe.loss.is_some(),
             own_optimizer: recipe.optimizer.is_some(),
