@@ -104,7 +104,7 @@ impl Trainer {
         let model = &recipe.settings.model;
         let mut init_sha256 = None;
         if let Some(path) = &model.init_from {
-            init_sha256 = Some(check_hash(path, model.init_sha256.as_deref())?);
+            init_sha256 = check_hash(path, model.init_sha256.as_deref())?;
             load_weights(&mut stages, path)?;
         }
         check_finite(&stages, model.init_from.as_deref())?;

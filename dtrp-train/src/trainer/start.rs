@@ -22,13 +22,17 @@ struct Needed {
     classifier: bool,
 }
 
-/// The SHA-256 of the file, in hexadecimal digits, which must be `expected` where that is given.
-pub(crate) fn check_hash(path: &Path, expected: Option<&str>) -> Result<String> {
+/// The SHA-256 of the file, in hexadecimal digits, which must be `expected` where that is given. Nothing of what is no file or
+/// cannot be read: [`load_weights`] says what is wrong with it.
+pub(crate) fn check_hash(path: &Path, expected: Option<&str>) -> Result<Option<String>> {
     let wrong = |message: String| TrainError::InitFrom {
         path: path.to_owned(),
         message,
     };
-    let data = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    let Some(data) = is_file.then(|| std::fs::read(path).ok()).flatten() else {
+        return Ok(None);
+    };
     let hash = Sha256::digest(data)
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -38,7 +42,7 @@ pub(crate) fn check_hash(path: &Path, expected: Option<&str>) -> Result<String> 
             "these are not the weights that the settings mean: the SHA-256 of the file is {hash}, and model.init_sha256 is \
              {expected}; find the right file, or leave out model.init_sha256"
         ))),
-        _ => Ok(hash),
+        _ => Ok(Some(hash)),
     }
 }
 
