@@ -5,6 +5,7 @@
 //!   reads what it was given.
 //! * [`Table`]: aligned text, or Markdown.
 //! * [`units`]: numbers for people.
+//! * [`shortened`]: what somebody typed, in a message.
 //! * [`to_json`]: what programs read.
 //! * [`write_whole`]: files that appear whole or not at all.
 //!
@@ -29,6 +30,7 @@
 mod json;
 mod names;
 mod options;
+mod shortened;
 mod table;
 pub mod units;
 mod whole;
@@ -39,6 +41,7 @@ pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
 pub use options::{
     OptionError, OptionKind, OptionProblem, OptionSpec, OptionValues, Options, defaults, option_values, schema,
 };
+pub use shortened::shortened;
 pub use table::{Table, break_words};
 pub use whole::write_whole;
 

@@ -1,6 +1,7 @@
 //! The only place that knows `serde_yaml`: text to value tree, value tree to text.
 
 use super::error::ConfigError;
+use dtrp_text::shortened;
 use serde_json::Value;
 
 /// Reads YAML. Empty text is null; a key that stands twice, or is not a string, is an error.
@@ -50,10 +51,10 @@ pub(super) fn to_text(tree: &Value) -> Result<String, ConfigError> {
     })
 }
 
-/// A value as one would write it in a line of YAML.
+/// A value as one would write it in a line of YAML, for a message.
 pub(super) fn inline(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("`{text}`"),
-        other => other.to_string(),
+        Value::String(text) => format!("`{}`", shortened(text)),
+        other => shortened(&other.to_string()).into_owned(),
     }
 }
