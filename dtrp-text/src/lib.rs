@@ -7,6 +7,7 @@
 //! * [`units`]: numbers for people.
 //! * [`shortened`]: what somebody typed, in a message.
 //! * [`to_json`]: what programs read.
+//! * [`read_text`]: texts that a user names by their paths.
 //! * [`write_whole`]: files that appear whole or not at all.
 //!
 //! ```
@@ -30,6 +31,7 @@
 mod json;
 mod names;
 mod options;
+mod read;
 mod shortened;
 mod table;
 pub mod units;
@@ -41,9 +43,12 @@ pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
 pub use options::{
     OptionError, OptionKind, OptionProblem, OptionSpec, OptionValues, Options, defaults, option_values, schema,
 };
+pub use read::read_text;
 pub use shortened::shortened;
 pub use table::{Table, break_words};
 pub use whole::write_whole;
+#[doc(hidden)]
+pub use words::WordVisitor;
 
 #[doc(hidden)]
 pub use serde;

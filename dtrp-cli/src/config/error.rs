@@ -92,6 +92,8 @@ fn expected(message: &str) -> String {
         ("a string", "a text"),
         ("string", "a text"),
         ("path string", "a path"),
+        ("an array of length 2", "a list of two"),
+        ("fewer elements in array", "a shorter list"),
     ];
     words
         .iter()

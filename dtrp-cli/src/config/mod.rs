@@ -15,7 +15,7 @@ pub(crate) use paths::{expanded, path_argument};
 pub(crate) use program::{ProgramKeys, ProgressKind};
 
 use dtrp_core::schedule::Method;
-use dtrp_text::{OptionError, Options};
+use dtrp_text::{OptionError, Options, read_text};
 use dtrp_train::settings::DataSettings;
 use dtrp_train::{Cuts, Settings};
 use serde::Deserialize;
@@ -210,7 +210,7 @@ fn read(file: Option<&PathBuf>, built_in: BuiltIn) -> Result<(String, String), C
         let read = std::io::stdin().read_to_string(&mut text);
         ("stdin".to_owned(), read.map(|_| text))
     } else {
-        (path.display().to_string(), std::fs::read_to_string(path))
+        (path.display().to_string(), read_text(path))
     };
     match text {
         Ok(text) => Ok((name, text)),

@@ -170,18 +170,36 @@ fn open(path: &Path) -> Result<WeightsFile, String> {
             .map_err(|error| format!("is no safetensors file: `{name}` {error}"))?;
         end = end.max(entry.data_offsets.1);
     }
-    if start.saturating_add(end) > length {
+    let wanted = start.saturating_add(end);
+    if wanted != length {
+        let what = if wanted > length { "truncated" } else { "damaged" };
         return Err(format!(
-            "is truncated: by its header it has {} bytes, but there are {length}; copy or download it again",
-            start.saturating_add(end)
+            "is {what}: by its header it has {wanted} bytes, but there are {length}; copy or download it again"
         ));
     }
+    without_gaps(&tensors)?;
     Ok(WeightsFile {
         path: path.to_owned(),
         file,
         start,
         tensors,
     })
+}
+
+/// The tensors' bytes stand one after another, as the format wants it: else a name stands for the bytes of another.
+fn without_gaps(tensors: &BTreeMap<String, Entry>) -> Result<(), String> {
+    let mut places: Vec<_> = tensors.iter().map(|(name, entry)| (entry.data_offsets, name)).collect();
+    places.sort_unstable();
+    let mut at = 0;
+    for ((from, to), name) in places {
+        if from != at {
+            return Err(format!(
+                "is damaged: the bytes of `{name}` begin at {from}, those before it end at {at}; copy or download it again"
+            ));
+        }
+        at = to;
+    }
+    Ok(())
 }
 
 /// The tensors that a header names. Beside them it may have texts under `__metadata__`.

@@ -5,6 +5,8 @@ use dtrp_core::torch::{TorchError, TorchStage};
 use dtrp_models::weights::{Match, WeightsFile, match_names};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use tch::Tensor;
 
@@ -22,27 +24,35 @@ struct Needed {
     classifier: bool,
 }
 
-/// The SHA-256 of the file, in hexadecimal digits, which must be `expected` where that is given. Nothing of what is no file or
-/// cannot be read: [`load_weights`] says what is wrong with it.
+/// The SHA-256 of the file, in hexadecimal digits, which must be `expected` where that is given. Nothing of what is no
+/// weights file: [`load_weights`] says what is wrong with it.
 pub(crate) fn check_hash(path: &Path, expected: Option<&str>) -> Result<Option<String>> {
     let wrong = |message: String| TrainError::InitFrom {
         path: path.to_owned(),
         message,
     };
-    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-    let Some(data) = is_file.then(|| std::fs::read(path).ok()).flatten() else {
+    let Some(digest) = WeightsFile::open(path).ok().and_then(|_| digest(path).ok()) else {
         return Ok(None);
     };
-    let hash = Sha256::digest(data)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
+    let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     match expected {
         Some(expected) if !expected.eq_ignore_ascii_case(&hash) => Err(wrong(format!(
             "these are not the weights that the settings mean: the SHA-256 of the file is {hash}, and model.init_sha256 is \
              {expected}; find the right file, or leave out model.init_sha256"
         ))),
         _ => Ok(Some(hash)),
+    }
+}
+
+/// The SHA-256 of a file, a piece at a time.
+fn digest(path: &Path) -> std::io::Result<Vec<u8>> {
+    let (mut file, mut sha) = (File::open(path)?, Sha256::new());
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(sha.finalize().to_vec()),
+            bytes => sha.update(&piece[..bytes]),
+        }
     }
 }
 
