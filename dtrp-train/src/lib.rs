@@ -33,6 +33,7 @@ pub mod settings;
 mod stop;
 mod trainer;
 mod training;
+mod unused;
 
 pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
 pub use data::Data;
@@ -47,6 +48,7 @@ pub use settings::{Cuts, Settings};
 pub use stop::Stop;
 pub use trainer::{ModulePlan, RunPlan, Trainer};
 pub use training::Training;
+pub use unused::Unused;
 
 pub use dtrp_core::{schedule, torch};
 pub use dtrp_data::{DataSpec, ImageShape};

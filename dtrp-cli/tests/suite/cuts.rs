@@ -132,7 +132,10 @@ fn costs_and_budgets_that_do_not_fit() {
         &[costs, "method.memory_budget=1 kB"],
         "2 modules cannot be made with 1000 bytes of memory a worker: the least that is enough is",
     );
-    fails(&[costs, "method.modules=6"], "5 blocks cannot be cut into 6 modules");
+    fails(
+        &[costs, "method.modules=6"],
+        "5 blocks and cannot be cut into 6 modules",
+    );
     std::fs::write(place.file("costs.yaml"), "blocks: [{forward: 1}]").unwrap();
     fails(&[costs], "costs.yaml: not costs of blocks: ");
 }

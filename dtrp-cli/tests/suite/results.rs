@@ -361,7 +361,7 @@ fn a_program_from_a_file_is_named_everywhere() {
 #[test]
 fn a_key_without_effect_is_told() {
     let place = Place::new();
-    let told = |set: &str| place.train(&[TINY, &[set, "run.max_steps=1"]].concat()).stderr;
+    let told = |set: &str| place.train(&[TINY, &[set, "run.epochs=1"]].concat()).stderr;
     for (set, key) in [
         ("method.auxiliary=conv", "method.auxiliary"),
         // Set to what it is anyway, but set.
@@ -370,10 +370,6 @@ fn a_key_without_effect_is_told() {
         (
             "optimizer.schedule={name: multi-step, milestones: [32000, 48000]}",
             "optimizer.schedule.milestones",
-        ),
-        (
-            "optimizer.schedule.warmup_epochs=100",
-            "optimizer.schedule.warmup_epochs",
         ),
         ("optimizer.epsilon=1e-7", "optimizer.epsilon"),
         ("method.batch_compensation.rate=sqrt", "method.batch_compensation.rate"),
@@ -384,7 +380,16 @@ fn a_key_without_effect_is_told() {
             "{set}: {stderr}"
         );
     }
+    // It has an effect, but not the one that it promises.
+    let stderr = told("optimizer.schedule.warmup_epochs=100");
+    let says = "WARN optimizer.schedule.warmup_epochs: the run ends after 1 epochs, before the warm-up";
+    assert!(stderr.contains(says), "{stderr}");
     assert!(!told("optimizer.nesterov=true").contains("has no effect"));
+    let stderr = place.train(&[TINY, &["run.max_steps=1"]].concat()).stderr;
+    assert!(
+        stderr.contains("WARN run.epochs has no effect: run.max_steps ends the run"),
+        "{stderr}"
+    );
 }
 
 /// `docs/runs.md` explains every field of the files that programs read.

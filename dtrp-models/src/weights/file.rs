@@ -82,6 +82,27 @@ impl WeightsFile {
         self.tensors.get(name).map(|entry| entry.dtype.as_str())
     }
 
+    /// Gives `each` the bytes of the file, header and all, in pieces of at most a megabyte: what a checksum is made of.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Weights`] when the file cannot be read.
+    pub fn bytes(&self, mut each: impl FnMut(&[u8])) -> Result<(), ModelError> {
+        let unreadable = |error: std::io::Error| ModelError::Weights {
+            path: self.path.clone(),
+            message: format!("cannot be read: {error}"),
+        };
+        let mut file = &self.file;
+        file.rewind().map_err(unreadable)?;
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut piece).map_err(unreadable)? {
+                0 => return Ok(()),
+                length => each(&piece[..length]),
+            }
+        }
+    }
+
     /// Reads one tensor.
     ///
     /// # Errors
@@ -177,7 +198,7 @@ fn open(path: &Path) -> Result<WeightsFile, String> {
             "is {what}: by its header it has {wanted} bytes, but there are {length}; copy or download it again"
         ));
     }
-    without_gaps(&tensors)?;
+    without_overlap(&tensors)?;
     Ok(WeightsFile {
         path: path.to_owned(),
         file,
@@ -186,18 +207,18 @@ fn open(path: &Path) -> Result<WeightsFile, String> {
     })
 }
 
-/// The tensors' bytes stand one after another, as the format wants it: else a name stands for the bytes of another.
-fn without_gaps(tensors: &BTreeMap<String, Entry>) -> Result<(), String> {
+/// No name stands for a part of another's bytes. (Two may stand for the same ones.)
+fn without_overlap(tensors: &BTreeMap<String, Entry>) -> Result<(), String> {
     let mut places: Vec<_> = tensors.iter().map(|(name, entry)| (entry.data_offsets, name)).collect();
     places.sort_unstable();
-    let mut at = 0;
-    for ((from, to), name) in places {
-        if from != at {
+    for pair in places.windows(2) {
+        let [(before, first), (after, second)] = [pair[0], pair[1]];
+        if after.0 < before.1 && after != before {
             return Err(format!(
-                "is damaged: the bytes of `{name}` begin at {from}, those before it end at {at}; copy or download it again"
+                "is damaged: the bytes of `{second}` begin at {}, those of `{first}` end at {}; copy or download it again",
+                after.0, before.1
             ));
         }
-        at = to;
     }
     Ok(())
 }

@@ -118,7 +118,7 @@ fn an_option_that_makes_no_difference_is_known() {
         ["dropout"]
     );
     assert!(unread("vgg", serde_json::json!({"dropout": 0.3})).is_empty());
-    for family in dtrp_models::list().into_iter().filter(|family| family.name != "vgg") {
+    for family in list().into_iter().filter(|family| family.name != "vgg") {
         assert!(unread(family.name, serde_json::json!({})).is_empty(), "{}", family.name);
     }
 }

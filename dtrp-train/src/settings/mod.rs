@@ -1,8 +1,8 @@
 //! What a run depends on, as plain values: every setting with its default, read and written by serde.
 //!
 //! A program with a configuration file deserialises into these types; the builders of [`Training`](crate::Training) write
-//! them. [`Settings::check`] finds values that make no sense by themselves, [`Settings::unused`] those that a run would not
-//! use.
+//! them. [`Settings::check`] finds values that make no sense by themselves; which of them a run would not use,
+//! [`Trainer::unused`](crate::Trainer::unused) says.
 
 mod check;
 mod cuts;
@@ -11,7 +11,6 @@ mod method;
 mod model;
 mod optimizer;
 mod run;
-mod unused;
 
 pub use check::SettingError;
 pub use cuts::Cuts;
@@ -20,9 +19,6 @@ pub use method::{BatchCompensation, Bytes, MethodSettings, PredictorSpec, RateRu
 pub use model::ModelSettings;
 pub use optimizer::{OptimizerName, OptimizerSettings, RateSchedule, ScheduleName};
 pub use run::{Devices, RunSettings};
-pub use unused::Unused;
-
-pub(crate) use unused::Facts;
 
 use dtrp_core::schedule::{Method, Order};
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,8 @@ use crate::assembly::{Length, Parts, Programs, Recipe, Seen, check_norms, device
 use crate::data::{BatchForm, Batches, Feed, Loaders};
 use crate::error::{Result, TrainError};
 use crate::events::{Compensation, Event, Snapshot, Spine, Subscriber, Tally, gpus, parameters};
-use crate::settings::{Facts, Settings, Unused};
+use crate::settings::Settings;
+use crate::unused::{Facts, Unused, unused};
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::{self, EngineError, EngineOptions, Execution};
 use dtrp_core::schedule::{Method, Plan, Program};
@@ -19,7 +20,7 @@ use dtrp_core::trace::{Recording, Trace};
 use dtrp_data::Loader;
 use dtrp_predictors::Provenance;
 use fit::Progress;
-use start::{check_finite, check_hash, load_weights};
+use start::{check_finite, load_weights};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -104,8 +105,7 @@ impl Trainer {
         let model = &recipe.settings.model;
         let mut init_sha256 = None;
         if let Some(path) = &model.init_from {
-            init_sha256 = check_hash(path, model.init_sha256.as_deref())?;
-            load_weights(&mut stages, path)?;
+            init_sha256 = Some(load_weights(&mut stages, path, model.init_sha256.as_deref())?);
         }
         check_finite(&stages, model.init_from.as_deref())?;
         let parameters = stages.iter().map(parameters).collect();
@@ -122,15 +122,18 @@ impl Trainer {
             ..EngineOptions::default()
         };
         let devices = [devices[0], devices[devices.len() - 1]];
-        let unused = recipe.settings.unused(Facts {
-            program: &programs.steady()?,
-            staleness: &staleness,
-            length: &length,
-            network: &recipe.network,
-            samples: [recipe.split.train.len(), recipe.split.test.len()],
-            own_loss: recipe.loss.is_some(),
-            own_optimizer: recipe.optimizer.is_some(),
-        });
+        let unused = unused(
+            &recipe.settings,
+            Facts {
+                program: &programs.steady()?,
+                staleness: &staleness,
+                length: &length,
+                network: &recipe.network,
+                samples: [recipe.split.train.len(), recipe.split.test.len()],
+                own_loss: recipe.loss.is_some(),
+                own_optimizer: recipe.optimizer.is_some(),
+            },
+        );
         let mut recipe = recipe;
         recipe.settings.model.init_sha256 = init_sha256;
         // What a run says of itself comes from what runs.

@@ -5,8 +5,6 @@ use dtrp_core::torch::{TorchError, TorchStage};
 use dtrp_models::weights::{Match, WeightsFile, match_names};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use tch::Tensor;
 
@@ -24,40 +22,9 @@ struct Needed {
     classifier: bool,
 }
 
-/// The SHA-256 of the file, in hexadecimal digits, which must be `expected` where that is given. Nothing of what is no
-/// weights file: [`load_weights`] says what is wrong with it.
-pub(crate) fn check_hash(path: &Path, expected: Option<&str>) -> Result<Option<String>> {
-    let wrong = |message: String| TrainError::InitFrom {
-        path: path.to_owned(),
-        message,
-    };
-    let Some(digest) = WeightsFile::open(path).ok().and_then(|_| digest(path).ok()) else {
-        return Ok(None);
-    };
-    let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    match expected {
-        Some(expected) if !expected.eq_ignore_ascii_case(&hash) => Err(wrong(format!(
-            "these are not the weights that the settings mean: the SHA-256 of the file is {hash}, and model.init_sha256 is \
-             {expected}; find the right file, or leave out model.init_sha256"
-        ))),
-        _ => Ok(Some(hash)),
-    }
-}
-
-/// The SHA-256 of a file, a piece at a time.
-fn digest(path: &Path) -> std::io::Result<Vec<u8>> {
-    let (mut file, mut sha) = (File::open(path)?, Sha256::new());
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(sha.finalize().to_vec()),
-            bytes => sha.update(&piece[..bytes]),
-        }
-    }
-}
-
-/// Starts from the weights in a file, which must have all of this network's.
-pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path) -> Result<()> {
+/// Starts from the weights in a file, which must have all of this network's, and `expected` as its SHA-256 where that is
+/// given. Returns that SHA-256, in hexadecimal digits.
+pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path, expected: Option<&str>) -> Result<String> {
     let wrong = |message: String| TrainError::InitFrom {
         path: path.to_owned(),
         message,
@@ -67,6 +34,15 @@ pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path) -> Result<()>
         other => other.into(),
     };
     let file = WeightsFile::open(path).map_err(of_model)?;
+    let mut hash = Sha256::new();
+    file.bytes(|piece| hash.update(piece)).map_err(of_model)?;
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if let Some(expected) = expected.filter(|expected| !expected.eq_ignore_ascii_case(&hash)) {
+        return Err(wrong(format!(
+            "these are not the weights that the settings mean: the SHA-256 of the file is {hash}, and model.init_sha256 is \
+             {expected}; find the right file, or leave out model.init_sha256"
+        )));
+    }
     let mut needed: Vec<Needed> = Vec::new();
     for (index, stage) in stages.iter().enumerate() {
         needed.extend(needed_by(stage, index + 1 == stages.len()));
@@ -98,7 +74,7 @@ pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path) -> Result<()>
             some(&unneeded)
         );
     }
-    Ok(())
+    Ok(hash)
 }
 
 /// Weights and buffers must be numbers that can be trained from.

@@ -93,7 +93,7 @@ const OTHERWISE: &[(&str, &str)] = &[
         "an option of some families, refused by others: dtrp-models",
     ),
     ("model.init_from", "weights.rs"),
-    ("model.init_sha256", "dtrp-cli/tests/suite/run_folders.rs"),
+    ("model.init_sha256", "weights.rs; refused without init_from"),
     ("method.name", "each is a base below"),
     (
         "method.costs",

@@ -55,8 +55,8 @@ fn each_kind_is_its_own() {
     );
     is!(
         tiny(Dtrp::new(2)).init_from("nowhere.safetensors"),
-        TrainError::Model(_),
-        "nowhere.safetensors"
+        TrainError::InitFrom { .. },
+        "model.init_from: nowhere.safetensors"
     );
     is!(
         tiny(Gpipe::new(2).micro_batches(64)),
@@ -112,7 +112,7 @@ fn what_has_no_effect_is_told() {
     let keys = |training: Training| {
         let trainer = training.build().unwrap();
         let told = trainer.unused().iter().filter(|unused| unused.set);
-        told.map(|unused| unused.key).collect::<Vec<_>>()
+        told.map(|unused| unused.key.clone()).collect::<Vec<_>>()
     };
     assert_eq!(keys(tiny(Dtrp::new(2))), Vec::<&str>::new());
     assert_eq!(keys(tiny(Dtrp::new(2)).auxiliary("conv")), ["method.auxiliary"]);

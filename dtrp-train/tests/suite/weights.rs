@@ -175,6 +175,29 @@ fn numbers_that_are_not_finite_are_named() {
 }
 
 #[test]
+fn a_file_is_known_by_its_checksum() {
+    let place = place();
+    let own = place.path().join("own.safetensors");
+    let hash = build(&from(&own))
+        .unwrap()
+        .settings()
+        .model
+        .init_sha256
+        .clone()
+        .unwrap();
+    assert_eq!(hash.len(), 64);
+    let with = |hash: &str| [from(&own).as_slice(), &[("model.init_sha256", json!(hash))]].concat();
+    assert!(build(&with(&hash.to_uppercase())).is_ok());
+    let mut parts = Parts::read(&own);
+    *parts.data.last_mut().unwrap() ^= 1;
+    parts.write(&own);
+    says(
+        &refused(&with(&hash)),
+        &["not the weights that the settings mean", &hash],
+    );
+}
+
+#[test]
 fn files_that_are_something_else_are_told() {
     let place = place();
     let own = fs::read(place.path().join("own.safetensors")).unwrap();
