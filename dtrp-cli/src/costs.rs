@@ -8,8 +8,10 @@ use std::path::Path;
 /// Reads costs as `dtrp profile` writes them.
 pub(crate) fn read(path: &Path) -> Result<Costs, Error> {
     let wrong = |message: String| Error::Fit(format!("{}: not costs of blocks: {message}", path.display()));
-    let text = std::fs::read_to_string(path)
+    let text = dtrp_text::read_text(path)
         .map_err(|error| Error::Fit(format!("{}: cannot be read: {error}", path.display())))?;
     let tree = config::parse_yaml(&text).map_err(&wrong)?;
-    serde_path_to_error::deserialize(tree).map_err(|error| wrong(error.to_string()))
+    let costs: Costs = serde_path_to_error::deserialize(tree).map_err(|error| wrong(error.to_string()))?;
+    costs.check().map_err(|error| wrong(error.to_string()))?;
+    Ok(costs)
 }

@@ -5,7 +5,9 @@
 //!   reads what it was given.
 //! * [`Table`]: aligned text, or Markdown.
 //! * [`units`]: numbers for people.
+//! * [`shortened`]: what somebody typed, in a message.
 //! * [`to_json`]: what programs read.
+//! * [`read_text`]: texts that a user names by their paths.
 //! * [`write_whole`]: files that appear whole or not at all.
 //!
 //! ```
@@ -29,6 +31,8 @@
 mod json;
 mod names;
 mod options;
+mod read;
+mod shortened;
 mod table;
 pub mod units;
 mod whole;
@@ -39,8 +43,12 @@ pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
 pub use options::{
     OptionError, OptionKind, OptionProblem, OptionSpec, OptionValues, Options, defaults, option_values, schema,
 };
+pub use read::read_text;
+pub use shortened::shortened;
 pub use table::{Table, break_words};
 pub use whole::write_whole;
+#[doc(hidden)]
+pub use words::WordVisitor;
 
 #[doc(hidden)]
 pub use serde;

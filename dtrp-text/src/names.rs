@@ -1,5 +1,6 @@
 //! Names: which one was meant, and what is said to one that nothing has.
 
+use crate::shortened;
 use std::fmt;
 
 /// From this likeness on a name counts as a slip of the pen.
@@ -84,6 +85,7 @@ impl UnknownName {
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, name, .. } = self;
+        let name = shortened(name);
         write!(f, "unknown {kind} `{name}`{}; ", DidYouMean(self.nearest.as_deref()))?;
         if self.known.is_empty() {
             write!(f, "there are no {kind}s")

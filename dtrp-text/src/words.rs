@@ -1,5 +1,41 @@
 //! Choices that people type: one word for each, in YAML, in JSON and on the command line.
 
+use crate::UnknownName;
+use serde::de::{Error, Visitor};
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+/// Reads one of some words.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct WordVisitor<T> {
+    words: &'static [&'static str],
+    choice: PhantomData<T>,
+}
+
+impl<T> WordVisitor<T> {
+    /// Of these.
+    pub fn new(words: &'static [&'static str]) -> Self {
+        Self {
+            words,
+            choice: PhantomData,
+        }
+    }
+}
+
+impl<T: FromStr<Err = UnknownName>> Visitor<'_> for WordVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one of {}", self.words.join(", "))
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<T, E> {
+        word.parse().map_err(E::custom)
+    }
+}
+
 /// Gives an enum without data its words: `ALL`, `name`, `Display`, `FromStr`, and serde as strings. Whatever reads a word
 /// that there is none of says so in the same way, with what may have been meant. After the type stands what one of them is
 /// called in messages.
@@ -56,8 +92,7 @@ macro_rules! words {
 
         impl<'de> $crate::serde::Deserialize<'de> for $type {
             fn deserialize<D: $crate::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                word.parse().map_err($crate::serde::de::Error::custom)
+                deserializer.deserialize_str($crate::WordVisitor::new(&[$($word),*]))
             }
         }
     };
@@ -85,5 +120,7 @@ mod tests {
         assert_eq!("thread".parse::<Executor>().unwrap_err().to_string(), says);
         let error = serde_json::from_str::<Executor>("\"thread\"").unwrap_err().to_string();
         assert!(error.starts_with(says), "{error}");
+        let error = serde_json::from_str::<Executor>("true").unwrap_err().to_string();
+        assert!(error.contains("expected one of threads, sequential"), "{error}");
     }
 }

@@ -61,7 +61,7 @@ pub enum TrainError {
     #[error(transparent)]
     Costs(#[from] CostsError),
     /// A device is not there.
-    #[error("device {device} is not available: {why}")]
+    #[error("device {} is not available: {why}", dtrp_text::shortened(device))]
     Device {
         /// As the settings name it.
         device: String,

@@ -26,6 +26,7 @@ mod assembly;
 mod data;
 mod error;
 mod events;
+mod key;
 mod measure;
 mod optimizers;
 pub mod settings;

@@ -5,6 +5,8 @@ mod compare;
 mod config;
 mod data;
 mod doctor;
+#[cfg(test)]
+mod every_key;
 mod models;
 mod predictors;
 mod profile;

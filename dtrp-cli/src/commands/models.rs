@@ -31,14 +31,14 @@ pub(crate) struct Show {
     #[arg(short, long = "option", value_name = "NAME=VALUE")]
     options: Vec<String>,
     /// Channels of the images
-    #[arg(long, default_value_t = 3)]
-    channels: usize,
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    channels: u32,
     /// Their height and width in pixels
-    #[arg(long, default_value_t = 32)]
-    size: usize,
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    size: u32,
     /// Number of classes
-    #[arg(long, default_value_t = 10)]
-    classes: usize,
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    classes: u32,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -100,10 +100,10 @@ fn default(option: &OptionSpec) -> String {
 impl Show {
     fn show(&self) -> Result<String, Error> {
         let input = ModelInput {
-            channels: self.channels,
-            height: self.size,
-            width: self.size,
-            classes: self.classes,
+            channels: self.channels as usize,
+            height: self.size as usize,
+            width: self.size as usize,
+            classes: self.classes as usize,
         };
         let mut options = OptionValues::new();
         for option in &self.options {

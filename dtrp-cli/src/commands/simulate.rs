@@ -170,6 +170,16 @@ impl Simulate {
                 self.latency_us
             )));
         }
+        // As they are typed here, before the simulator says what it calls them.
+        for (what, value, most) in [
+            ("--jitter", self.jitter, 1.0),
+            ("--straggler-probability", self.straggler_probability, 1.0),
+            ("--straggler-factor", self.straggler_factor, 1e6),
+        ] {
+            if !(0.0..=most).contains(&value) {
+                return Err(Error::Fit(format!("{what} is {value}, but must be from 0 to {most}")));
+            }
+        }
         let random = self.jitter != 0.0 || self.straggler_probability != 0.0;
         Ok(SimulationOptions {
             links: Links {

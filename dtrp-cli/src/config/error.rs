@@ -1,7 +1,7 @@
 //! What can be wrong with a configuration: always where, and what would be right.
 
 use super::yaml;
-use dtrp_text::{OptionError, OptionProblem};
+use dtrp_text::{OptionError, OptionProblem, shortened};
 use serde_json::Value;
 
 /// An error in a configuration. `origin` is the file, or the `--set` that is to blame.
@@ -29,7 +29,7 @@ pub(crate) enum ConfigError {
         message: String,
     },
     /// A value is of the wrong type, or out of range.
-    #[error("{origin}: {path} is {value}, but must be {expected}")]
+    #[error("{origin}: {path} is {}, but must be {expected}", shortened(value))]
     Value {
         origin: String,
         path: String,
@@ -92,6 +92,8 @@ fn expected(message: &str) -> String {
         ("a string", "a text"),
         ("string", "a text"),
         ("path string", "a path"),
+        ("an array of length 2", "a list of two"),
+        ("fewer elements in array", "a shorter list"),
     ];
     words
         .iter()

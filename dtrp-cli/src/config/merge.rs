@@ -2,7 +2,7 @@
 
 use super::error::ConfigError;
 use super::yaml;
-use dtrp_text::nearest;
+use dtrp_text::{nearest, shortened};
 use serde_json::{Map, Value};
 use std::str::FromStr;
 
@@ -98,9 +98,9 @@ pub(super) fn origin(file: &str, sets: &[Set], path: &str) -> String {
         || file.to_owned(),
         |set| {
             if set.text.starts_with("--") {
-                set.text.clone()
+                shortened(&set.text).into_owned()
             } else {
-                format!("--set {}", set.text)
+                format!("--set {}", shortened(&set.text))
             }
         },
     )
@@ -117,7 +117,7 @@ pub(super) fn apply(tree: &mut Value, set: &Set) -> Result<(), ConfigError> {
         let found = yaml::inline(place);
         let Value::Object(section) = place else {
             return Err(ConfigError::Value {
-                origin: format!("--set {}", set.text),
+                origin: format!("--set {}", shortened(&set.text)),
                 path: walked,
                 value: found,
                 expected: "a section of keys and values to have keys of its own".to_owned(),
@@ -204,8 +204,18 @@ impl Known {
         path: &str,
         origin: &dyn Fn(&str) -> String,
     ) -> Result<(), ConfigError> {
-        let (Value::Object(given), Value::Object(defaults)) = (given, defaults) else {
-            return Ok(());
+        let (given, defaults) = match (given, defaults) {
+            (Value::Object(given), Value::Object(defaults)) => (given, defaults),
+            // serde would read a list as the section's keys, one after another.
+            (Value::Array(_), Value::Object(_)) => {
+                return Err(ConfigError::Value {
+                    origin: origin(path),
+                    path: path.to_owned(),
+                    value: yaml::inline(given),
+                    expected: "a section of keys and values".to_owned(),
+                });
+            }
+            _ => return Ok(()),
         };
         for (key, value) in given {
             let here = join(path, key);

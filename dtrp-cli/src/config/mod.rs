@@ -15,7 +15,7 @@ pub(crate) use paths::{expanded, path_argument};
 pub(crate) use program::{ProgramKeys, ProgressKind};
 
 use dtrp_core::schedule::Method;
-use dtrp_text::{OptionError, Options};
+use dtrp_text::{OptionError, Options, read_text};
 use dtrp_train::settings::DataSettings;
 use dtrp_train::{Cuts, Settings};
 use serde::Deserialize;
@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) program: ProgramKeys,
     /// The keys that were set one by one, on the command line.
     sets: Vec<Set>,
+    /// What the rest comes from, as it is told.
+    file: String,
 }
 
 impl Config {
@@ -74,6 +76,11 @@ impl Config {
         self.sets.iter().any(|set| set.gives(key))
     }
 
+    /// Where the value of a key comes from, and the key: `--set model.depth=9: model.depth`.
+    pub(crate) fn place(&self, key: &str) -> String {
+        format!("{}: {key}", merge::origin(&self.file, &self.sets, key))
+    }
+
     /// As YAML, every key in one order.
     pub(crate) fn to_yaml(&self) -> Result<String, ConfigError> {
         yaml::to_text(&self.tree())
@@ -90,7 +97,8 @@ impl Config {
             .beside(serde_json::to_value(&self.settings).unwrap_or(Value::Null))
     }
 
-    fn parse(name: &str, text: &str, sets: &[Set]) -> Result<Self, ConfigError> {
+    /// Merges and checks the text of a file that is told as `name`.
+    pub(crate) fn parse(name: &str, text: &str, sets: &[Set]) -> Result<Self, ConfigError> {
         let defaults = merge::Known::new(Self::default().tree());
         let mut given = yaml::parse(text).map_err(|message| ConfigError::Syntax {
             origin: name.to_owned(),
@@ -115,6 +123,7 @@ impl Config {
             program: from_tree(program, &origin)?,
             settings: from_tree(settings, &origin)?,
             sets: sets.to_vec(),
+            file: name.to_owned(),
         };
         let wrong = |error: dtrp_train::settings::SettingError| ConfigError::Value {
             origin: origin(error.key),
@@ -201,7 +210,7 @@ fn read(file: Option<&PathBuf>, built_in: BuiltIn) -> Result<(String, String), C
         let read = std::io::stdin().read_to_string(&mut text);
         ("stdin".to_owned(), read.map(|_| text))
     } else {
-        (path.display().to_string(), std::fs::read_to_string(path))
+        (path.display().to_string(), read_text(path))
     };
     match text {
         Ok(text) => Ok((name, text)),

@@ -2,9 +2,15 @@
 
 use super::{Config, ConfigError};
 use clap::builder::{PathBufValueParser, TypedValueParser};
+use dtrp_text::shortened;
 use dtrp_train::Settings;
 use std::env::home_dir;
 use std::path::{Path, PathBuf};
+
+/// As Linux and macOS have it, in bytes.
+const LONGEST_PATH: usize = 1023;
+/// Of a file or a folder, in bytes.
+const LONGEST_NAME: usize = 255;
 
 impl Config {
     /// Every key that is a path and has a value.
@@ -26,10 +32,11 @@ impl Config {
     /// Puts the home folder in the place of a leading `~`.
     pub(super) fn expand_home(&mut self, origin: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
         for (key, path) in self.paths() {
-            *path = expanded(path).map_err(|expected| ConfigError::Value {
+            let expanded = expanded(path).and_then(of_usual_length);
+            *path = expanded.map_err(|expected| ConfigError::Value {
                 origin: origin(key),
                 path: key.to_owned(),
-                value: format!("`{}`", path.display()),
+                value: format!("`{}`", shortened(&path.to_string_lossy())),
                 expected,
             })?;
         }
@@ -79,9 +86,28 @@ pub(crate) fn expanded(path: &Path) -> Result<PathBuf, String> {
     }
 }
 
+/// The path, unless no system has one that is so long.
+fn of_usual_length(path: PathBuf) -> Result<PathBuf, String> {
+    let names = path.components().map(|name| name.as_os_str().len());
+    if path.as_os_str().len() <= LONGEST_PATH && names.max().unwrap_or(0) <= LONGEST_NAME {
+        return Ok(path);
+    }
+    Err(format!(
+        "a path of at most {LONGEST_PATH} bytes, each name in it of at most {LONGEST_NAME}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_system_has_paths_so_long() {
+        let path = |length: usize| of_usual_length("x".repeat(length).into());
+        assert!(path(255).is_ok());
+        assert!(path(256).unwrap_err().contains("at most 255"));
+        assert!(of_usual_length("x/".repeat(600).into()).is_err());
+    }
 
     #[test]
     fn the_home_folder_is_put_in() {

@@ -51,7 +51,7 @@ pub(crate) enum ProgressKind {
     None,
 }
 
-words!(ProgressKind, "progress", [Auto "auto", Bar "bar", Plain "plain", None "none"]);
+words!(ProgressKind, "progress mode", [Auto "auto", Bar "bar", Plain "plain", None "none"]);
 
 impl Default for FolderKeys {
     fn default() -> Self {

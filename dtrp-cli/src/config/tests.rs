@@ -233,6 +233,10 @@ fn wrong_values_name_place_and_expectation() {
         ("run: {epochs: 0}", "x.yaml: run.epochs is 0, but must be at least 1"),
         ("run: 7", "x.yaml: run is 7, but must be a section of keys and values"),
         (
+            "run: [3, 4]",
+            "x.yaml: run is [3,4], but must be a section of keys and values",
+        ),
+        (
             "run: {dtype: f16}",
             "x.yaml: run.dtype: unknown element type `f16`; the element types are f32, f64",
         ),
@@ -250,7 +254,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "run: {progress: no}",
-            "x.yaml: run.progress is `no`, but must be one of `auto`, `bar`, `plain`, `none`",
+            "x.yaml: run.progress: unknown progress mode `no`; the progress modes are auto, bar, plain, none",
         ),
         (
             "data: {shuffle: maybe}",

@@ -1,18 +1,30 @@
 //! The only place that knows `serde_yaml`: text to value tree, value tree to text.
 
 use super::error::ConfigError;
+use dtrp_text::shortened;
 use serde_json::Value;
 
 /// Reads YAML. Empty text is null; a key that stands twice, or is not a string, is an error.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
     // By way of serde_yaml's own tree, which refuses keys that stand twice.
-    let mut tree: serde_yaml::Value = serde_yaml::from_str(text).map_err(|e| e.to_string())?;
+    let mut tree: serde_yaml::Value = serde_yaml::from_str(text).map_err(|e| plainly(&e.to_string()))?;
     tree.apply_merge().map_err(|e| e.to_string())?;
     // They would become null, and a default take their place.
     if let Some((path, value)) = not_finite(&tree, "") {
         return Err(format!("{path}{value} is not a finite number"));
     }
     serde_json::to_value(tree).map_err(|e| e.to_string())
+}
+
+/// What `serde_yaml` says of a whole number of more than 64 bits has the type that it tried.
+fn plainly(message: &str) -> String {
+    let number = message.split_once("invalid type: integer `");
+    let Some((before, (number, after))) = number.and_then(|(before, rest)| Some((before, rest.split_once('`')?)))
+    else {
+        return message.to_owned();
+    };
+    let place = after.find(" at line").map_or("", |at| &after[at..]);
+    format!("{before}{number} is larger than any whole number may be{place}")
 }
 
 /// The first number that is infinite or none, with the path to it as the beginning of a sentence.
@@ -50,10 +62,10 @@ pub(super) fn to_text(tree: &Value) -> Result<String, ConfigError> {
     })
 }
 
-/// A value as one would write it in a line of YAML.
+/// A value as one would write it in a line of YAML, for a message.
 pub(super) fn inline(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("`{text}`"),
-        other => other.to_string(),
+        Value::String(text) => format!("`{}`", shortened(text)),
+        other => shortened(&other.to_string()).into_owned(),
     }
 }

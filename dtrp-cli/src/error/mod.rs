@@ -43,6 +43,14 @@ pub(crate) enum Error {
     /// Of the training: from what was asked for to the last batch.
     #[error(transparent)]
     Train(TrainError),
+    /// A setting of the configuration, of which the library says what is wrong with it.
+    #[error("{place}: {error}")]
+    Key {
+        /// Where it stands, and its path.
+        place: String,
+        /// What is wrong.
+        error: TrainError,
+    },
     /// A training that failed, with what was kept of it and what may help.
     #[error("{error}{advice}")]
     Run {
@@ -129,7 +137,7 @@ impl Error {
             Error::Unhealthy(_) => 6,
             Error::Read { .. } => 4,
             Error::File { .. } | Error::Stdout(_) | Error::FolderInUse(_) | Error::NotARun(_) => 9,
-            Error::Train(error) | Error::Run { error, .. } => code_of(error),
+            Error::Train(error) | Error::Key { error, .. } | Error::Run { error, .. } => code_of(error),
         }
     }
 

@@ -7,8 +7,11 @@ mod broken_files;
 mod build;
 mod comparing;
 mod configs;
+#[cfg(unix)]
+mod corpus;
 mod cuts;
 mod data;
+mod every_key;
 mod full_disk;
 mod linking;
 mod names;

@@ -64,7 +64,47 @@ pub struct BlockCost {
     pub optimizer_bytes: u64,
 }
 
+/// The longest time of a block, in nanoseconds: two weeks. Sums of these have room in 64 bits.
+const MOST_NS: u64 = 1 << 50;
+/// The largest size of anything of a block, in bytes: 17 TB.
+const MOST_BYTES: u64 = 1 << 44;
+
 impl Costs {
+    /// Checks that each number can be meant.
+    ///
+    /// # Errors
+    ///
+    /// [`CostsError::Value`] for the first that cannot.
+    pub fn check(&self) -> Result<(), CostsError> {
+        let wrong = |place: String, value: u64, expected: String| CostsError::Value { place, value, expected };
+        if self.batch_size == Some(0) {
+            return Err(wrong("batch_size".to_owned(), 0, "at least 1".to_owned()));
+        }
+        for (index, block) in self.blocks.iter().enumerate() {
+            for (name, value, most) in [
+                ("forward_ns", block.forward_ns, MOST_NS),
+                ("backward_ns", block.backward_ns, MOST_NS),
+                ("recompute_ns", block.recompute_ns.unwrap_or(0), MOST_NS),
+                ("update_ns", block.update_ns, MOST_NS),
+                ("predict_ns", block.predict_ns, MOST_NS),
+                ("auxiliary_ns", block.auxiliary_ns, MOST_NS),
+                ("input_bytes", block.input_bytes, MOST_BYTES),
+                ("activation_bytes", block.activation_bytes, MOST_BYTES),
+                ("parameter_bytes", block.parameter_bytes, MOST_BYTES),
+                ("optimizer_bytes", block.optimizer_bytes, MOST_BYTES),
+            ] {
+                if value > most {
+                    return Err(wrong(
+                        format!("blocks[{index}].{name}"),
+                        value,
+                        format!("at most {most}"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The costs of the modules that these ranges of blocks make, module 1 first.
     ///
     /// # Errors

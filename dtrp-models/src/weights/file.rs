@@ -191,18 +191,36 @@ fn open(path: &Path) -> Result<WeightsFile, String> {
             .map_err(|error| format!("is no safetensors file: `{name}` {error}"))?;
         end = end.max(entry.data_offsets.1);
     }
-    if start.saturating_add(end) > length {
+    let wanted = start.saturating_add(end);
+    if wanted != length {
+        let what = if wanted > length { "truncated" } else { "damaged" };
         return Err(format!(
-            "is truncated: by its header it has {} bytes, but there are {length}; copy or download it again",
-            start.saturating_add(end)
+            "is {what}: by its header it has {wanted} bytes, but there are {length}; copy or download it again"
         ));
     }
+    without_overlap(&tensors)?;
     Ok(WeightsFile {
         path: path.to_owned(),
         file,
         start,
         tensors,
     })
+}
+
+/// No name stands for a part of another's bytes. (Two may stand for the same ones.)
+fn without_overlap(tensors: &BTreeMap<String, Entry>) -> Result<(), String> {
+    let mut places: Vec<_> = tensors.iter().map(|(name, entry)| (entry.data_offsets, name)).collect();
+    places.sort_unstable();
+    for pair in places.windows(2) {
+        let [(before, first), (after, second)] = [pair[0], pair[1]];
+        if after.0 < before.1 && after != before {
+            return Err(format!(
+                "is damaged: the bytes of `{second}` begin at {}, those of `{first}` end at {}; copy or download it again",
+                after.0, before.1
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The tensors that a header names. Beside them it may have texts under `__metadata__`.

@@ -1,6 +1,7 @@
 //! What is said of an option that something cannot take.
 
 use crate::names::DidYouMean;
+use crate::shortened;
 use std::fmt;
 
 /// An option that something cannot take.
@@ -59,6 +60,7 @@ impl fmt::Display for OptionError {
                 expected,
             } => {
                 let maybe = DidYouMean(nearest.as_deref());
+                let value = shortened(value);
                 write!(
                     f,
                     "{kind} `{owner}`: option `{option}` is {value}{maybe}, but must be {expected}"

@@ -10,6 +10,7 @@ use dtrp_core::torch::{
 };
 use dtrp_models::auxiliary;
 use dtrp_models::{BlockInfo, ModelError};
+use dtrp_predictors::Context;
 use std::ops::Range;
 use tch::Device;
 
@@ -80,16 +81,20 @@ impl Parts<'_> {
             modules,
             staleness,
         };
+        let optimizer = match &self.recipe.optimizer {
+            Some(factory) => factory(context),
+            None => optimizer.build(method.spike.then_some(staleness)),
+        };
+        if forecaster.is_some() {
+            self.check_rule(index + 1, &*optimizer)?;
+        }
         Ok(StageOptions {
             module: index + 1,
             modules,
             seed: run.seed,
             loss: self.recipe.loss(),
             rate,
-            optimizer: match &self.recipe.optimizer {
-                Some(factory) => factory(context),
-                None => optimizer.build(method.spike.then_some(staleness)),
-            },
+            optimizer,
             gradient_shrink: method.gradient_shrink,
             gradients: self.gradients,
             forecaster,
@@ -106,6 +111,26 @@ impl Parts<'_> {
             source,
         })?;
         Ok(Forecaster::new(predictor, method.probe_every))
+    }
+
+    /// Whether the predictor's rule has a meaning for the optimizer, which it says when it is asked for one. Plug-ins are
+    /// asked at work only, where they are watched.
+    fn check_rule(&self, module: usize, optimizer: &dyn Optimizer) -> Result<()> {
+        if self.recipe.plugin() {
+            return Ok(());
+        }
+        let spec = &self.recipe.settings.method.predictor.0;
+        let rule = dtrp_predictors::create(spec).and_then(|mut predictor| {
+            predictor.rule(&Context {
+                module,
+                modules: self.devices.len(),
+                update: 0,
+                learning_rates: &[self.recipe.settings.optimizer.lr],
+                optimizer: optimizer.state(),
+            })
+        });
+        let wrong = |source| TrainError::Predictor { plugin: false, source };
+        rule.map(|_| ()).map_err(wrong)
     }
 }
 

@@ -106,7 +106,7 @@ pub fn read_program(path: &Path) -> Result<Program> {
         path: Some(path.to_owned()),
         message,
     };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let text = dtrp_text::read_text(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     parse_program(&text).map_err(wrong)
 }
 

@@ -19,6 +19,7 @@ pub(super) fn place(recipe: &mut Recipe) -> Result<Option<Costs>> {
     }
     let costs = match recipe.costs.take() {
         Some(costs) => {
+            costs.check()?;
             check_fit(recipe, &costs)?;
             costs
         }

@@ -128,7 +128,7 @@ pub(super) fn chosen(given: &[Given]) -> Result<Vec<Variant>, Error> {
 /// A YAML file: names, and below each the keys that it sets, as sections or as paths.
 fn read(path: &Path) -> Result<Vec<Variant>, Error> {
     let wrong = |message: &str| Error::Fit(format!("{}: not variants: {message}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    let text = dtrp_text::read_text(path).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
     let tree = parse_yaml(&text).map_err(|message| wrong(&message))?;
     let Value::Object(named) = tree else {
         return Err(wrong("it must have names, and below each the keys that it sets"));

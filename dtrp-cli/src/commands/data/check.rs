@@ -144,10 +144,10 @@ fn notes(set: &DatasetInfo, report: &DataReport) -> Vec<String> {
         ));
     }
     for part in &report.parts {
-        let (least, most) = part
-            .classes
-            .iter()
-            .fold((usize::MAX, 0), |(least, most), (_, n)| (least.min(*n), most.max(*n)));
+        let counts = || part.classes.iter().map(|(_, images)| *images);
+        let (Some(least), Some(most)) = (counts().min(), counts().max()) else {
+            continue;
+        };
         if part.name == "train" && most >= 10 * least.max(1) {
             notes.push(format!(
                 "the classes are far from balanced: from {} to {} training images",
