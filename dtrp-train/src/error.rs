@@ -80,7 +80,7 @@ pub enum TrainError {
     #[error("libtorch: {}{}{}", Told(place), told(source), Around(place))]
     Libtorch {
         /// Where, if a worker was at work.
-        place: Option<Place>,
+        place: Option<Box<Place>>,
         /// libtorch's message.
         source: TorchError,
     },
@@ -136,7 +136,7 @@ impl fmt::Display for Place {
 }
 
 /// Where it was, as the beginning of a sentence.
-struct Told<'a>(&'a Option<Place>);
+struct Told<'a>(&'a Option<Box<Place>>);
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,7 +148,7 @@ impl fmt::Display for Told<'_> {
 }
 
 /// The program around it, where it was in one.
-struct Around<'a>(&'a Option<Place>);
+struct Around<'a>(&'a Option<Box<Place>>);
 
 impl fmt::Display for Around<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -205,6 +205,7 @@ impl TrainError {
             }
             source => {
                 tracing::debug!("{source}");
+                let place = place.map(Box::new);
                 Self::Libtorch { place, source }
             }
         }

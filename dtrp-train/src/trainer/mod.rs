@@ -367,7 +367,7 @@ impl Trainer {
     pub(crate) fn explain(&self, error: RunError, during: &str) -> TrainError {
         match error {
             RunError::Engine(error) => TrainError::of_engine(error, self.recipe.plugin(), during),
-            RunError::Other(error) => error,
+            RunError::Other(error) => *error,
         }
     }
 
@@ -391,12 +391,12 @@ pub(crate) enum RunError {
     /// In it.
     Engine(EngineError<TorchError>),
     /// Before it.
-    Other(TrainError),
+    Other(Box<TrainError>),
 }
 
 impl From<TrainError> for RunError {
     fn from(error: TrainError) -> Self {
-        RunError::Other(error)
+        RunError::Other(Box::new(error))
     }
 }
 

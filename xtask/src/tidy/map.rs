@@ -170,7 +170,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
 impl Room {
     fn holds(&self, source: &Source) -> bool {
         let is_in = |place: &&str| source.path.starts_with(*place);
-        is_in(&self.path) && !self.except.iter().any(|place| is_in(place))
+        is_in(&self.path) && !self.except.iter().any(is_in)
     }
 
     fn forbids(&self, name: &Name) -> bool {
