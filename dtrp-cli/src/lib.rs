@@ -6,6 +6,7 @@
 //! error      what can go wrong, and exit codes     report    what is printed on stdout
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
+//! end        leaving nothing behind that hangs
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -17,6 +18,7 @@ mod cli;
 mod commands;
 mod config;
 mod costs;
+mod end;
 mod error;
 mod plan;
 mod progress;
@@ -25,6 +27,7 @@ mod run;
 mod stop;
 
 use clap::Parser;
+use dtrp_predictors::loader::only_we_exit;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
@@ -32,16 +35,18 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     progress::start_logging(cli.verbose, cli.quiet);
+    only_we_exit();
     // A panic has told its story on stderr already; what is left is the exit code of a bug.
-    match catch_unwind(|| commands::run(cli.command)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+    let code = match catch_unwind(|| commands::run(cli.command)) {
+        Ok(Ok(())) => 0,
         Ok(Err(error)) => {
             progress::line(&format!("error: {error}"));
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
         Err(_) => {
             progress::line("error: dtrp panicked, which is a bug");
-            ExitCode::from(error::BUG)
+            error::BUG
         }
-    }
+    };
+    end::with(code)
 }

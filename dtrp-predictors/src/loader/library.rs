@@ -1,14 +1,22 @@
 //! A loaded plug-in.
 
-use super::{descriptor::Descriptor, handshake::read_entry, instance::Loaded, limit::limited, trial};
+use super::{
+    descriptor::Descriptor,
+    elf,
+    exit::{Call, Inside, expect},
+    handshake::read_entry,
+    instance::Loaded,
+    limit::limited,
+    trial,
+};
 use crate::{PluginError, Predictor, PredictorError, abi, error::KIND};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashSet,
     fs::File,
-    io::Read,
-    path::{Path, PathBuf},
+    io::{Read, Seek},
+    path::Path,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -16,10 +24,13 @@ use std::{
 /// How long a plug-in may take for being loaded, and for being tried out.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
+/// More predictors than anybody writes; a library that claims more counts wrongly.
+const MOST: u32 = 1024;
+
 /// A loaded plug-in. Never unloaded: its threads, thread-locals and statics live on until the process ends.
 #[derive(Debug)]
 pub struct Library {
-    path: PathBuf,
+    path: &'static Path,
     sha256: String,
     entry: abi::Entry,
     descriptors: Vec<Descriptor>,
@@ -56,24 +67,27 @@ impl Library {
         if let Some(library) = loaded.iter().find(|library| library.path == path) {
             return Ok(library);
         }
-        let sha256 = hash(&path).map_err(|source| PluginError::File {
-            path: path.clone(),
-            source,
-        })?;
         let timeout = PluginError::Timeout {
             plugin: path.display().to_string(),
             call: "load",
             limit,
         };
-        let library = limited(limit, move || {
-            let address = load(&path)?;
-            // SAFETY: the address of the symbol, in a library that stays loaded.
-            unsafe { Self::from_address(path, sha256, address) }
-        })
-        .ok_or(timeout)??;
+        // For ever, as what is loaded from it.
+        let path: &'static Path = Box::leak(path.into_boxed_path());
+        let library = limited(limit, move || Self::load(path)).ok_or(timeout)??;
         let library: &'static Self = Box::leak(Box::new(library));
         loaded.push(library);
         Ok(library)
+    }
+
+    fn load(path: &'static Path) -> Result<Self, PluginError> {
+        let sha256 = examine(path)?;
+        expect(path);
+        let (id, call) = (None, "load");
+        let _inside = Inside::of(Call { path, id, call });
+        let address = load(path)?;
+        // SAFETY: the address of the symbol, in a library that stays loaded.
+        unsafe { Self::from_address(path, sha256, address) }
     }
 
     /// A plug-in that is part of this program, such as [`entry!`](crate::entry) makes.
@@ -91,7 +105,7 @@ impl Library {
             return Ok(library);
         }
         // SAFETY: a reference to an entry, for ever.
-        let library = unsafe { Self::from_address("(linked)".into(), String::new(), entry) }?;
+        let library = unsafe { Self::from_address(Path::new("(linked)"), String::new(), entry) }?;
         let library: &'static Self = Box::leak(Box::new(library));
         linked.push((address, library));
         Ok(library)
@@ -102,20 +116,33 @@ impl Library {
     /// # Safety
     ///
     /// As [`read_entry`]; the functions of the entry do what the header says.
-    unsafe fn from_address(path: PathBuf, sha256: String, address: *const abi::Entry) -> Result<Self, PluginError> {
+    unsafe fn from_address(
+        path: &'static Path,
+        sha256: String,
+        address: *const abi::Entry,
+    ) -> Result<Self, PluginError> {
         // SAFETY: the caller's promise.
-        let entry = unsafe { read_entry(&path, address) }?;
+        let entry = unsafe { read_entry(path, address) }?;
         let (Some(count), Some(descriptor)) = (entry.count, entry.descriptor) else {
-            return Err(PluginError::NoEntry { path });
+            return Err(PluginError::NoEntry { path: path.into() });
         };
+        let inside = |call| Inside::of(Call { path, id: None, call });
+        let counting = inside("count");
         // SAFETY: the functions do what the header says.
-        let descriptors = (0..unsafe { count() })
+        let count = unsafe { count() };
+        drop(counting);
+        let fail = |index, reason: &str| PluginError::Descriptor {
+            path: path.into(),
+            index,
+            reason: reason.into(),
+        };
+        if count > MOST {
+            return Err(fail(MOST, &format!("it claims to hold {count} predictors")));
+        }
+        let descriptors = (0..count)
             .map(|index| {
-                let fail = |reason: &str| PluginError::Descriptor {
-                    path: path.clone(),
-                    index,
-                    reason: reason.into(),
-                };
+                let fail = |reason: &str| fail(index, reason);
+                let _inside = inside("descriptor");
                 // SAFETY: the index is less than the count; a descriptor lives as long as the process.
                 let raw = unsafe { abi::read_within(descriptor(index)) }.ok_or_else(|| fail("it is null"))?;
                 // SAFETY: the texts of a descriptor live as long as the process.
@@ -123,17 +150,13 @@ impl Library {
             })
             .collect::<Result<Vec<_>, _>>()?;
         if descriptors.is_empty() {
-            return Err(PluginError::Empty { path });
+            return Err(PluginError::Empty { path: path.into() });
         }
         if let Some(twice) =
             (1..descriptors.len()).find(|&i| descriptors[..i].iter().any(|d| d.id == descriptors[i].id))
         {
             let reason = format!("its id `{}` is that of an earlier one", descriptors[twice].id);
-            return Err(PluginError::Descriptor {
-                path,
-                index: twice as u32,
-                reason,
-            });
+            return Err(fail(twice as u32, &reason));
         }
         Ok(Self {
             path,
@@ -184,7 +207,12 @@ impl Library {
             })??;
             tried().insert(key);
         }
-        Ok(Box::new(self.instance(descriptor, &options)?))
+        let made = limited(limit, move || self.instance(descriptor, &options));
+        Ok(Box::new(made.ok_or_else(|| PluginError::Timeout {
+            plugin: self.plugin(&descriptor.id),
+            call: "create",
+            limit,
+        })??))
     }
 
     /// Makes an instance without trying it out. `options` is JSON, or empty.
@@ -207,7 +235,7 @@ impl Library {
         }
         let found = dtrp_text::find(KIND, id, &self.descriptors, |descriptor| &descriptor.id);
         found.map_err(|unknown| PluginError::UnknownId {
-            path: self.path.clone(),
+            path: self.path.into(),
             unknown,
         })
     }
@@ -218,8 +246,8 @@ impl Library {
     }
 
     /// The file, as an absolute path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> &'static Path {
+        self.path
     }
 
     /// SHA-256 of the file as it was loaded, in hexadecimal; empty for one that is [linked](Self::linked).
@@ -242,9 +270,31 @@ impl Library {
     }
 }
 
+/// SHA-256 of a file that is a whole library, in hexadecimal.
+fn examine(path: &Path) -> Result<String, PluginError> {
+    let fail = |source| PluginError::File {
+        path: path.into(),
+        source,
+    };
+    let about = std::fs::metadata(path).map_err(fail)?;
+    if !about.is_file() {
+        return Err(fail(std::io::Error::other("it is not a file")));
+    }
+    let mut file = File::open(path).map_err(fail)?;
+    let size = about.len();
+    match elf::needed(&mut file).map_err(fail)? {
+        Some(needed) if needed > size => Err(PluginError::Truncated {
+            path: path.into(),
+            size,
+            needed,
+        }),
+        _ => hash(&mut file).map_err(fail),
+    }
+}
+
 /// SHA-256 of a file, in hexadecimal.
-fn hash(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
+fn hash(file: &mut File) -> std::io::Result<String> {
+    file.rewind()?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
     loop {

@@ -261,6 +261,10 @@ impl Trainer {
             stage.begin(position.done, source.take());
         }
         let execution = engine::run(program, &mut self.stages, &self.engine);
+        if self.stages.is_empty() && self.spine.held() {
+            // It is a subscriber that hangs: nobody can be told any more.
+            self.spine = Spine::default();
+        }
         for stage in &mut self.stages {
             // The loader's threads end with the program.
             stage.begin(position.done, None);
@@ -322,7 +326,9 @@ impl Trainer {
         if self.stages.len() == self.ranges.len() {
             return Ok(());
         }
-        Err(TrainError::Fit("a worker of this trainer hangs, and has kept its module: make another trainer".to_owned()))
+        Err(TrainError::Fit(
+            "a worker of this trainer hangs, and has kept its module: make another trainer".to_owned(),
+        ))
     }
 
     /// Writes the current weights as safetensors under PyTorch's names; the file appears whole or not at all.
