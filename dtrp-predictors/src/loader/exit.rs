@@ -4,7 +4,8 @@
 //! plug-in is noted in its thread, and a handler that `exit` calls looks there. A program that wants more says that nothing
 //! but itself ends it ([`only_we_exit`]), and then also threads that a plug-in has started are noticed.
 //!
-//! `_exit` calls no handler. A program can put a function of its own in its place, which calls [`foreign_exit`].
+//! That handler is one of many, and what libraries do before it may crash while workers are at work; and `_exit` calls none. So
+//! a program can put functions of its own in the place of both, which call [`foreign_exit`].
 
 use libc::c_int;
 use std::{
@@ -95,10 +96,21 @@ pub fn end(code: i32) -> ! {
     now(code)
 }
 
-/// What a program's own `_exit` does: ends the process with this code, or with that of a plug-in where it was one that called
-/// it.
-pub fn foreign_exit(code: i32) -> ! {
+/// What a program's own `_exit` does, and with `handlers` its own `exit`: what the system's does, unless it is a plug-in that
+/// called it.
+pub fn foreign_exit(code: i32, handlers: bool) -> ! {
     refuse();
+    #[cfg(target_os = "linux")]
+    if handlers {
+        // SAFETY: a name with its zero; what is found is the function of the system, of this type.
+        unsafe {
+            let exit = libc::dlsym(libc::RTLD_NEXT, c"exit".as_ptr());
+            if !exit.is_null() {
+                std::mem::transmute::<*mut c_void, extern "C" fn(c_int) -> !>(exit)(code);
+            }
+        }
+    }
+    let _ = handlers;
     now(code)
 }
 

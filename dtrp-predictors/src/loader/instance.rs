@@ -14,6 +14,7 @@ use crate::{
 };
 use std::{
     cell::RefCell,
+    env,
     ffi::c_void,
     ptr::null,
     sync::{Mutex, PoisonError},
@@ -111,9 +112,15 @@ impl Loaded {
             return Err(error);
         }
         clear_error();
+        let folder = env::current_dir().ok();
         let inside = Inside::of(at(self.library, self.descriptor, name));
         let status = call(self.table.data);
         drop(inside);
+        if folder != env::current_dir().ok() {
+            // What the run writes belongs where it began.
+            let _ = folder.map(env::set_current_dir);
+            return Err(self.contract(name, "it has changed the working directory of the program".into()));
+        }
         let result = check(self.library, &self.descriptor.id, name, status);
         if let Err(PluginError::Panicked { call, message, .. }) = &result {
             self.panicked.replace(Some((call, message.clone())));
