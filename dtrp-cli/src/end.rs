@@ -21,7 +21,7 @@ pub(crate) fn with(code: u8) -> ExitCode {
     };
     // Whoever reads it may have stopped reading.
     let _ = std::io::stdout().flush();
-    if loader::any_loaded() || dtrp_train::left_behind() {
+    if loader::touched() || dtrp_train::left_behind() {
         loader::end(code.into());
     }
     loader::ending();

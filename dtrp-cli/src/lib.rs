@@ -3,9 +3,10 @@
 //! ```text
 //! cli        what can be typed                     config    YAML and --set, to the settings of a training
 //! commands   one file for each sub-command         run       the run's folder and its files
-//! error      what can go wrong, and exit codes     report    what is printed on stdout
+//! error      what can go wrong, and exit codes     report    what a run came to, as text
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
+//! output     stdout, files that a user names       memory    how much may be asked for
 //! end        leaving nothing behind that hangs
 //! ```
 //!
@@ -20,6 +21,8 @@ mod config;
 mod costs;
 mod end;
 mod error;
+mod memory;
+mod output;
 mod plan;
 mod progress;
 mod report;
@@ -27,26 +30,55 @@ mod run;
 mod stop;
 
 use clap::Parser;
+use clap::error::Error as UsageError;
 use dtrp_predictors::loader::only_we_exit;
+use error::Error;
+use std::io::Write;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 /// Reads the command line, does what it says, and returns the exit code documented in `dtrp --help`.
 pub fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    memory::limit();
     progress::start_logging(cli.verbose, cli.quiet);
     only_we_exit();
     // A panic has told its story on stderr already; what is left is the exit code of a bug.
     let code = match catch_unwind(|| commands::run(cli.command)) {
         Ok(Ok(())) => 0,
-        Ok(Err(error)) => {
-            progress::line(&format!("error: {error}"));
-            error.exit_code()
-        }
+        Ok(Err(error)) => failed(&error),
         Err(_) => {
             progress::line("error: dtrp panicked, which is a bug");
             error::BUG
         }
     };
     end::with(code)
+}
+
+/// Tells an error, and returns its code.
+fn failed(error: &Error) -> u8 {
+    progress::line(&format!("error: {error}"));
+    error.exit_code()
+}
+
+/// What clap has to say instead of a command: wrong usage on stderr, help and version on stdout.
+fn usage(error: &UsageError) -> ExitCode {
+    if !error.use_stderr() {
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        return match output::checked(printed) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => ExitCode::from(failed(&error)),
+        };
+    }
+    let text = error.render().to_string();
+    if output::visible(&text) == text {
+        // With colours.
+        let _ = error.print();
+    } else {
+        progress::line(text.trim_end());
+    }
+    ExitCode::from(error::USAGE)
 }

@@ -1,20 +1,20 @@
 //! What is shown on stderr: a bar on a terminal, plain lines otherwise, and log lines that do not tear the bar.
 
+mod bar;
 mod download;
+mod screen;
 
 pub(crate) use download::Download;
 
 use crate::config::ProgressKind;
+use crate::output::visible;
+use bar::Bar;
 use dtrp_predictors::loader::{LogLevel, set_logger};
 use dtrp_train::{BoxError, Event, StepReport, Subscriber};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// Everything that goes to stderr goes through here, so that lines and the bar keep out of each other's way.
-static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// Whether nothing but warnings and errors is wanted.
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -24,8 +24,7 @@ const PLAIN_EVERY: Duration = Duration::from_secs(15);
 
 /// Writes a line to stderr, above the bar if there is one.
 pub(crate) fn line(text: &str) {
-    // When stderr is gone there is nobody left to tell.
-    SCREEN.suspend(|| drop(writeln!(std::io::stderr(), "{text}")));
+    screen::write(format!("{}\n", visible(text)).as_bytes());
 }
 
 /// Sends log lines, those of plug-ins too, to stderr: warnings and what a person wants to know, or as RUST_LOG says.
@@ -39,11 +38,10 @@ pub(crate) fn start_logging(verbose: u8, quiet: bool) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A second program in the same process keeps the first one's subscriber.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(colours)
+        .with_ansi(screen::has_colours())
         .with_target(false)
         .without_time()
         .with_writer(|| LogWriter)
@@ -56,11 +54,12 @@ pub(crate) fn start_logging(verbose: u8, quiet: bool) {
     });
 }
 
+/// Never fails: an error would be told on stderr, which is what has failed.
 struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        SCREEN.suspend(|| std::io::stderr().write_all(bytes))?;
+        screen::write(bytes);
         Ok(bytes.len())
     }
 
@@ -76,7 +75,7 @@ pub(crate) struct Progress {
 }
 
 enum Shown {
-    Bar(ProgressBar),
+    Bar(Bar),
     /// With the time of the last line.
     Plain(Mutex<Instant>),
     Nothing,
@@ -89,32 +88,17 @@ impl Progress {
             ProgressKind::Auto if QUIET.load(Ordering::Relaxed) => ProgressKind::None,
             kind => kind,
         };
-        let bar = match kind {
-            ProgressKind::Auto => std::io::stderr().is_terminal(),
-            ProgressKind::Bar => true,
-            ProgressKind::Plain | ProgressKind::None => false,
-        };
-        let shown = if bar {
-            let bar = ProgressBar::new(total);
-            let template = "{bar:30} {pos}/{len} steps {elapsed_precise}<{eta_precise} {msg}";
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style);
-            }
-            Shown::Bar(SCREEN.add(bar))
-        } else if kind == ProgressKind::None {
-            Shown::Nothing
-        } else {
-            Shown::Plain(Mutex::new(Instant::now()))
+        let shown = match kind {
+            ProgressKind::None => Shown::Nothing,
+            ProgressKind::Auto | ProgressKind::Bar if screen::can_redraw() => Shown::Bar(Bar::new(total)),
+            _ => Shown::Plain(Mutex::new(Instant::now())),
         };
         Self { total, shown }
     }
 
     fn step(&self, report: &StepReport) {
         match &self.shown {
-            Shown::Bar(bar) => {
-                bar.set_position(report.step);
-                bar.set_message(format!("epoch {}, loss {:.4}", report.epoch, report.loss));
-            }
+            Shown::Bar(bar) => bar.step(report),
             Shown::Plain(last) => {
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.elapsed() >= PLAIN_EVERY {
@@ -129,13 +113,21 @@ impl Progress {
 
     fn epoch(&self, text: &str) {
         match &self.shown {
-            Shown::Bar(_) => line(text),
+            Shown::Bar(_) => fitting_line(text),
             Shown::Plain(last) => {
                 *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-                line(text);
+                fitting_line(text);
             }
             Shown::Nothing => {}
         }
+    }
+}
+
+/// A line that is broken between its fields where the terminal is narrow.
+fn fitting_line(text: &str) {
+    match screen::width() {
+        Some(width) if text.chars().count() > width => line(&screen::fold(text, width)),
+        _ => line(text),
     }
 }
 
@@ -146,7 +138,7 @@ impl Subscriber for Progress {
             Event::Epoch(epoch) => self.epoch(&epoch.to_string()),
             Event::Ended(_) => {
                 if let Shown::Bar(bar) = &self.shown {
-                    bar.finish_and_clear();
+                    bar.finish();
                 }
             }
             _ => {}

@@ -1,17 +1,10 @@
-//! What is printed on stdout.
+//! What is printed of a run.
 
 use dtrp_text::Table;
 use dtrp_text::units::{bytes, count, percent, rate, thousands};
 use dtrp_train::Summary;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
-
-/// Writes to stdout. Whoever reads it may stop reading (`| head`).
-pub(crate) fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
 
 /// The names of a module's blocks in a short form: `stem .. layer2.1 (5)`.
 pub(crate) fn blocks(names: &[String]) -> String {

@@ -3,10 +3,11 @@
 mod common;
 
 use dtrp_core::analysis::analyse;
-use dtrp_core::schedule::{Action, Method, Op, Plan, Program};
+use dtrp_core::schedule::{Action, Dtrp, Method, Op, Plan, Program, ScheduleError};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::num::NonZeroUsize;
+use std::time::Instant;
 
 /// A change that someone editing a program by hand could make.
 #[derive(Debug, Clone)]
@@ -247,4 +248,61 @@ fn faults_say_what_is_wrong() {
         |p| p.workers[1].retain(|a| a.op != Op::SendD),
         "batch 1 is never sent down",
     );
+}
+
+/// A line may be as long as somebody likes. Were the place of each word counted from the start of its line, 20,000 batches in
+/// one line would take a hundred times as long as in many.
+#[test]
+fn a_long_line_is_read_as_fast_as_many_short_ones() {
+    let program = Dtrp::new(2).batches(20_000).program().unwrap();
+    let lines = program.to_string();
+    let one_each = lines.replace("\n  ", " ");
+    let time = |text: &str| {
+        let start = Instant::now();
+        assert_eq!(text.parse::<Program>().unwrap(), program);
+        start.elapsed()
+    };
+    let best = |text: &str| (0..3).map(|_| time(text)).min().unwrap();
+    let (short, long) = (best(&lines), best(&one_each));
+    assert!(long < 10 * short, "{long:?} {short:?}");
+    // The place of an error is still told in characters.
+    let wrong = one_each.replacen("U20000@20000", "É U20000@20000", 1);
+    let error = wrong.parse::<Program>().unwrap_err();
+    let line = wrong.lines().nth(error.line - 1).unwrap();
+    assert_eq!(line.chars().nth(error.column - 1), Some('É'), "{error}");
+}
+
+#[test]
+fn plans_that_are_too_large_are_refused() {
+    let start = Instant::now();
+    for method in Method::all() {
+        for plan in [
+            Plan::new(usize::MAX, 6),
+            Plan::new(1 << 20, 6),
+            Plan::new(3, u32::MAX),
+            Plan::new(10_000, 10_000),
+        ] {
+            let error = method.program(&plan).unwrap_err();
+            assert!(
+                matches!(error, ScheduleError::TooMany { .. }),
+                "{}: {error}",
+                method.name
+            );
+        }
+        if method.micro_batches {
+            let error = method
+                .program(&Plan::new(2, 200_000).micro_batches(u16::MAX))
+                .unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("micro-batches is 26214000000, but can be at most"),
+                "{error}"
+            );
+        }
+        if method.accumulate {
+            assert!(method.program(&Plan::new(2, 6).accumulate(u32::MAX)).is_ok());
+        }
+    }
+    assert!(start.elapsed().as_secs() < 10);
 }

@@ -118,6 +118,15 @@ impl Loader {
                 format!("would leave nothing: {samples} samples do not fill a batch of {size}"),
             );
         }
+        // A batch is loaded as bytes, and then becomes numbers of four bytes or more.
+        let (batch, bytes) = (options.batch_size.min(samples as usize), dataset.shape().len());
+        let needed = batch.checked_mul(bytes).and_then(|bytes| bytes.checked_mul(4));
+        if needed.is_none_or(|needed| Vec::<u8>::new().try_reserve_exact(needed).is_err()) {
+            return wrong(
+                "batch_size",
+                format!("is too large: {batch} images of {bytes} bytes do not fit into memory"),
+            );
+        }
         let pool = Arc::new(Pool::new(options.prefetch.max(options.threads) + 2));
         Ok(Self {
             dataset,

@@ -26,13 +26,16 @@ impl ImageShape {
         self.channels * self.height * self.width
     }
 
-    /// As [`len`](Self::len); nothing where that is more than memory can be addressed with.
+    /// The most bytes of an image that anything is made for: 16,384 × 16,384 pixels of one channel.
+    pub const MOST: usize = 1 << 28;
+
+    /// As [`len`](Self::len); nothing where that is more than [`MOST`](Self::MOST).
     pub const fn checked_len(&self) -> Option<usize> {
         let Some(rows) = self.channels.checked_mul(self.height) else {
             return None;
         };
         match rows.checked_mul(self.width) {
-            Some(bytes) if bytes <= isize::MAX as usize => Some(bytes),
+            Some(bytes) if bytes <= Self::MOST => Some(bytes),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use crate::ModelError;
 use crate::layers::tally;
 use crate::registry::{ModelInput, Network};
-use dtrp_core::torch::{Arena, BlockSpec, Mode, Module, Pass, TorchError};
+use dtrp_core::torch::{Arena, BlockSpec, Mode, Module, OutOfMemory, Pass, TorchError};
 use tch::{Device, Kind, Tensor};
 
 /// One block of a network, for one image.
@@ -21,9 +21,32 @@ pub struct BlockInfo {
     /// Bytes that it adds to an f32 graph for one sample: what its layers keep for the backward pass, and its output, each
     /// tensor once. Its input is counted at the block below, so those of a module add up; weights and gradients come on top.
     pub activation_bytes: u64,
+    /// Its norms, in the order in which they run.
+    pub norms: Vec<NormInfo>,
+}
+
+/// A normalisation over samples and pixels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NormInfo {
+    /// The name of its parameter.
+    pub parameter: String,
+    /// Values of a channel for one sample: height × width of what it normalises.
+    pub values: u64,
 }
 
 impl BlockInfo {
+    /// Runs a block once, with weights of zeros, on zeros of this shape for one sample.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Block`] when it fails, [`ModelError::Memory`] when there is no memory for it.
+    pub fn of(spec: &BlockSpec, input: &[usize]) -> Result<Self, ModelError> {
+        let shape: Vec<i64> = [1].into_iter().chain(input.iter().map(|n| *n as i64)).collect();
+        let zeros = Tensor::f_zeros(shape.as_slice(), (Kind::Float, Device::Cpu));
+        let info = tch::no_grad(|| run(spec, &zeros?).map(|(_, info)| info));
+        info.map_err(|error| failed(spec, shape, &error))
+    }
+
     /// Bytes of its output for one sample in f32: what travels where the network is cut above it.
     pub fn output_bytes(&self) -> u64 {
         let elements: usize = self.output_shape.iter().product();
@@ -36,25 +59,39 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Block`] when a block fails: images too small for the network, no memory for its largest block.
+    /// [`ModelError::Block`] when a block fails, such as on images too small for the network, [`ModelError::Memory`] when there
+    /// is no memory for it.
     pub fn describe(&self, input: &ModelInput) -> Result<Vec<BlockInfo>, ModelError> {
         let image = [1, input.channels, input.height, input.width].map(|n| n as i64);
         let options = (Kind::Float, Device::Cpu);
         let mut infos = Vec::with_capacity(self.blocks.len());
         tch::no_grad(|| {
-            let mut activation = Tensor::zeros(image, options);
+            let zeros = Tensor::f_zeros(image, options);
+            let mut activation = zeros.map_err(|error| match self.blocks.first() {
+                Some(first) => failed(first, image.to_vec(), &error.into()),
+                None => input.misfit(&self.name, "there is no memory for one"),
+            })?;
             for spec in &self.blocks {
                 let shape = activation.size();
                 let info;
-                (activation, info) = run(spec, &activation).map_err(|error| ModelError::Block {
-                    block: spec.name.clone(),
-                    shape,
-                    message: error.to_string(),
-                })?;
+                (activation, info) = run(spec, &activation).map_err(|error| failed(spec, shape, &error))?;
                 infos.push(info);
             }
             Ok(infos)
         })
+    }
+}
+
+fn failed(spec: &BlockSpec, shape: Vec<i64>, error: &TorchError) -> ModelError {
+    let message = error.brief();
+    let block = spec.name.clone();
+    match OutOfMemory::of(&message) {
+        Some(memory) => ModelError::Memory {
+            block,
+            shape,
+            asked: memory.asked,
+        },
+        None => ModelError::Block { block, shape, message },
     }
 }
 
@@ -75,6 +112,14 @@ fn run(spec: &BlockSpec, input: &Tensor) -> Result<(Tensor, BlockInfo), TorchErr
         output_shape: output.size()[1..].iter().map(|n| *n as usize).collect(),
         parameters: spec.parameters(),
         multiply_adds: tally.multiply_adds,
+        norms: tally
+            .norms
+            .iter()
+            .map(|(parameter, values)| NormInfo {
+                parameter: parameter.clone(),
+                values: *values,
+            })
+            .collect(),
         activation_bytes: tally.bytes_between(input, &output),
     };
     Ok((output, info))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// An error of the model zoo.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// No family of models, or no auxiliary head, has this name.
     #[error(transparent)]
@@ -33,6 +34,20 @@ pub enum ModelError {
         shape: Vec<i64>,
         /// libtorch's message.
         message: String,
+    },
+    /// There is no memory to run a block.
+    #[error(
+        "there is not enough memory to run block `{block}` on one input of shape {shape:?}{}: take smaller images or a \
+         smaller network",
+        .asked.as_ref().map_or_else(String::new, |asked| format!(" ({asked} were asked for)"))
+    )]
+    Memory {
+        /// The block.
+        block: String,
+        /// The shape of its input, samples first.
+        shape: Vec<i64>,
+        /// What was asked for, if libtorch tells.
+        asked: Option<String>,
     },
     /// There are more modules than blocks.
     #[error("the network has {blocks} blocks and cannot be cut into {modules} modules; take at most {blocks}")]

@@ -1,12 +1,20 @@
 //! Weights as safetensors files with PyTorch's names.
 
+mod file;
+mod foreign;
+mod names;
+
+pub use file::WeightsFile;
+pub use names::{Match, match_names};
+
 use crate::ModelError;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use dtrp_text::write_whole;
+use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
 use tch::{Kind, Tensor};
 
-/// Element types that move, with their names in the format.
+/// Element types that are written, with their names in the format.
 const TYPES: [(Kind, Dtype); 5] = [
     (Kind::Float, Dtype::F32),
     (Kind::Double, Dtype::F64),
@@ -16,7 +24,7 @@ const TYPES: [(Kind, Dtype); 5] = [
 ];
 
 /// Writes named tensors. Where there is a `running_mean`, PyTorch expects a `num_batches_tracked` beside it: it is written
-/// as `batches`. The file appears whole or not at all.
+/// as `batches`. The file appears whole or not at all, and is on the disk when this returns.
 ///
 /// # Errors
 ///
@@ -43,34 +51,19 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)], batches: u64) -> Result<(
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
     let views = views.map_err(|e| fail(e.to_string()))?;
     let data = safetensors::serialize(views, None).map_err(|e| fail(e.to_string()))?;
-    let temporary = path.with_extension("safetensors.part");
-    std::fs::write(&temporary, data)
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .map_err(|e| fail(format!("cannot be written: {e}")))
+    write_whole(path, &data).map_err(|e| fail(format!("cannot be written: {e}")))
 }
 
-/// Reads named tensors.
+/// Reads all named tensors of a file. [`WeightsFile`] reads only those that are wanted.
 ///
 /// # Errors
 ///
 /// [`ModelError::Weights`] when the file cannot be read, is not a safetensors file, or holds a type that libtorch lacks.
 pub fn load(path: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
-    let fail = |message: String| ModelError::Weights {
-        path: path.to_owned(),
-        message,
-    };
-    let data = std::fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-    let file = SafeTensors::deserialize(&data).map_err(|e| fail(format!("not a safetensors file: {e}")))?;
-    let mut tensors = HashMap::new();
-    for (name, view) in file.iter() {
-        let kind = TYPES.iter().find(|(_, dtype)| *dtype == view.dtype());
-        let (kind, _) =
-            kind.ok_or_else(|| fail(format!("`{name}` has type {:?}, which is not supported", view.dtype())))?;
-        let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
-        let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind).map_err(|e| fail(e.to_string()))?;
-        tensors.insert(name.to_owned(), tensor);
-    }
-    Ok(tensors)
+    let file = WeightsFile::open(path)?;
+    let names: Vec<String> = file.names().map(str::to_owned).collect();
+    let tensor = |name: String| Ok((name.clone(), file.tensor(&name)?));
+    names.into_iter().map(tensor).collect()
 }
 
 /// A tensor's elements in row-major order.

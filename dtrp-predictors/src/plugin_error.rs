@@ -29,16 +29,6 @@ pub enum PluginError {
         /// What the system says.
         reason: String,
     },
-    /// The file is shorter than it says itself.
-    #[error("the plug-in {path} is cut off: it has {size} bytes, and its headers speak of {needed}; build or copy it again", path = path.display())]
-    Truncated {
-        /// The file.
-        path: PathBuf,
-        /// How many bytes there are.
-        size: u64,
-        /// How many there should be.
-        needed: u64,
-    },
     /// It exports nothing that a host looks for.
     #[error("{path} is no predictor plug-in: it does not export `dtrp_predictor_entry`; in Rust, call export_predictor!, in C, define it as the header says", path = path.display())]
     NoEntry {

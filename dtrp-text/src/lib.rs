@@ -6,6 +6,7 @@
 //! * [`Table`]: aligned text, or Markdown.
 //! * [`units`]: numbers for people.
 //! * [`to_json`]: what programs read.
+//! * [`write_whole`]: files that appear whole or not at all.
 //!
 //! ```
 //! use dtrp_text::{OptionSpec, Options};
@@ -30,6 +31,7 @@ mod names;
 mod options;
 mod table;
 pub mod units;
+mod whole;
 mod words;
 
 pub use json::to_json;
@@ -38,6 +40,7 @@ pub use options::{
     OptionError, OptionKind, OptionProblem, OptionSpec, OptionValues, Options, defaults, option_values, schema,
 };
 pub use table::Table;
+pub use whole::write_whole;
 
 #[doc(hidden)]
 pub use serde;

@@ -197,6 +197,13 @@ impl TrainError {
             TorchError::Shape { .. } => Self::Fit(error.to_string()),
             TorchError::Diverged { unit, loss } => Self::Diverged(format!("the loss of batch {unit} is {loss}")),
             TorchError::Missing { .. } => Self::Bug(error.to_string()),
+            // A rate, a decay or a predictor's coefficient, which libtorch refuses rather than make it infinite.
+            error if error.to_string().contains("without overflow") => {
+                let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+                Self::Diverged(format!(
+                    "a factor of an update is too large for the type of the weights{place}"
+                ))
+            }
             source => {
                 tracing::debug!("{source}");
                 Self::Libtorch { place, source }
@@ -210,7 +217,7 @@ fn told(error: &TorchError) -> String {
     let message = error.to_string();
     match OutOfMemory::of(&message) {
         Some(memory) => out_of_memory(&memory),
-        None => without_backtrace(&message).trim_start_matches("libtorch: ").to_owned(),
+        None => error.brief().trim_start_matches("libtorch: ").to_owned(),
     }
 }
 
@@ -225,16 +232,14 @@ fn out_of_memory(memory: &OutOfMemory) -> String {
         Some(free) => format!(", {free} were free"),
         None => String::new(),
     };
+    let asked = match asked {
+        Some(asked) => format!(": {asked} were asked for{free}"),
+        None => String::new(),
+    };
     format!(
-        "{place} has not enough memory: {asked} were asked for{free}; a smaller data.batch_size, method.micro_batches, \
+        "{place} has not enough memory{asked}; a smaller data.batch_size, method.micro_batches, \
          method.order: eager (fewer stored inputs) or run.precision: bf16 need less"
     )
-}
-
-/// The message of a libtorch error without the C++ stack that follows it.
-fn without_backtrace(message: &str) -> &str {
-    let end = message.find("\nException raised from");
-    message[..end.unwrap_or(message.len())].trim_end()
 }
 
 #[cfg(test)]

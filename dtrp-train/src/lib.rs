@@ -67,3 +67,8 @@ pub use dtrp_models as models;
 pub use dtrp_predictors as predictors;
 #[doc(no_inline)]
 pub use tch;
+
+/// The page for who trains from Rust; its programs are run with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/library.md")]
+pub struct Page;

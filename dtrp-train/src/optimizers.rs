@@ -95,7 +95,7 @@ macro_rules! schedule {
         pub struct $type(RateSchedule);
 
         impl $type {
-            /// A linear rise over the first `epochs` epochs, from the share `from` of the rate, 0..1.
+            /// A linear rise over the first `epochs` epochs, from above the share `from` of the rate, 0..1, to the full one.
             pub fn warmup(self, epochs: f64, from: f64) -> Self {
                 Self(RateSchedule { warmup_epochs: epochs, warmup_from: from, ..self.0 })
             }

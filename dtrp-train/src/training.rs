@@ -13,7 +13,7 @@ use dtrp_core::engine::Executor;
 use dtrp_core::schedule::{Program, Schedule};
 use dtrp_core::torch::{Dtype, Loss, Optimizer, Precision};
 use dtrp_core::trace::Recording;
-use dtrp_models::Network;
+use dtrp_models::{Network, split_evenly};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,7 +189,8 @@ impl Training {
         self
     }
 
-    /// Share of the target spread evenly over all classes, for the cross-entropy.
+    /// Share of the target spread evenly over all classes, for the cross-entropy that is trained; the loss on the test set is
+    /// without it.
     pub fn label_smoothing(self, share: f64) -> Self {
         self.set(|settings| settings.optimizer.label_smoothing = share)
     }
@@ -211,7 +212,10 @@ impl Training {
 
     /// A safetensors file with the weights to start from.
     pub fn init_from(self, path: impl Into<PathBuf>) -> Self {
-        self.set(|settings| settings.model.init_from = Some(path.into()))
+        self.set(|settings| {
+            settings.model.init_from = Some(path.into());
+            settings.model.init_sha256 = None;
+        })
     }
 
     /// Element type of weights and activations (f32 by default).
@@ -304,6 +308,8 @@ impl Training {
         }
         let mut recipe = self.recipe;
         recipe.settings.check()?;
+        // Before anything is laid out for so many.
+        split_evenly(recipe.network.blocks.len(), recipe.settings.method.modules)?;
         recipe.settings = recipe.settings.resolved();
         Ok(recipe)
     }

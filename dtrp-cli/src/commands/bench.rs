@@ -7,8 +7,8 @@
 use super::training::build;
 use crate::config::{BENCH, Config, Layers, Set};
 use crate::error::Error;
+use crate::output;
 use crate::progress;
-use crate::report;
 use crate::stop;
 use clap::Args;
 use dtrp_text::units::{count, percent, rate, thousands};
@@ -69,12 +69,11 @@ pub(super) fn run(args: &Bench) -> Result<(), Error> {
     }
     let name = other.map(|(name, _)| name);
     let result = Benchmark::of(&b, name, args.steps, pairs);
-    if args.json {
-        report::print(&to_json(&result));
+    output::print(&if args.json {
+        to_json(&result)
     } else {
-        report::print(&result.to_string());
-    }
-    Ok(())
+        result.to_string()
+    })
 }
 
 /// One of the two that are compared, warm.

@@ -2,7 +2,7 @@
 
 use crate::config::{DIGITS, Layers};
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::Subcommand;
 
 /// `dtrp config ...`
@@ -17,6 +17,5 @@ pub(super) fn run(command: &ConfigCommand) -> Result<(), Error> {
     let ConfigCommand::Show(layers) = command;
     let config = layers.load(DIGITS)?;
     let settings = config.settings.clone();
-    report::print(&config.resolved(&settings).to_yaml()?);
-    Ok(())
+    output::print(&config.resolved(&settings).to_yaml()?)
 }

@@ -1,7 +1,7 @@
 //! `dtrp doctor`: looks at what a run depends on, and says what to do about what is wrong.
 
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use dtrp_core::torch::{GpuFault, build_information, parallel_information};
 use dtrp_train::why_no_gpu;
 use std::collections::BTreeSet;
@@ -72,7 +72,7 @@ pub(super) fn run() -> Result<(), Error> {
         memory(),
     ];
     let broken = findings.iter().filter(|f| matches!(f.verdict, Verdict::Broken)).count();
-    report::print(&findings.iter().map(ToString::to_string).collect::<String>());
+    output::print(&findings.iter().map(ToString::to_string).collect::<String>())?;
     match broken {
         0 => Ok(()),
         1 => Err(Error::Unhealthy("one thing is broken, see above".to_owned())),

@@ -2,18 +2,22 @@
 
 use crate::config::parse_yaml;
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_models::{BlockInfo, ModelInput};
 use dtrp_text::units::{bytes, thousands};
-use dtrp_text::{OptionSpec, OptionValues, Table, to_json};
+use dtrp_text::{OptionSpec, OptionValues, Table, schema, to_json};
 use serde_json::{Value, json};
 
 /// `dtrp models ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
     /// List the families with their options
-    List,
+    List {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Print the blocks of a network: shapes, parameters, multiply-adds, bytes of activations
     Show(Show),
 }
@@ -41,18 +45,20 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
+    /// For people
     Table,
+    /// For other programs
     Json,
 }
 
 /// Does what was typed.
 pub(super) fn run(command: &ModelsCommand) -> Result<(), Error> {
     match command {
-        ModelsCommand::List => report::print(&list()),
-        ModelsCommand::Show(args) => report::print(&args.show()?),
+        ModelsCommand::List { format: Format::Table } => output::print(&list()),
+        ModelsCommand::List { format: Format::Json } => output::print(&to_json(&json_list())),
+        ModelsCommand::Show(args) => output::print(&args.show()?),
     }
-    Ok(())
 }
 
 fn list() -> String {
@@ -69,6 +75,18 @@ fn list() -> String {
         }
     }
     text
+}
+
+/// The families, each with its options as a JSON schema.
+fn json_list() -> Value {
+    let families = dtrp_models::list().into_iter().map(|family| {
+        json!({
+            "name": family.name,
+            "summary": family.summary,
+            "options": schema(family.options),
+        })
+    });
+    families.collect()
 }
 
 /// As one would write it.

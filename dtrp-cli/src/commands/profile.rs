@@ -3,14 +3,13 @@
 use super::training::training;
 use crate::config::{self, BENCH, Layers};
 use crate::error::Error;
-use crate::report;
-use crate::run::write_atomically;
+use crate::output;
 use crate::stop;
 use clap::Args;
 use dtrp_core::costs::Costs;
 use dtrp_text::Table;
 use dtrp_text::units::bytes;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `dtrp profile`
 #[derive(Debug, Args)]
@@ -20,7 +19,7 @@ pub(crate) struct Profile {
     /// Batches to measure; the costs are medians over them
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
-    /// Write the costs here, as YAML, instead of to stdout
+    /// Write the costs here, as YAML, instead of to stdout (`-`)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -30,14 +29,14 @@ pub(super) fn run(args: &Profile) -> Result<(), Error> {
     let config = args.layers.load(BENCH)?;
     let costs = training(&config, &stop::at_signals()?)?.profile(args.steps)?;
     let text = config::as_yaml(&costs)?;
+    let stdout = ["-", "/dev/stdout"].map(Path::new);
     match &args.output {
-        None => report::print(&text),
-        Some(path) => {
-            write_atomically(path, &text)?;
-            report::print(&table(&costs).to_string());
+        Some(path) if !stdout.contains(&path.as_path()) => {
+            output::write_file(path, &text)?;
+            output::print(&table(&costs).to_string())
         }
+        _ => output::print(&text),
     }
-    Ok(())
 }
 
 fn table(costs: &Costs) -> Table {

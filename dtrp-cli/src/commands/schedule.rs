@@ -1,10 +1,10 @@
 //! `dtrp schedule`: programs to look at, to save, to check.
 
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_core::analysis::{self, ProgramReport};
-use dtrp_core::schedule::{Method, Order, Plan, Program};
+use dtrp_core::schedule::{Method, Order, Plan, Program, Slots};
 use dtrp_core::trace::Timeline;
 use dtrp_text::Table;
 use dtrp_text::units::thousands;
@@ -93,16 +93,15 @@ pub(super) fn run(command: ScheduleCommand) -> Result<(), Error> {
                 Some(file) => read(file)?,
                 None => args.plan.program()?,
             };
-            report::print(&print(&program, args.format));
+            output::print(&print(&program, args.format)?)
         }
         ScheduleCommand::Check(args) => {
             let program = read(&args.file)?;
             let costs = analysis::analyse(&program, args.capacity).map_err(|fault| wrong(&args.file, &fault))?;
-            report::print(&checked(&program, &costs));
+            output::print(&checked(&program, &costs))
         }
-        ScheduleCommand::List => report::print(&list()),
+        ScheduleCommand::List => output::print(&list()),
     }
-    Ok(())
 }
 
 impl PlanArgs {
@@ -138,14 +137,29 @@ fn wrong(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::Fit(format!("{}: {error}", path.display()))
 }
 
-fn print(program: &Program, format: Format) -> String {
-    match format {
+/// Cells of a table that somebody may look at.
+const MOST_CELLS: usize = 1 << 22;
+
+fn print(program: &Program, format: Format) -> Result<String, Error> {
+    if format == Format::Table {
+        let modules = program.modules();
+        let too_large = Error::Fit(format!(
+            "a table of {modules} workers and {} batches is too large: take fewer --modules or --batches, or --format text",
+            program.batches
+        ));
+        // A batch takes a slot for each worker that it passes through; laying out slots only to refuse them takes long.
+        let all = || Slots::of(program).count() as usize;
+        if modules.saturating_mul(modules) > MOST_CELLS || all().saturating_mul(modules) > MOST_CELLS {
+            return Err(too_large);
+        }
+    }
+    Ok(match format {
         Format::Table => program.table(),
         Format::Text => program.to_string(),
         Format::Json => program.to_json(),
         Format::Chrome => Timeline::planned(program).to_chrome(),
         Format::Svg => Timeline::planned(program).to_svg(),
-    }
+    })
 }
 
 fn checked(program: &Program, costs: &ProgramReport) -> String {

@@ -2,11 +2,12 @@
 
 use crate::costs;
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::{Args, ValueEnum};
 use dtrp_core::costs::{BlockCost, Costs, ModuleCosts};
 use dtrp_core::schedule::{Method, Order, Plan};
 use dtrp_core::simulate::{Jitter, Links, SimulateError, SimulationOptions, Sweep, simulate_plan, sweep};
+use dtrp_models::split_evenly;
 use dtrp_text::to_json;
 use dtrp_train::{Cuts, TrainError, best_cuts};
 use std::num::NonZeroUsize;
@@ -125,11 +126,10 @@ pub(super) fn run(args: &Simulate) -> Result<(), Error> {
     let modules = args.cut(&costs, method, modules, micro)?;
     let result = simulate_plan(method, &plan, &modules, &options)?;
     match (&result.timeline, args.format) {
-        (Some(timeline), Format::Chrome) => report::print(&timeline.to_chrome()),
-        (Some(timeline), Format::Svg) => report::print(&timeline.to_svg()),
-        _ => print(args.format, &result)?,
+        (Some(timeline), Format::Chrome) => output::print(&timeline.to_chrome()),
+        (Some(timeline), Format::Svg) => output::print(&timeline.to_svg()),
+        _ => print(args.format, &result),
     }
-    Ok(())
 }
 
 fn print(format: Format, result: &(impl std::fmt::Display + serde::Serialize)) -> Result<(), Error> {
@@ -138,8 +138,7 @@ fn print(format: Format, result: &(impl std::fmt::Display + serde::Serialize)) -
     } else {
         result.to_string()
     };
-    report::print(&format!("{}\n", text.trim_end()));
-    Ok(())
+    output::print(&format!("{}\n", text.trim_end()))
 }
 
 impl Simulate {
@@ -199,6 +198,8 @@ impl Simulate {
         micro_batches: u16,
     ) -> Result<Vec<ModuleCosts>, Error> {
         let blocks = costs.blocks.len();
+        // Before anything is laid out for so many.
+        split_evenly(blocks, modules)?;
         let ranges = match self.cuts.ranges(blocks, modules)? {
             Some(ranges) => ranges,
             None => {

@@ -1,16 +1,17 @@
 //! `dtrp train`.
 
 use super::training::build;
-use crate::config::{Config, DIGITS, Layers, Set, as_yaml};
+use crate::config::{Config, DIGITS, Layers, Set, as_yaml, path_argument};
 use crate::error::{EXIT_CODES, Error};
+use crate::output;
 use crate::plan;
 use crate::progress::Progress;
 use crate::report;
-use crate::run::{Files, Folder, Metrics, WEIGHTS};
+use crate::run::{CONFIG, COSTS, Claim, Files, Folder, InUse, SummaryFile, WEIGHTS};
 use crate::stop;
 use clap::Args;
 use dtrp_train::{Summary, TrainError, Trainer};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of the whole program.
 pub(crate) const EXAMPLES: &str = "\
@@ -41,6 +42,12 @@ pub(crate) struct Train {
     /// Name of the run's folder, the same as --set run.name=NAME
     #[arg(short, long)]
     name: Option<String>,
+    /// Folder that the run's folder goes into, the same as --set run.dir=DIR
+    #[arg(long, value_parser = path_argument())]
+    dir: Option<PathBuf>,
+    /// Fail, instead of taking NAME-2, where a run of this name is still going on
+    #[arg(long)]
+    no_number: bool,
     /// Build everything and print the plan: modules, schedule, memory; train nothing
     #[arg(long)]
     dry_run: bool,
@@ -52,38 +59,55 @@ pub(super) fn run(args: Train) -> Result<(), Error> {
     if let Some(name) = &args.name {
         layers.sets.push(Set::by_flag("--name", "run.name", name));
     }
-    let config = layers.load(DIGITS)?;
+    let mut config = layers.load(DIGITS)?;
+    if let Some(dir) = &args.dir {
+        config.program.run.dir.clone_from(dir);
+    }
     // Whatever can be wrong is found before the folder is made.
     let mut trainer = build(&config, &stop::at_signals()?)?;
     if args.dry_run {
-        report::print(&plan::describe(&trainer)?);
-        return Ok(());
+        return output::print(&plan::describe(&trainer)?);
     }
-    let folder = prepare(config, &mut trainer)?;
+    let in_use = if args.no_number { InUse::Refuse } else { InUse::Number };
+    let folder = prepare(config, in_use, &mut trainer)?;
     let result = trainer.fit();
     let summary = trainer.summary(&result);
-    if summary.epochs > 0 {
-        report::print(&report::run(&summary, folder.path()));
-    }
-    result
-        .map(drop)
-        .map_err(|error| with_advice(error, &summary, folder.path()))
+    let printed = if summary.epochs > 0 {
+        output::print(&report::run(&summary, folder.path()))
+    } else {
+        Ok(())
+    };
+    result.map_err(|error| with_advice(error, &summary, folder.path()))?;
+    printed
 }
 
 /// Makes the run's folder, and has everything that happens written there and shown.
-fn prepare(config: Config, trainer: &mut Trainer) -> Result<Folder, Error> {
-    let config = config.resolved(trainer.settings());
-    let keys = &config.program.run;
-    let (folder, moved) = Folder::create(&keys.dir, &config.run_name())?;
-    if let Some(old) = moved {
-        tracing::info!("the earlier run of this name is now in {}", old.display());
+fn prepare(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folder, Error> {
+    let mut config = config.resolved(trainer.settings());
+    let name = config.run_name();
+    let claim = Claim::new(&config.program.run.dir, &name, in_use)?;
+    if claim.name() != name {
+        tracing::info!("a run `{name}` is still going on; this one is `{}`", claim.name());
+        config.program.run.name = Some(claim.name().to_owned());
     }
-    folder.write("config.yaml", &config.to_yaml()?)?;
+    config.follow(|key, path| {
+        let moved = claim.moved(path)?;
+        let (old, new) = (path.display(), moved.display());
+        tracing::info!("{key}: what was {old} is {new} from now on, and config.yaml says so");
+        Some(moved)
+    });
+    claim.write(CONFIG, &config.to_yaml()?)?;
     if let Some(costs) = trainer.costs() {
-        folder.write("costs.yaml", &as_yaml(costs)?)?;
+        claim.write(COSTS, &as_yaml(costs)?)?;
+    }
+    let keys = &config.program.run;
+    let (folder, metrics, earlier) = claim.publish(keys.log_every)?;
+    if let Some(earlier) = earlier {
+        tracing::info!("the earlier run of this name is now in {}", earlier.display());
     }
     tracing::info!("training into {}", folder.path().display());
-    trainer.subscribe(Metrics::create(&folder, keys.log_every)?);
+    trainer.subscribe(SummaryFile::new(folder.clone(), trainer.stages().len()));
+    trainer.subscribe(metrics);
     trainer.subscribe(Progress::new(keys.progress, trainer.length().steps));
     trainer.subscribe(Files::new(folder.clone()));
     Ok(folder)
@@ -92,8 +116,12 @@ fn prepare(config: Config, trainer: &mut Trainer) -> Result<Folder, Error> {
 /// Adds what was kept, and what may help.
 fn with_advice(error: TrainError, summary: &Summary, folder: &Path) -> Error {
     let weights = folder.join(WEIGHTS);
-    let weights = weights.display();
+    let (there, weights) = (weights.exists(), weights.display());
     let kept = match summary.epochs {
+        _ if !there => "there are no weights".to_owned(),
+        _ if matches!(error, TrainError::Weights(_) | TrainError::Subscriber(_)) => {
+            format!("{weights} holds the last weights that could be written")
+        }
         0 => format!("{weights} holds the weights from before the first epoch"),
         epochs => format!("{weights} holds the weights after epoch {epochs}"),
     };

@@ -1,6 +1,6 @@
 //! Where a configuration comes from, as it is typed.
 
-use super::{BuiltIn, Config, ConfigError, Set};
+use super::{BuiltIn, Config, ConfigError, Set, path_argument};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Layers {
     /// YAML file; `-` is stdin [default: built in]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = path_argument())]
     pub(crate) config: Option<PathBuf>,
     /// Override a key, such as optimizer.lr=0.1; the value is YAML, and the last of several wins
     #[arg(short, long = "set", value_name = "PATH=VALUE")]

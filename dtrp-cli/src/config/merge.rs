@@ -14,6 +14,9 @@ pub(crate) struct Set {
     value: Value,
 }
 
+/// The most parts of a path.
+const DEEPEST: usize = 32;
+
 impl FromStr for Set {
     type Err = String;
 
@@ -24,6 +27,11 @@ impl FromStr for Set {
         let path = path.trim();
         if path.is_empty() || path.split('.').any(str::is_empty) {
             return Err(format!("`{path}` is not a path such as optimizer.lr"));
+        }
+        if path.split('.').count() > DEEPEST {
+            return Err(format!(
+                "the path has more than {DEEPEST} parts, and no key is that deep"
+            ));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -54,7 +62,26 @@ impl Set {
         &self.text
     }
 
-    pub(super) fn concerns(&self, path: &str) -> bool {
+    /// The key.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What it is set to.
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Whether it gives the value at `path`: by that path, by one inside it, or by a section in which it stands.
+    pub(super) fn gives(&self, path: &str) -> bool {
+        match path.strip_prefix(&self.path).and_then(|rest| rest.strip_prefix('.')) {
+            Some(rest) => self.value.pointer(&format!("/{}", rest.replace('.', "/"))).is_some(),
+            None => self.concerns(path),
+        }
+    }
+
+    /// Whether it sets the key, or a part of it, or a section that has it.
+    pub(crate) fn concerns(&self, path: &str) -> bool {
         let inside = |outer: &str, inner: &str| {
             inner
                 .strip_prefix(outer)

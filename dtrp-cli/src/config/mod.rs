@@ -3,12 +3,15 @@
 mod error;
 mod layers;
 mod merge;
+mod name;
+mod paths;
 mod program;
 mod yaml;
 
 pub(crate) use error::ConfigError;
 pub(crate) use layers::Layers;
 pub(crate) use merge::Set;
+pub(crate) use paths::{expanded, path_argument};
 pub(crate) use program::{ProgramKeys, ProgressKind};
 
 use dtrp_core::schedule::Method;
@@ -68,7 +71,7 @@ impl Config {
 
     /// Whether the key, or a part of it, was set on the command line.
     pub(crate) fn was_set(&self, key: &str) -> bool {
-        self.sets.iter().any(|set| set.concerns(key))
+        self.sets.iter().any(|set| set.gives(key))
     }
 
     /// As YAML, every key in one order.
@@ -78,13 +81,8 @@ impl Config {
 
     /// The name of the run's folder.
     pub(crate) fn run_name(&self) -> String {
-        self.program.run.name.clone().unwrap_or_else(|| {
-            let Settings {
-                data, model, method, ..
-            } = &self.settings;
-            let name = format!("{}-{}-{}-k{}", data.name, model.name, method.name, method.modules);
-            name.replace('/', "-")
-        })
+        let given = self.program.run.name.clone();
+        given.unwrap_or_else(|| name::default_name(&self.settings, &self.sets))
     }
 
     fn tree(&self) -> Value {
@@ -109,7 +107,7 @@ impl Config {
         }
         if family(&given) != before {
             // Options of another family, which nobody has set, do not come along.
-            merge::forget(&mut given, &file, "model", &["name", "init_from"], sets);
+            merge::forget(&mut given, &file, "model", &["name", "init_from", "init_sha256"], sets);
         }
         let tree = merge::over(defaults.tree, given);
         let (settings, program) = ProgramKeys::split(tree);
@@ -124,6 +122,11 @@ impl Config {
             value: error.value,
             expected: error.expected,
         };
+        config.expand_home(&origin)?;
+        if config.was_set("model.init_from") && !config.was_set("model.init_sha256") {
+            // The file's is that of the file's weights.
+            config.settings.model.init_sha256 = None;
+        }
         check_data_options(&mut config.settings.data)
             .map_err(|error| ConfigError::of_option("data", error, &origin))?;
         config.settings.check().map_err(&wrong)?;

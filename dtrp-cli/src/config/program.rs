@@ -53,6 +53,9 @@ impl Default for FolderKeys {
     }
 }
 
+/// Room is left for a number.
+const LONGEST_NAME: usize = 200;
+
 /// Which keys of which section are the program's.
 const KEYS: [(&str, &[&str]); 2] = [
     ("run", &["name", "dir", "log_every", "progress"]),
@@ -82,7 +85,9 @@ impl ProgramKeys {
             let own = own.get(section).and_then(Value::as_object);
             if let (Some(own), Some(Value::Object(all))) = (own, settings.get_mut(section)) {
                 let mut merged = own.clone();
-                merged.append(all);
+                for (key, value) in std::mem::take(all) {
+                    merged.entry(key).or_insert(value);
+                }
                 *all = merged;
             }
         }
@@ -101,8 +106,13 @@ impl ProgramKeys {
             })
         };
         if let Some(name) = &self.run.name {
-            let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
-            that(plain, "run.name", name.clone(), "a name for a folder")?;
+            let plain = |c: char| c != '/' && !c.is_control();
+            let plain = !name.is_empty() && !name.starts_with('.') && name.chars().all(plain);
+            let expected = "a name for a folder: without `/` and control characters, and not starting with a dot";
+            that(plain, "run.name", name.clone(), expected)?;
+            let short = name.len() <= LONGEST_NAME;
+            let expected = format!("a name of at most {LONGEST_NAME} bytes");
+            that(short, "run.name", name.clone(), &expected)?;
         }
         let every = self.run.log_every;
         that(every > 0, "run.log_every", every.to_string(), "at least 1")?;

@@ -8,7 +8,38 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
     // By way of serde_yaml's own tree, which refuses keys that stand twice.
     let mut tree: serde_yaml::Value = serde_yaml::from_str(text).map_err(|e| e.to_string())?;
     tree.apply_merge().map_err(|e| e.to_string())?;
+    // They would become null, and a default take their place.
+    if let Some((path, value)) = not_finite(&tree, "") {
+        return Err(format!("{path}{value} is not a finite number"));
+    }
     serde_json::to_value(tree).map_err(|e| e.to_string())
+}
+
+/// The first number that is infinite or none, with the path to it as the beginning of a sentence.
+fn not_finite(tree: &serde_yaml::Value, path: &str) -> Option<(String, String)> {
+    use serde_yaml::Value;
+    let join = |key: &str| match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    };
+    match tree {
+        Value::Number(number) if number.as_f64().is_some_and(|number| !number.is_finite()) => {
+            let lead = match path {
+                "" => String::new(),
+                path => format!("{path}: "),
+            };
+            Some((lead, number.to_string()))
+        }
+        Value::Mapping(map) => map
+            .iter()
+            .find_map(|(key, value)| not_finite(value, &join(key.as_str()?))),
+        Value::Sequence(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, value)| not_finite(value, &format!("{path}[{index}]")))
+        }
+        Value::Tagged(tagged) => not_finite(&tagged.value, path),
+        _ => None,
+    }
 }
 
 /// Writes YAML.

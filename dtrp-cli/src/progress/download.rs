@@ -1,9 +1,9 @@
 //! The progress of downloads.
 
-use super::{PLAIN_EVERY, QUIET, SCREEN, line};
+use super::screen::{can_redraw, screen};
+use super::{PLAIN_EVERY, QUIET, line};
 use dtrp_text::units::bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -57,15 +57,15 @@ impl Download {
     fn start(&mut self, file: &str) {
         self.finish();
         self.file = file.to_owned();
-        if !std::io::stderr().is_terminal() {
+        if !can_redraw() {
             return;
         }
         let bar = ProgressBar::new(0);
-        let template = "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        let template = "{bytes}/{total_bytes} {bytes_per_sec} {eta} {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(self.file.clone());
-        self.bar = Some(SCREEN.add(bar));
+        self.bar = Some(screen().add(bar));
     }
 }

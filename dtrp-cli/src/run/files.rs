@@ -1,9 +1,8 @@
-//! The files of a run's folder that are written whole: schedule, trace, weights, summary.
+//! The files of a run's folder that are written whole while it goes on: schedule, trace, weights.
 
+use super::first_slots;
 use super::folder::Folder;
-use super::{SUMMARY, first_slots};
 use crate::error::Error;
-use dtrp_text::to_json;
 use dtrp_train::{BoxError, Event, ProgramRun, Subscriber};
 
 /// The file of the weights.
@@ -43,7 +42,6 @@ impl Subscriber for Files {
             Event::Program(run) => self.trace(run)?,
             // After every epoch, so that whatever happens later, those of the last whole epoch are kept.
             Event::Checkpoint(snapshot) => snapshot.save(self.folder.path().join(WEIGHTS)).map_err(Error::from)?,
-            Event::Ended(summary) => self.folder.write(SUMMARY, &to_json(&**summary))?,
             _ => {}
         }
         Ok(())

@@ -1,21 +1,22 @@
-//! `metrics.jsonl`: one JSON object a line, flushed as it is written.
+//! `metrics.jsonl`: one JSON object a line, written as it happens.
 
-use super::folder::Folder;
 use crate::error::Error;
 use dtrp_train::{BoxError, EpochReport, Event, StepReport, Subscriber};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The file's name.
-pub(super) const METRICS: &str = "metrics.jsonl";
+pub(crate) const METRICS: &str = "metrics.jsonl";
 
 /// The file, open and locked for as long as the run goes on.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     file: File,
     path: PathBuf,
+    /// Bytes of whole lines.
+    whole: u64,
     /// Steps from one line to the next.
     every: u64,
 }
@@ -29,20 +30,31 @@ pub(crate) enum Line {
 }
 
 impl Metrics {
-    /// Starts the file in the run's folder.
-    pub(crate) fn create(folder: &Folder, every: u64) -> Result<Self, Error> {
-        let path = folder.path().join(METRICS);
-        let file = File::create_new(&path).map_err(Error::file("write", &path))?;
+    /// Starts the file in `folder`, which will be called `known_as`.
+    pub(super) fn create(folder: &Path, known_as: &Path, every: u64) -> Result<Self, Error> {
+        let path = known_as.join(METRICS);
+        let file = File::create_new(folder.join(METRICS)).map_err(Error::file("write", &path))?;
         // Some file systems have no locks; then nothing warns of a second run in the same folder.
         let _ = file.try_lock();
-        Ok(Self { file, path, every })
+        Ok(Self {
+            file,
+            path,
+            whole: 0,
+            every,
+        })
     }
 
     fn write(&mut self, line: &Line) -> Result<(), Error> {
         let mut text = serde_json::to_vec(line).map_err(|e| Error::Bug(e.to_string()))?;
         text.push(b'\n');
-        // One call a line, so that a reader never sees half of one.
-        self.file.write_all(&text).map_err(Error::file("write", &self.path))
+        // One call a line, so that a reader never sees half of one. On a full disk it may be written in part.
+        let written = self.file.write_all(&text);
+        if written.is_err() {
+            let _ = self.file.set_len(self.whole);
+        }
+        written.map_err(Error::file("write", &self.path))?;
+        self.whole += text.len() as u64;
+        Ok(())
     }
 }
 

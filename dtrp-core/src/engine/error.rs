@@ -5,6 +5,7 @@ use crate::schedule::Action;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError<E: std::error::Error + 'static> {
     /// There must be one stage for each worker.
     #[error("the program has {modules} modules, but there are {stages} stages")]
@@ -48,6 +49,7 @@ pub enum EngineError<E: std::error::Error + 'static> {
 
 /// What went wrong in a worker.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StageFailure<E: std::error::Error + 'static> {
     /// The stage returned an error.
     #[error("{0}")]

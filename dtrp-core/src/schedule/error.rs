@@ -5,6 +5,7 @@ use dtrp_text::UnknownName;
 
 /// Why a method cannot make a program from a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScheduleError {
     /// No method has this name.
     #[error(transparent)]
@@ -14,6 +15,16 @@ pub enum ScheduleError {
     Zero {
         /// Which number.
         what: &'static str,
+    },
+    /// The plan asks for more than can be laid out.
+    #[error("{what} is {value}, but can be at most {most}")]
+    TooMany {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: u128,
+        /// What it can be.
+        most: u64,
     },
     /// The method cannot be laid out in this order.
     #[error("method `{method}` has no order `{order}`; it can be {known}")]

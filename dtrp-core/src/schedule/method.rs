@@ -145,6 +145,7 @@ impl Method {
         }
     }
 
+    /// Whether the plan can be laid out; the order that it is laid out in.
     fn check(&self, plan: &Plan) -> Result<Order, ScheduleError> {
         let counts = [
             ("the number of modules", plan.modules),
@@ -153,6 +154,18 @@ impl Method {
         ];
         if let Some((what, _)) = counts.into_iter().find(|(_, n)| *n == 0) {
             return Err(ScheduleError::Zero { what });
+        }
+        // A few actions for each unit of each worker: far more than is ever trained in one program, and no more than memory holds.
+        const MOST_MODULES: u64 = 1 << 14;
+        const MOST_UNITS: u64 = 1 << 24;
+        let units = plan.modules as u128 * u128::from(plan.batches) * u128::from(plan.micro_batches);
+        for (what, value, most) in [
+            ("the number of modules", plan.modules as u128, MOST_MODULES),
+            ("modules x batches x micro-batches", units, MOST_UNITS),
+        ] {
+            if value > most.into() {
+                return Err(ScheduleError::TooMany { what, value, most });
+            }
         }
         let option = |what, known| ScheduleError::Option {
             method: self.name,

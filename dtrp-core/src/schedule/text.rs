@@ -65,12 +65,14 @@ pub struct TextError {
     pub excerpt: String,
 }
 
-/// A word of the text and where it stands.
+/// A word of the text and where it stands. (Counting the characters before every word of a long line would take a time that
+/// grows with the square of its length, so that is left to whoever reports an error.)
 #[derive(Clone, Copy)]
 struct Word<'a> {
     text: &'a str,
     line: usize,
-    column: usize,
+    /// Bytes of its line before it.
+    offset: usize,
 }
 
 struct Reader<'a> {
@@ -86,11 +88,10 @@ impl<'a> Reader<'a> {
             for word in code.split_whitespace() {
                 // `word` is a part of `code`, so its distance from the start is its byte offset.
                 let offset = word.as_ptr() as usize - code.as_ptr() as usize;
-                let column = code[..offset].chars().count() + 1;
                 words.push(Word {
                     text: word,
                     line,
-                    column,
+                    offset,
                 });
             }
         }
@@ -102,7 +103,10 @@ impl<'a> Reader<'a> {
 
     fn error(&self, at: Option<Word<'_>>, message: impl Into<String>) -> TextError {
         let (line, column) = match at {
-            Some(word) => (word.line, word.column),
+            Some(word) => {
+                let content = self.text.lines().nth(word.line - 1).unwrap_or("");
+                (word.line, 1 + content.get(..word.offset).unwrap_or("").chars().count())
+            }
             None => (
                 self.text.lines().count().max(1),
                 1 + self.text.lines().last().map_or(0, |l| l.chars().count()),

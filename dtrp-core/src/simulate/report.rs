@@ -6,7 +6,7 @@ use crate::schedule::Order;
 use crate::trace::Timeline;
 use dtrp_text::Table;
 use dtrp_text::units::{self, bytes};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// The result of a simulated run. `Display` draws a table of the workers; as JSON it holds everything but the timeline.
@@ -62,12 +62,13 @@ pub struct WorkerUse {
     pub utilisation: f64,
     /// The share of the steady state that it computes.
     pub steady_utilisation: Option<f64>,
-    /// Its peak memory.
+    /// Its peak memory; all 0, and null as JSON, where the costs say nothing of bytes.
+    #[serde(serialize_with = "known")]
     pub memory: Memory,
 }
 
 impl Simulation {
-    /// The largest peak memory of any worker, in bytes.
+    /// The largest peak memory of any worker, in bytes; 0 where the costs say nothing of bytes.
     pub fn peak_memory(&self) -> u64 {
         let peaks = self.workers.iter().map(|w| w.memory.peak);
         peaks.max().unwrap_or(0)
@@ -117,19 +118,32 @@ impl fmt::Display for Simulation {
             "graphs",
             "peak memory",
         ]);
+        // Costs that say nothing of bytes leave memory unknown.
+        let told = |count: u64| {
+            if self.peak_memory() > 0 {
+                bytes(count)
+            } else {
+                "-".to_owned()
+            }
+        };
         for (worker, k) in self.workers.iter().zip(1..) {
             table.row([
                 usize::to_string(&k),
                 time(worker.busy_ns as f64),
                 percent(worker.utilisation),
-                bytes(worker.memory.weights),
-                bytes(worker.memory.inputs),
-                bytes(worker.memory.graphs),
-                bytes(worker.memory.peak),
+                told(worker.memory.weights),
+                told(worker.memory.inputs),
+                told(worker.memory.graphs),
+                told(worker.memory.peak),
             ]);
         }
         table.fmt(f)
     }
+}
+
+/// Memory, or null where it is not known.
+fn known<S: Serializer>(memory: &Memory, serializer: S) -> Result<S::Ok, S::Error> {
+    Some(memory).filter(|memory| memory.peak > 0).serialize(serializer)
 }
 
 /// A time of so many nanoseconds, in the unit that suits it.

@@ -59,8 +59,8 @@ pub struct Row {
     pub utilisation: f64,
     /// Mean share of the whole run that a worker waits.
     pub bubble: f64,
-    /// The largest peak memory of any worker, in bytes.
-    pub peak_memory: u64,
+    /// The largest peak memory of any worker, in bytes; `None` where the costs say nothing of bytes.
+    pub peak_memory: Option<u64>,
     /// Until every worker has finished its first backward, in nanoseconds.
     pub fill_ns: u64,
     /// From worker 1's last forward to the end, in nanoseconds.
@@ -127,7 +127,7 @@ fn row(result: &Simulation, costs: &[ModuleCosts]) -> Row {
         speedup: if fast { plain / result.batch_ns } else { 0.0 },
         utilisation: result.steady_utilisation.unwrap_or(result.utilisation),
         bubble: result.bubble,
-        peak_memory: result.peak_memory(),
+        peak_memory: Some(result.peak_memory()).filter(|peak| *peak > 0),
         fill_ns: result.fill_ns,
         drain_ns: result.drain_ns,
         makespan_ns: result.makespan_ns,
@@ -166,7 +166,7 @@ impl fmt::Display for Comparison {
                 format!("{:.2}", r.speedup),
                 percent(r.utilisation),
                 percent(r.bubble),
-                bytes(r.peak_memory),
+                r.peak_memory.map_or_else(|| "-".to_owned(), bytes),
                 time(r.fill_ns as f64),
                 time(r.drain_ns as f64),
             ]

@@ -4,6 +4,7 @@ use crate::schedule::Unit;
 
 /// An error of the libtorch stage.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TorchError {
     /// An operator of libtorch failed.
     #[error("libtorch: {0}")]
@@ -57,6 +58,13 @@ pub enum TorchError {
 }
 
 impl TorchError {
+    /// The message without the C++ stack that libtorch appends to its own.
+    pub fn brief(&self) -> String {
+        let message = self.to_string();
+        let end = message.find("\nException raised from");
+        message[..end.unwrap_or(message.len())].trim_end().to_owned()
+    }
+
     /// What a [`Source`](super::Source) returns when it cannot give a unit: its own error, or a text.
     pub fn data(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Data(error.into())

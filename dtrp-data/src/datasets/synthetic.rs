@@ -36,6 +36,9 @@ inventory::submit!(
 
 const SAMPLES: RangeInclusive<u64> = 1..=u64::MAX;
 
+/// The most bytes of the patterns of all classes together.
+const MOST_PATTERNS: usize = 1 << 30;
+
 /// Blocks along each side of a pattern.
 const GRID: usize = 4;
 
@@ -51,12 +54,17 @@ struct Synthetic {
 fn open(_: &DataSpec, options: &Options<'_>) -> Result<Split, DataError> {
     let shape = ImageShape::from(options.shape("shape"));
     if shape.checked_len().is_none_or(|bytes| bytes == 0) {
-        let expected = "[channels, height, width], each at least 1, of images that fit into memory";
+        let expected = "[channels, height, width], each at least 1, of images of at most 268435456 bytes";
         return Err(options.invalid("shape", expected).into());
     }
     let (classes, seed) = (options.count("classes"), options.count("seed"));
+    let bytes = shape.channels * GRID * GRID;
+    if bytes.saturating_mul(classes as usize) > MOST_PATTERNS {
+        let expected = "fewer, for images of so many channels: the patterns would not fit into memory";
+        return Err(options.invalid("classes", expected).into());
+    }
     let patterns = (0..classes).map(|class| {
-        let mut pattern = vec![0; shape.channels * GRID * GRID];
+        let mut pattern = vec![0; bytes];
         Stream::new(seed, "pattern", 0, class).fill(&mut pattern);
         pattern
     });

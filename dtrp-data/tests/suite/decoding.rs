@@ -174,10 +174,7 @@ proptest! {
         let root = tempfile::tempdir().unwrap();
         put(root.path().join("train/a").join(&name), &bytes);
         put(root.path().join("test/a/1.png"), &picture(ImageFormat::Png, 2, 2, [0; 3]));
-        let spec = DataSpec {
-            shape: Some(ImageShape::new(3, 4, 4)),
-            ..DataSpec::in_dir("image-folder", root.path())
-        };
+        let spec = DataSpec::in_dir("image-folder", root.path()).shape(ImageShape::new(3, 4, 4));
         let decoded = open(&spec).and_then(|set| set.train.get(0, &mut [0; 48]));
         let report = check(&spec, 1).unwrap();
         prop_assert_eq!(decoded.is_ok(), report.problems.is_empty(), "{} {:?}", name, report);

@@ -4,12 +4,14 @@ use super::tally;
 use dtrp_core::torch::{Init, ParamId, Role, Scope, Vars};
 use tch::{TchError, Tensor};
 
-/// A square convolution. The padding keeps the size at stride 1.
+/// A square convolution with zeros around the image, so that it keeps the size at stride 1: kernel − 1 of them in each direction,
+/// half on either side. Where that is odd, which it is for an even kernel, the one left over is at the bottom and at the right, as
+/// with PyTorch's `padding="same"`.
 pub struct Conv2d {
     weight: ParamId,
     bias: Option<ParamId>,
     stride: i64,
-    padding: i64,
+    kernel: i64,
 }
 
 impl Conv2d {
@@ -31,7 +33,7 @@ impl Conv2d {
             weight: scope.param("weight", &shape, Role::Weight, Init::he_normal(fan)),
             bias: None,
             stride,
-            padding: shape[2] / 2,
+            kernel: shape[2],
         }
     }
 
@@ -49,10 +51,15 @@ impl Conv2d {
     ///
     /// Those of libtorch.
     pub fn forward(&self, vars: &Vars<'_>, x: &Tensor) -> Result<Tensor, TchError> {
-        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        let padding = (self.kernel - 1) / 2;
+        let padded = match (self.kernel - 1) % 2 {
+            0 => None,
+            more => Some(x.f_constant_pad_nd([0, more, 0, more])?),
+        };
+        let x = padded.as_ref().unwrap_or(x);
         let weight = &vars[self.weight];
         let bias = self.bias.map(|bias| &vars[bias]);
-        let y = x.f_conv2d(weight, bias, stride, padding, [1, 1], 1)?;
+        let y = x.f_conv2d(weight, bias, [self.stride; 2], [padding; 2], [1, 1], 1)?;
         // Every output element is a sum over one output channel's weights.
         let sum: i64 = weight.size()[1..].iter().product();
         tally::multiply_adds(y.numel() as u64 * sum as u64);

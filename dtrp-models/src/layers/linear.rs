@@ -33,14 +33,16 @@ impl Linear {
         }
     }
 
-    /// samples × inputs to samples × outputs.
+    /// samples × … × inputs to samples × … × outputs.
     ///
     /// # Errors
     ///
     /// Those of libtorch.
     pub fn forward(&self, vars: &Vars<'_>, x: &Tensor) -> Result<Tensor, TchError> {
         let weight = &vars[self.weight];
-        tally::multiply_adds((x.size()[0] as usize * weight.numel()) as u64);
+        // Every row of inputs takes one product with each weight.
+        let inputs = weight.size()[1].max(1) as u64;
+        tally::multiply_adds(x.numel() as u64 / inputs * weight.numel() as u64);
         tally::keeps(x);
         x.f_linear(weight, Some(&vars[self.bias]))
     }

@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     kept: HashMap<usize, Tensor>,
     /// Bytes kept besides.
     more: u64,
+    /// Parameters of norms, and for each how many values it normalised together.
+    pub(crate) norms: Vec<(String, u64)>,
 }
 
 impl Tally {
@@ -46,6 +48,16 @@ pub fn keeps(tensor: &Tensor) {
 /// Reports that something else is kept for the backward pass.
 pub fn keeps_bytes(bytes: u64) {
     with(|tally| tally.more += bytes);
+}
+
+/// Reports a normalisation over samples and pixels of `x` (samples × channels × …), by the name of its parameter in the whole
+/// network ([`Scope::full_name`](dtrp_core::torch::Scope::full_name)). Training makes sure that it sees two values for each
+/// channel.
+pub fn normalises(parameter: &str, x: &Tensor) {
+    with(|tally| {
+        let channels = x.size().get(1).copied().unwrap_or(1).max(1) as u64;
+        tally.norms.push((parameter.to_owned(), x.numel() as u64 / channels));
+    });
 }
 
 /// Runs `work` and returns what was reported meanwhile in this thread.

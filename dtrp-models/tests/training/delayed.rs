@@ -22,8 +22,9 @@ struct Rules {
 /// One module's history: weights and velocity after u = 0, 1, 2, ... updates.
 struct History {
     versions: Vec<(Tensors, Tensors)>,
-    /// Sum of the gradients that wait for the next update, and of how many batches.
-    waiting: (Tensors, u32),
+    /// Sum of the gradients that wait for the next update, and the samples of their batches. A gradient is weighted by its
+    /// batch's samples as multiples of the first one's, so that batches of one size are added up as they are.
+    waiting: (Tensors, Vec<f64>),
     blocks: std::ops::Range<usize>,
 }
 
@@ -31,7 +32,7 @@ impl History {
     fn new(weights: Tensors, blocks: std::ops::Range<usize>) -> Self {
         Self {
             versions: vec![(weights, Tensors::new())],
-            waiting: (Tensors::new(), 0),
+            waiting: (Tensors::new(), Vec::new()),
             blocks,
         }
     }
@@ -46,20 +47,21 @@ impl History {
             .fold(x.shallow_clone(), |x, index| block(weights, index, &x, statistics))
     }
 
-    /// Adds a batch's gradient to those that wait.
-    fn wait(&mut self, gradient: Tensors) {
+    /// Adds the gradient of a batch of so many samples to those that wait.
+    fn wait(&mut self, gradient: Tensors, samples: i64) {
         let (sum, batches) = &mut self.waiting;
-        *batches += 1;
+        batches.push(samples as f64);
         for (name, g) in gradient {
+            let g = g * (batches[batches.len() - 1] / batches[0]);
             let added = sum.get(&name).map_or_else(|| g.copy(), |s| s + &g);
             sum.insert(name, added);
         }
     }
 
-    /// The mean of the gradients that wait; none waits any more.
+    /// The mean over the samples of the gradients that wait; none waits any more.
     fn mean(&mut self) -> Tensors {
         let (sum, batches) = std::mem::take(&mut self.waiting);
-        let share = 1.0 / f64::from(batches);
+        let share = 1.0 / batches.iter().map(|samples| samples / batches[0]).sum::<f64>();
         sum.into_iter().map(|(name, g)| (name, g * share)).collect()
     }
 
@@ -165,7 +167,7 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
             let gradient: Tensors = gradient.map(|(name, leaf)| (name.clone(), leaf.grad())).collect();
             delta = input.requires_grad().then(|| input.grad());
             tch::no_grad(|| {
-                history.wait(gradient);
+                history.wait(gradient, labels.size()[0]);
                 if b.is_multiple_of(accumulate) || b == batches {
                     let mean = history.mean();
                     history.update(run, &mean);
@@ -233,7 +235,8 @@ fn fdg_keeps_graphs_twice_as_deep() {
     );
 }
 
-/// ADL. The last update has fewer batches than the others, where M does not divide N.
+/// ADL. The last update has fewer batches than the others, where M does not divide N, and the last batch fewer samples: the
+/// mean is one over samples.
 #[test]
 fn fdg_with_accumulation_updates_with_the_mean_of_m_gradients() {
     let rules = Rules {

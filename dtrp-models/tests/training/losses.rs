@@ -50,7 +50,7 @@ fn local(run: &Run) -> Program {
     Local::new(run.modules).batches(run.batches).program().unwrap()
 }
 
-fn evaluated(run: &Run, stages: &mut [TorchStage]) -> Evaluation {
+fn evaluated(run: &Run, stages: &mut Vec<TorchStage>) -> Evaluation {
     evaluate(stages, &local(run), run.source(), &EngineOptions::default()).unwrap()
 }
 
@@ -107,6 +107,29 @@ fn evaluation_is_a_mean_over_samples_by_the_measure_of_the_loss() {
     program.batches = 2;
     let found = evaluate(&mut whole, &program, one.source(), &EngineOptions::default()).unwrap();
     assert_eq!(found.samples, 16);
+}
+
+/// Smoothing belongs to what is learnt; what is reported of a test set is the loss with the labels as they are.
+#[test]
+fn label_smoothing_is_not_in_the_loss_of_an_evaluation() {
+    let smooth = |label_smoothing| Run {
+        label_smoothing,
+        kind: Kind::Double,
+        ..Run::new("bp", 2)
+    };
+    let (with, without) = (smooth(0.1), smooth(0.0));
+    let found = evaluated(&with, &mut with.stages());
+    assert_eq!(found, evaluated(&without, &mut without.stages()));
+    let (logits, labels) = (
+        Tensor::from_slice(&[0.0, 3.0]).view([1, 2]),
+        Tensor::from_slice(&[1i64]),
+    );
+    let loss = CrossEntropy { label_smoothing: 0.1 };
+    let trained = loss.of(&logits, &labels).unwrap().double_value(&[]);
+    let reported = loss.of_evaluation(&logits, &labels).unwrap().double_value(&[]);
+    assert!((reported - (1.0 + (-3f64).exp()).ln()).abs() < 1e-12, "{reported}");
+    // 0.95 on the right class, 0.05 on the other one, which is 3 less likely in logarithm.
+    assert!((trained - (reported + 0.05 * 3.0)).abs() < 1e-12, "{trained}");
 }
 
 /// Says what it is told to.

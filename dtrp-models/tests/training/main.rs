@@ -1,5 +1,6 @@
 //! Training compared with oracles: what every method must compute, whoever executes it, on a small network.
 
+mod averages;
 mod delayed;
 mod losses;
 mod methods;

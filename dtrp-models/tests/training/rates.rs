@@ -1,7 +1,9 @@
-//! A stage tells its predictor the rates that the coming updates will really use, also where a milestone lies among them.
+//! A stage tells its predictor the rates that the coming updates will really use, also where a milestone or the end of the
+//! warm-up lies among them.
 
 use crate::run::Run;
 use dtrp_core::schedule::Order;
+use dtrp_core::torch::Warmup;
 use dtrp_predictors::{
     Arrays, Coefficients, Context, Definition, Description, Inputs, Kind, Options, Predictor, PredictorError,
     Registration, Rule,
@@ -19,6 +21,9 @@ struct Told {
 }
 
 static TOLD: Mutex<Option<Told>> = Mutex::new(None);
+
+/// Held by the test that reads what is told.
+static READING: Mutex<()> = Mutex::new(());
 
 /// Predicts as `momentum` does, and notes what it is told.
 struct Notes;
@@ -89,9 +94,57 @@ impl Definition for Notes {
 
 dtrp_predictors::inventory::submit! { Registration::of::<Notes>() }
 
+/// Trains, and checks that every rate that was foretold is the one of `schedule` (a function of the update, from 0) and the
+/// one that was used. Returns what was foretold.
+fn foretold(run: &Run, schedule: impl Fn(u64) -> f64) -> Vec<(usize, u64, Vec<f64>)> {
+    run.weights();
+    let told = TOLD.lock().unwrap().take().unwrap();
+    let order = run.order.unwrap();
+    for (module, update, rates) in &told.forecasts {
+        for (coming, rate) in (*update..).zip(rates) {
+            // A rate that moved the weights is known as exactly as a small difference of theirs.
+            let used = told.used[&(*module, coming + 1)];
+            assert!(
+                (rate - used).abs() < 1e-9 * used,
+                "{order}: module {module}, update {coming} from {update}: {rate} {used}"
+            );
+            let expected = schedule(coming);
+            assert!((rate - expected).abs() < 1e-15, "{order}: {rate} {expected}");
+        }
+    }
+    told.forecasts
+}
+
+#[test]
+fn the_end_of_a_warm_up_inside_the_horizon_is_seen_coming() {
+    const WARMING: u64 = 5;
+    let _reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
+    for (order, horizon) in [(Order::Lockstep, 3), (Order::Eager, 2)] {
+        let run = Run {
+            predictor: "notes",
+            order: Some(order),
+            batches: 12,
+            warmup: Some(Warmup {
+                updates: WARMING,
+                from: 0.1,
+            }),
+            kind: tch::Kind::Double,
+            ..Run::new("dtrp", 3)
+        };
+        let rising = |u: u64| 0.05 * (0.1 + 0.9 * (u + 1) as f64 / WARMING as f64);
+        let forecasts = foretold(&run, |u| if u < WARMING { rising(u) } else { 0.05 });
+        let across = forecasts.iter().filter(|(_, update, rates)| {
+            let end = update + rates.len() as u64;
+            *update < WARMING - 1 && end > WARMING
+        });
+        assert!(across.count() >= horizon - 2, "{order}");
+    }
+}
+
 #[test]
 fn a_milestone_inside_the_horizon_is_seen_coming() {
     const MILESTONE: u64 = 6;
+    let _reading = READING.lock().unwrap_or_else(PoisonError::into_inner);
     for (order, horizon) in [(Order::Lockstep, 3), (Order::Eager, 2)] {
         let run = Run {
             predictor: "notes",
@@ -101,24 +154,13 @@ fn a_milestone_inside_the_horizon_is_seen_coming() {
             kind: tch::Kind::Double,
             ..Run::new("dtrp", 3)
         };
-        run.weights();
-        let told = TOLD.lock().unwrap().take().unwrap();
-        let mut across = 0;
-        for (module, update, rates) in &told.forecasts {
-            for (coming, rate) in (update + 1..).zip(rates) {
-                // A rate that moved the weights is known as exactly as a small difference of theirs.
-                let used = told.used[&(*module, coming)];
-                assert!(
-                    (rate - used).abs() < 1e-9 * used,
-                    "{order}: module {module}, update {coming} of {update}+: {rate} {used}"
-                );
-                let expected = if coming <= MILESTONE { 0.05 } else { 0.005 };
-                assert!((rate - expected).abs() < 1e-15, "{order}: {rate}");
-            }
-            across += usize::from(rates.first() > rates.last());
-        }
+        let forecasts = foretold(&run, |u| if u < MILESTONE { 0.05 } else { 0.005 });
+        let across = forecasts
+            .iter()
+            .filter(|(.., rates)| rates.first() > rates.last())
+            .count();
         // Module 1 forecasts across the milestone from every update that lies less than a horizon before it.
-        let longest = told.forecasts.iter().map(|(.., rates)| rates.len()).max();
+        let longest = forecasts.iter().map(|(.., rates)| rates.len()).max();
         assert_eq!(longest, Some(horizon), "{order}");
         assert!(across >= horizon - 1, "{order}: {across}");
     }

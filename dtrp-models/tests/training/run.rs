@@ -4,8 +4,8 @@
 use dtrp_core::engine::{self, EngineOptions, Execution, Executor, Stage};
 use dtrp_core::schedule::{Method, Order, Plan, Unit};
 use dtrp_core::torch::{
-    Activation, CrossEntropy, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd, Source,
-    StageOptions, TorchError, TorchStage, Upload, WorkerThread,
+    Activation, BlockSpec, CrossEntropy, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd,
+    Source, StageOptions, TorchError, TorchStage, Upload, Warmup, WorkerThread,
 };
 use dtrp_models::{ModelInput, build, option_values, split_evenly};
 use dtrp_predictors::Spec;
@@ -40,6 +40,7 @@ pub(crate) struct Run {
     pub(crate) rate: f64,
     /// Updates after which the rate is a tenth of it.
     pub(crate) milestone: Option<u64>,
+    pub(crate) warmup: Option<Warmup>,
     pub(crate) momentum: f64,
     pub(crate) nesterov: bool,
     pub(crate) weight_decay: f64,
@@ -48,6 +49,8 @@ pub(crate) struct Run {
     /// Instead of cross-entropy.
     pub(crate) loss: Option<Arc<dyn Loss>>,
     pub(crate) shortcut: &'static str,
+    /// Instead of the small ResNet.
+    pub(crate) network: Option<fn() -> Vec<BlockSpec>>,
     pub(crate) gradient_shrink: f64,
 }
 
@@ -69,6 +72,7 @@ impl Run {
             executor: Executor::Sequential,
             rate: 0.05,
             milestone: None,
+            warmup: None,
             momentum: 0.9,
             nesterov: false,
             weight_decay: 5e-4,
@@ -76,6 +80,7 @@ impl Run {
             label_smoothing: 0.0,
             loss: None,
             shortcut: "A",
+            network: None,
             gradient_shrink: 1.0,
         }
     }
@@ -107,7 +112,11 @@ impl Run {
             ("width", 4.into()),
             ("shortcut", self.shortcut.into()),
         ]);
-        let mut blocks = build("resnet-cifar", &choice, &INPUT).unwrap().blocks.into_iter();
+        let blocks = match self.network {
+            Some(blocks) => blocks(),
+            None => build("resnet-cifar", &choice, &INPUT).unwrap().blocks,
+        };
+        let mut blocks = blocks.into_iter();
         let ranges = split_evenly(blocks.len(), self.modules).unwrap();
         let stage = |(index, range): (usize, std::ops::Range<usize>)| {
             let own = blocks.by_ref().take(range.len()).collect();
@@ -151,7 +160,7 @@ impl Run {
             milestones: self.milestone.into_iter().collect(),
             gamma: 0.1,
         };
-        LearningRate::new(self.rate, curve, None).unwrap()
+        LearningRate::new(self.rate, curve, self.warmup).unwrap()
     }
 
     fn device(&self, module: usize) -> Device {
@@ -166,7 +175,7 @@ impl Run {
         })
     }
 
-    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut [S]) -> Execution {
+    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut Vec<S>) -> Execution {
         let mut plan = Plan::new(self.modules, self.batches);
         plan.order = self.order;
         let plan = plan.micro_batches(self.micro_batches).accumulate(self.accumulate);
@@ -190,8 +199,8 @@ impl Run {
     pub(crate) fn spy(&self) -> Vec<Seen> {
         let mut stages = self.stages();
         stages[0].begin(0, Some(self.source()));
-        let mut spies: Vec<Spy<'_>> = stages
-            .iter_mut()
+        let mut spies: Vec<Spy> = stages
+            .into_iter()
             .map(|stage| Spy {
                 stage,
                 seen: Seen::default(),
@@ -267,12 +276,12 @@ pub(crate) struct Seen {
     pub(crate) deltas: HashMap<u32, Tensor>,
 }
 
-struct Spy<'a> {
-    stage: &'a mut TorchStage,
+struct Spy {
+    stage: TorchStage,
     seen: Seen,
 }
 
-impl Stage for Spy<'_> {
+impl Stage for Spy {
     type Up = Activation;
     type Down = Message;
     type Error = TorchError;

@@ -2,7 +2,7 @@
 
 use dtrp_core::torch::{Mode, Module, Pass};
 use dtrp_models::auxiliary::{self, HeadKind, heads};
-use dtrp_models::{ModelInput, OptionValues, build, list, split_evenly};
+use dtrp_models::{ModelInput, OptionValues, build, list, option_values, split_evenly};
 use tch::{Device, Kind, Tensor};
 
 const INPUT: ModelInput = ModelInput {
@@ -57,7 +57,7 @@ fn heads_fit_every_family_at_every_cut() {
 
 #[test]
 fn sampled_heads_shrink_upwards_and_follow_the_network() {
-    let network = build("resnet-cifar", &OptionValues::new(), &INPUT).unwrap();
+    let network = build("resnet-cifar", &option_values([("depth", 20.into())]), &INPUT).unwrap();
     let blocks = network.describe(&INPUT).unwrap();
     let modules = split_evenly(blocks.len(), 4).unwrap();
     let heads = heads(HeadKind::named("sampled").unwrap(), &blocks, &modules, 10);

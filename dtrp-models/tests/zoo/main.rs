@@ -4,6 +4,7 @@ mod auxiliary;
 mod costs;
 mod dropout;
 mod large;
+mod layers;
 mod local;
 mod options;
 mod python;

@@ -1,75 +1,62 @@
-//! Whether a shared library is all there.
-//!
-//! The system maps a file that has been cut off, and the process dies at the first page that is missing. The headers of an
-//! ELF file say how long it has to be.
+//! Whether the file of a library is whole. The system maps a library's segments without looking whether the file has them;
+//! what is cut off, by a copy that was not finished, say, ends the process with a signal when it is touched.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
-/// A segment that is loaded.
-const PT_LOAD: u32 = 1;
-/// A section that takes no room in the file.
-const SHT_NOBITS: u32 = 8;
-/// The header of a 64-bit file.
+const MAGIC: &[u8; 4] = b"\x7fELF";
+/// Of 64 bits, little-endian; others are for the system to refuse.
+const CLASS_AND_DATA: [u8; 2] = [2, 1];
 const HEADER: usize = 64;
+const SEGMENT: usize = 56;
 
-/// How many bytes the file must have, by its own headers; `None` for what is no ELF file of 64 bits and little end first,
-/// which the system's loader explains well enough.
-///
-/// # Errors
-///
-/// When the file cannot be read.
-pub(super) fn needed(file: &mut File) -> io::Result<Option<u64>> {
+/// What is wrong with the file, if anything is. Files of other kinds are for the system to refuse.
+pub(super) fn fault(path: &Path) -> io::Result<Option<String>> {
+    let mut file = File::open(path)?;
     let size = file.metadata()?.len();
     let mut header = [0; HEADER];
-    let read = read_at(file, 0, &mut header)?;
-    if read < 6 || header[..6] != *b"\x7fELF\x02\x01" {
+    let read = read_up_to(&mut file, &mut header)?;
+    if read == 0 {
+        return Ok(Some("it is empty".to_owned()));
+    }
+    if !header.starts_with(MAGIC) {
+        return Ok((read < HEADER).then(|| "it is too short for a library".to_owned()));
+    }
+    let cut = |needed: u64| {
+        format!("it is cut off: it has {size} bytes, and says that there are at least {needed}; build or copy it again")
+    };
+    if read < HEADER {
+        return Ok(Some(cut(HEADER as u64)));
+    }
+    if header[4..6] != CLASS_AND_DATA {
         return Ok(None);
     }
-    if read < HEADER {
-        return Ok(Some(HEADER as u64));
+    let (segments, sections) = (long(&header, 32), long(&header, 40));
+    let [segment_size, segment_count] = [54, 56].map(|at| u64::from(short(&header, at)));
+    let [section_size, section_count] = [58, 60].map(|at| u64::from(short(&header, at)));
+    let mut needed = segments.saturating_add(segment_size * segment_count);
+    needed = needed.max(sections.saturating_add(section_size * section_count));
+    if needed > size {
+        return Ok(Some(cut(needed)));
     }
-    let mut needed = HEADER as u64;
-    // Segments: the table, then what is loaded. Sections are not loaded, but what is cut off loses them first.
-    for (offset, entry, count, segments) in [(32, 54, 56, true), (40, 58, 60, false)] {
-        let (start, entry, count) = (u64_at(&header, offset), u16_at(&header, entry), u16_at(&header, count));
-        if start == 0 || count == 0 {
-            continue;
-        }
-        let end = start.saturating_add(u64::from(entry) * u64::from(count));
-        needed = needed.max(end);
-        let mut table = vec![0; usize::from(entry) * usize::from(count)];
-        if end > size || read_at(file, start, &mut table)? < table.len() {
-            continue;
-        }
-        for row in table.chunks_exact(entry.into()) {
-            needed = needed.max(if segments { of_segment(row) } else { of_section(row) });
+    if segment_size as usize != SEGMENT {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(segments))?;
+    for _ in 0..segment_count {
+        let mut segment = [0; SEGMENT];
+        file.read_exact(&mut segment)?;
+        let end = long(&segment, 8).saturating_add(long(&segment, 32));
+        if end > size {
+            return Ok(Some(cut(end)));
         }
     }
-    Ok(Some(needed))
+    Ok(None)
 }
 
-/// Where a loaded segment ends in the file.
-fn of_segment(row: &[u8]) -> u64 {
-    if row.len() < 40 || u32_at(row, 0) != PT_LOAD {
-        return 0;
-    }
-    u64_at(row, 8).saturating_add(u64_at(row, 32))
-}
-
-/// Where a section ends in the file.
-fn of_section(row: &[u8]) -> u64 {
-    if row.len() < 40 || u32_at(row, 4) == SHT_NOBITS {
-        return 0;
-    }
-    u64_at(row, 24).saturating_add(u64_at(row, 32))
-}
-
-/// Reads up to the end of the file or of the buffer.
-fn read_at(file: &mut File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    file.seek(SeekFrom::Start(offset))?;
+/// As much as there is.
+fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
     let mut read = 0;
     while read < buffer.len() {
         match file.read(&mut buffer[read..])? {
@@ -80,41 +67,37 @@ fn read_at(file: &mut File, offset: u64, buffer: &mut [u8]) -> io::Result<usize>
     Ok(read)
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
+fn short(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+fn long(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..at + 8]
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
-}
-
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux", target_pointer_width = "64"))]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_file_is_as_long_as_it_says() {
-        let path = std::env::current_exe().unwrap();
-        let mut file = File::open(&path).unwrap();
-        let size = file.metadata().unwrap().len();
-        // Linkers put the sections' table last.
-        assert_eq!(needed(&mut file).unwrap(), cfg!(target_os = "linux").then_some(size));
-    }
-
-    #[test]
-    fn whatever_the_bytes_are() {
+    fn a_file_that_is_cut_off_anywhere_is_noticed() {
+        // Any ELF file will do: this test is one.
+        let whole = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        let whole: Vec<u8> = [b"\x7fELF\x02\x01".as_slice(), &[0xff; 200]].concat();
-        for length in 0..whole.len() {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            let needed = needed(&mut File::open(&path).unwrap()).unwrap();
-            assert_eq!(needed.is_none(), length < 6, "{length}");
-            assert!(needed.is_none_or(|needed| needed > length as u64));
+        let path = folder.path().join("cut.so");
+        let fault_of = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            fault(&path).unwrap()
+        };
+        assert_eq!(fault_of(&whole), None);
+        for length in [0, 1, 4, 63, 64, 100, 4096, whole.len() / 2, whole.len() - 1] {
+            let fault = fault_of(&whole[..length]);
+            assert!(fault.is_some(), "{length} bytes");
         }
+        // What is no library at all is for the system to refuse.
+        assert_eq!(fault_of(&[b'x'; 100]), None);
     }
 }

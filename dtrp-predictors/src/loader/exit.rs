@@ -83,8 +83,9 @@ pub fn ending() {
     ENDING.store(true, Ordering::Release);
 }
 
-/// Whether code of a plug-in has run in this process, or begun to.
-pub fn any_loaded() -> bool {
+/// Whether code of a plug-in has run in this process, or may have: from then on anything in it may hang or end the process,
+/// its constructors, threads and what it does at the end included.
+pub fn touched() -> bool {
     !FILES.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
 }
 

@@ -1,7 +1,10 @@
 //! What the host offers to plug-ins: a place for error texts, and the log.
 
 use crate::abi;
-use std::{cell::RefCell, ffi::c_char, sync::OnceLock};
+use std::cell::RefCell;
+use std::ffi::c_char;
+use std::io::Write;
+use std::sync::OnceLock;
 
 /// How much a line of a plug-in's log matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +76,7 @@ unsafe extern "C" fn log(level: i32, text: *const c_char, size: usize) {
     };
     match LOGGER.get() {
         Some(logger) => logger(level, &text),
-        None => eprintln!("plug-in: {level:?}: {text}"),
+        // A panic must not cross the plug-in's frames, and `eprintln` panics where stderr is closed.
+        None => drop(writeln!(std::io::stderr(), "plug-in: {level:?}: {text}")),
     }
 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::HashSet,
     fs::File,
-    io::{Read, Seek},
+    io::Read,
     path::Path,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -272,29 +272,27 @@ impl Library {
 
 /// SHA-256 of a file that is a whole library, in hexadecimal.
 fn examine(path: &Path) -> Result<String, PluginError> {
-    let fail = |source| PluginError::File {
+    let unreadable = |source| PluginError::File {
         path: path.into(),
         source,
     };
-    let about = std::fs::metadata(path).map_err(fail)?;
-    if !about.is_file() {
-        return Err(fail(std::io::Error::other("it is not a file")));
+    let unusable = |reason: String| PluginError::Load {
+        path: path.into(),
+        reason,
+    };
+    // A pipe would be waited for.
+    if !path.is_file() {
+        return Err(unusable("it is no file".to_owned()));
     }
-    let mut file = File::open(path).map_err(fail)?;
-    let size = about.len();
-    match elf::needed(&mut file).map_err(fail)? {
-        Some(needed) if needed > size => Err(PluginError::Truncated {
-            path: path.into(),
-            size,
-            needed,
-        }),
-        _ => hash(&mut file).map_err(fail),
+    match elf::fault(path).map_err(unreadable)? {
+        None => hash(path).map_err(unreadable),
+        Some(fault) => Err(unusable(fault)),
     }
 }
 
 /// SHA-256 of a file, in hexadecimal.
-fn hash(file: &mut File) -> std::io::Result<String> {
-    file.rewind()?;
+fn hash(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
     loop {

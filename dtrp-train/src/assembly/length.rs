@@ -54,6 +54,11 @@ impl Length {
         })
     }
 
+    /// The updates of a module in so many epochs, to the nearest.
+    pub(crate) fn updates_in(&self, epochs: f64) -> u64 {
+        (epochs * self.updates_per_epoch as f64).round() as u64
+    }
+
     /// Epochs, with a fraction where the run ends within one.
     pub fn epochs(&self) -> f64 {
         self.steps as f64 / f64::from(self.batches_per_epoch)

@@ -3,6 +3,7 @@
 mod bytes;
 mod device;
 mod length;
+mod norms;
 mod parts;
 mod programs;
 mod rate;
@@ -15,7 +16,8 @@ pub use recipe::{OptimizerContext, OptimizerFactory};
 
 pub(crate) use bytes::bytes_of_blocks;
 pub(crate) use device::devices;
-pub(crate) use parts::Parts;
+pub(crate) use norms::{Seen, check_norms};
+pub(crate) use parts::{Parts, heads};
 pub(crate) use programs::Programs;
 pub(crate) use rate::learning_rate;
 pub(crate) use recipe::Recipe;

@@ -5,10 +5,11 @@ use super::recipe::{OptimizerContext, Recipe};
 use crate::error::{Result, TrainError};
 use crate::settings::{OptimizerName, OptimizerSettings, Settings};
 use dtrp_core::torch::{
-    Adam, Forecaster, LearningRate, Module, Optimizer, Precision, Rescale, Sgd, StageOptions, TorchError, TorchStage,
-    WorkerThread, allow_tf32,
+    Adam, BlockSpec, Forecaster, LearningRate, Module, Optimizer, Precision, Rescale, Sgd, StageOptions, TorchError,
+    TorchStage, WorkerThread, allow_tf32,
 };
 use dtrp_models::auxiliary;
+use dtrp_models::{BlockInfo, ModelError};
 use std::ops::Range;
 use tch::Device;
 
@@ -17,6 +18,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) recipe: &'a Recipe,
     /// Whether gradients travel between modules.
     pub(crate) gradients: bool,
+    /// Auxiliary heads, of module 1 first; none where gradients travel.
+    pub(crate) heads: &'a [BlockSpec],
     /// The blocks of each module.
     pub(crate) ranges: &'a [Range<usize>],
     /// One for each module.
@@ -32,18 +35,10 @@ pub(crate) struct Parts<'a> {
 impl Parts<'_> {
     /// Makes a stage of each module.
     pub(crate) fn stages(&self) -> Result<Vec<TorchStage>> {
-        let Settings { run, method, .. } = &self.recipe.settings;
+        let run = &self.recipe.settings.run;
         let told = |error: TorchError| TrainError::of_torch(error, self.recipe.plugin(), None);
-        let heads = if self.gradients {
-            Vec::new()
-        } else {
-            // Heads fit the shapes of the network's activations.
-            let blocks = self.recipe.blocks()?;
-            let kind = auxiliary::HeadKind::named(&method.auxiliary)?;
-            auxiliary::heads(kind, &blocks, self.ranges, self.recipe.input().classes)
-        };
         allow_tf32(run.precision == Precision::Tf32).map_err(told)?;
-        let mut heads = heads.into_iter();
+        let mut heads = self.heads.iter().cloned();
         let mut blocks = self.recipe.network.blocks.iter().cloned();
         let mut stages = Vec::with_capacity(self.ranges.len());
         for (index, range) in self.ranges.iter().enumerate() {
@@ -69,7 +64,7 @@ impl Parts<'_> {
         let staleness = self.staleness[index];
         let mut rate = self.rate.clone().scaled(method.lr_shrink.powi(above));
         if method.rescale_epochs > 0.0 {
-            let updates = (method.rescale_epochs * self.length.updates_per_epoch as f64).round() as u64;
+            let updates = self.length.updates_in(method.rescale_epochs);
             rate = rate.rescaled(Rescale {
                 staleness: staleness.into(),
                 updates,
@@ -112,6 +107,24 @@ impl Parts<'_> {
         })?;
         Ok(Forecaster::new(predictor, method.probe_every))
     }
+}
+
+/// The auxiliary head of every module but the last, for the shapes of the network's activations, and what each is. A head that
+/// cannot run on them is found here.
+pub(crate) fn heads(
+    recipe: &Recipe,
+    blocks: &[BlockInfo],
+    ranges: &[Range<usize>],
+) -> Result<(Vec<BlockSpec>, Vec<BlockInfo>), ModelError> {
+    let kind = auxiliary::HeadKind::named(&recipe.settings.method.auxiliary)?;
+    let heads = auxiliary::heads(kind, blocks, ranges, recipe.input().classes);
+    let outputs = ranges.iter().map(|range| &blocks[range.end - 1].output_shape);
+    let infos = heads
+        .iter()
+        .zip(outputs)
+        .map(|(head, shape)| BlockInfo::of(head, shape));
+    let infos = infos.collect::<Result<_, _>>()?;
+    Ok((heads, infos))
 }
 
 impl OptimizerSettings {

@@ -65,10 +65,11 @@ impl Programs {
         }
     }
 
-    /// A program long enough to show the steady state.
+    /// A program long enough to show the steady state, or, where that takes longer than an epoch, what becomes of one.
     pub(crate) fn steady(&self) -> Result<Program> {
-        let fill = u32::try_from(8 * self.plan.modules).unwrap_or(u32::MAX);
-        self.of(fill.saturating_mul(self.plan.accumulate))
+        let fill = u32::try_from(self.plan.modules).unwrap_or(u32::MAX).saturating_mul(8);
+        let groups = fill.saturating_mul(self.plan.accumulate);
+        self.of(groups.min(self.plan.batches).max(fill))
     }
 
     /// Whether each module predicts its weights.

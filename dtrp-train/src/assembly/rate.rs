@@ -15,7 +15,7 @@ pub(crate) fn learning_rate(optimizer: &OptimizerSettings, length: &Length) -> R
         warmup_epochs,
         warmup_from,
     } = &optimizer.schedule;
-    let updates = |epochs: f64| (epochs * length.updates_per_epoch as f64).round() as u64;
+    let updates = |epochs: f64| length.updates_in(epochs);
     let curve = match name {
         ScheduleName::Constant => Curve::Constant,
         ScheduleName::MultiStep => Curve::MultiStep {
@@ -59,7 +59,9 @@ mod tests {
             warmup_from: 0.5,
             ..RateSchedule::default()
         };
-        assert_eq!(rates(constant.clone()), [0.05, 0.1 * 0.75, 0.1, 0.1]);
+        // 10 updates of warm-up: the first is a tenth of the way up.
+        let rising = [0.1 * (0.5 + 0.5 * 1.0 / 10.0), 0.1 * (0.5 + 0.5 * 6.0 / 10.0)];
+        assert_eq!(rates(constant.clone()), [rising[0], rising[1], 0.1, 0.1]);
         let steps = RateSchedule {
             name: ScheduleName::MultiStep,
             milestones: vec![0.5, 2.0],
@@ -72,7 +74,16 @@ mod tests {
             name: ScheduleName::Cosine,
             ..steps
         };
-        let [first, .., last] = rates(cosine);
+        let [first, .., last] = rates(cosine.clone());
         assert!(first == 0.1 && last < 1e-3, "{first} {last}");
+        // The cosine runs over the 30 updates after the warm-up: in their middle, after 15 of them, it is half of the rate.
+        let warmed = RateSchedule {
+            warmup_epochs: 1.0,
+            ..cosine
+        };
+        optimizer.schedule = warmed;
+        let rate = learning_rate(&optimizer, &length).unwrap();
+        assert_eq!((rate.at(9), rate.at(10)), (0.1, 0.1));
+        assert!((rate.at(25) - 0.05).abs() < 1e-15, "{}", rate.at(25));
     }
 }

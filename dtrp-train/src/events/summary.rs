@@ -3,13 +3,14 @@
 use super::Tally;
 use dtrp_core::schedule::Order;
 use dtrp_predictors::PluginFile;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum End {
     /// All steps were trained.
     Finished,
@@ -41,6 +42,8 @@ pub struct Summary {
     pub end: End,
     /// Whether it was asked to stop.
     pub interrupted: bool,
+    /// The name of the run's folder, from whoever keeps one.
+    pub name: Option<String>,
     /// The data set.
     pub data: String,
     /// The network.
@@ -55,6 +58,12 @@ pub struct Summary {
     pub predictor_version: Option<String>,
     /// The file that the predictor was loaded from; null for one that is linked in.
     pub plugin: Option<Plugin>,
+    /// Of initial weights, order of the samples, augmentation and dropout.
+    pub seed: u64,
+    /// Samples in a batch.
+    pub batch_size: usize,
+    /// The learning rate, before any schedule.
+    pub lr: f64,
     /// K.
     pub modules: usize,
     /// Of the whole network.
@@ -145,12 +154,17 @@ pub struct HostReadsSummary {
 /// The shared library of a plug-in, exactly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plugin {
-    /// Absolute.
+    /// Absolute. One that is not UTF-8 is written with replacement characters.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Of the file as it was loaded.
     pub sha256: String,
     /// Version of the interface that it was built against.
     pub interface: String,
+}
+
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 impl From<PluginFile> for Plugin {

@@ -1,6 +1,8 @@
 //! Values that are of the right type but make no sense.
 
-use super::{Cuts, DataSettings, MethodSettings, OptimizerName, OptimizerSettings, RunSettings, Settings};
+use super::{
+    Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings, RunSettings, Settings,
+};
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{Dtype, Precision};
 use std::fmt::Display;
@@ -25,6 +27,9 @@ const MOST_ACCUMULATED: u64 = 1 << 20;
 const MOST_THREADS: u64 = 256;
 const MOST_PREFETCHED: u64 = 1 << 12;
 const MOST_EPOCHS: u64 = 1 << 32;
+const MOST_STEPS: u64 = 1 << 48;
+/// What a rate may be multiplied by at a milestone.
+const MOST_FACTOR: f64 = 1e6;
 // Below the largest f32, into which it must fit.
 const MOST_RATE: f64 = 1e38;
 
@@ -38,11 +43,12 @@ impl Settings {
         let Settings {
             run,
             data,
+            model,
             method,
             optimizer,
-            ..
         } = self;
         check_run(run, method.modules)?;
+        check_model(model)?;
         check_data(data)?;
         check_method(method)?;
         check_spike(method, optimizer)?;
@@ -55,6 +61,7 @@ fn check_run(run: &RunSettings, modules: usize) -> Result<(), SettingError> {
     count("run.epochs", run.epochs, MOST_EPOCHS)?;
     if let Some(steps) = run.max_steps {
         that(steps > 0, "run.max_steps", steps, "at least 1, or null")?;
+        at_most("run.max_steps", steps, MOST_STEPS)?;
     }
     count("run.threads_per_worker", run.threads_per_worker, MOST_THREADS)?;
     let seconds = run.watchdog_seconds;
@@ -71,6 +78,16 @@ fn check_run(run: &RunSettings, modules: usize) -> Result<(), SettingError> {
     let sound = run.precision != Precision::Tf32 || devices.iter().all(|name| name.starts_with("cuda"));
     let expected = "f32 or bf16 on a CPU: tf32 is a number format of GPUs";
     that(sound, "run.precision", run.precision, expected)
+}
+
+fn check_model(model: &ModelSettings) -> Result<(), SettingError> {
+    let Some(hash) = &model.init_sha256 else {
+        return Ok(());
+    };
+    let digits = hash.len() == 64 && hash.chars().all(|c| c.is_ascii_hexdigit());
+    that(digits, "model.init_sha256", hash, "64 hexadecimal digits, or null")?;
+    let expected = "null where model.init_from is";
+    that(model.init_from.is_some(), "model.init_sha256", hash, expected)
 }
 
 fn check_data(data: &DataSettings) -> Result<(), SettingError> {
@@ -94,7 +111,7 @@ fn check_method(method: &MethodSettings) -> Result<(), SettingError> {
     ] {
         that(value > 0.0 && value <= 1.0, key, value, "above 0, and at most 1")?;
     }
-    number("method.rescale_epochs", method.rescale_epochs, 0.0..=f64::MAX)
+    number("method.rescale_epochs", method.rescale_epochs, 0.0..=MOST_EPOCHS as f64)
 }
 
 /// Spike compensation takes the place of the momentum of plain SGD.
@@ -138,14 +155,18 @@ fn check_cuts(method: &MethodSettings) -> Result<(), SettingError> {
 
 fn check_optimizer(optimizer: &OptimizerSettings) -> Result<(), SettingError> {
     let schedule = &optimizer.schedule;
-    for (key, value) in [
-        ("optimizer.lr", optimizer.lr),
-        ("optimizer.weight_decay", optimizer.weight_decay),
-        ("optimizer.schedule.gamma", schedule.gamma),
-        ("optimizer.schedule.final_lr", schedule.final_lr),
-        ("optimizer.schedule.warmup_epochs", schedule.warmup_epochs),
+    for (key, value, most) in [
+        ("optimizer.lr", optimizer.lr, MOST_RATE),
+        ("optimizer.weight_decay", optimizer.weight_decay, MOST_RATE),
+        ("optimizer.schedule.gamma", schedule.gamma, MOST_FACTOR),
+        ("optimizer.schedule.final_lr", schedule.final_lr, MOST_RATE),
+        (
+            "optimizer.schedule.warmup_epochs",
+            schedule.warmup_epochs,
+            MOST_EPOCHS as f64,
+        ),
     ] {
-        number(key, value, 0.0..=MOST_RATE)?;
+        number(key, value, 0.0..=most)?;
     }
     for (key, value) in [
         ("optimizer.momentum", optimizer.momentum),
@@ -166,9 +187,9 @@ fn check_optimizer(optimizer: &OptimizerSettings) -> Result<(), SettingError> {
     that(sound, "optimizer.nesterov", true, expected)?;
     let milestones = &schedule.milestones;
     let ascending = milestones.windows(2).all(|pair| pair[0] < pair[1]);
-    let sound = ascending && milestones.iter().all(|at| at.is_finite() && *at > 0.0);
+    let sound = ascending && milestones.iter().all(|at| *at > 0.0 && *at <= MOST_EPOCHS as f64);
     let shown = format!("{milestones:?}");
-    let expected = "ascending numbers of epochs above 0";
+    let expected = "ascending numbers of epochs above 0 (and at most 2^32)";
     that(sound, "optimizer.schedule.milestones", shown, expected)
 }
 

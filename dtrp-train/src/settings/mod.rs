@@ -26,6 +26,7 @@ pub(crate) use unused::Facts;
 
 use dtrp_core::schedule::{Method, Order};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Everything that a run depends on, but for networks, data, losses and optimizers that are given as objects.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -64,11 +65,28 @@ impl Settings {
         ) {
             self.method.order = usual_order(method, self.method.modules);
         }
-        for (name, value) in dtrp_models::defaults(&self.model.name).unwrap_or_default() {
-            self.model.options.entry(name).or_insert(value);
+        let declared = dtrp_models::defaults(&self.model.name).unwrap_or_default();
+        for (name, value) in &declared {
+            self.model.options.entry(name).or_insert_with(|| value.clone());
+        }
+        // In one order, whatever the order in which they were given.
+        in_order(&mut self.model.options, declared.keys().map(String::as_str));
+        let declared = dtrp_data::find(&self.data.name).map_or(&[][..], |set| set.options);
+        in_order(&mut self.data.options, declared.iter().map(|option| option.name));
+        if let Value::Object(options) = &mut self.method.predictor.0.options {
+            options.sort_keys();
         }
         self
     }
+}
+
+/// Options in the order in which they are declared; others after them, by their names.
+fn in_order<'a>(options: &mut Map<String, Value>, declared: impl Iterator<Item = &'a str>) {
+    options.sort_keys();
+    let declared = declared.filter_map(|name| options.shift_remove_entry(name));
+    let mut ordered: Map<_, _> = declared.collect::<Vec<_>>().into_iter().collect();
+    ordered.append(options);
+    *options = ordered;
 }
 
 /// The eager order where it is less stale, which is with more than two modules: there it ends ahead (`docs/methods.md`).

@@ -12,6 +12,9 @@ pub struct ModelSettings {
     pub name: String,
     /// A safetensors file with the weights to start from.
     pub init_from: Option<PathBuf>,
+    /// The SHA-256 of that file, in hexadecimal digits: another file is refused. A trainer puts it in, so that its settings
+    /// repeat the run or say that they cannot.
+    pub init_sha256: Option<String>,
     /// The family's options, which it checks itself.
     pub options: Map<String, Value>,
 }
@@ -21,6 +24,7 @@ impl Default for ModelSettings {
         Self {
             name: "resnet-cifar".to_owned(),
             init_from: None,
+            init_sha256: None,
             options: Map::new(),
         }
     }
@@ -34,6 +38,7 @@ impl Serialize for ModelSettings {
         let init_from = self.init_from.as_ref();
         let init_from = init_from.map(|path| path.to_string_lossy().into_owned());
         section.insert("init_from".to_owned(), init_from.into());
+        section.insert("init_sha256".to_owned(), self.init_sha256.clone().into());
         section.serialize(serializer)
     }
 }
@@ -60,6 +65,7 @@ impl<'de> Visitor<'de> for Keys {
             match key.as_str() {
                 "name" => model.name = map.next_value()?,
                 "init_from" => model.init_from = map.next_value()?,
+                "init_sha256" => model.init_sha256 = map.next_value()?,
                 _ => match map.next_value()? {
                     Value::Null => {}
                     value => drop(model.options.insert(key, value)),

@@ -23,7 +23,7 @@ pub struct OptimizerSettings {
     pub weight_decay: f64,
     /// Whether biases and the parameters of norms decay too.
     pub decay_bias_and_norm: bool,
-    /// Share of the target spread evenly over all classes, for the cross-entropy.
+    /// Share of the target spread evenly over all classes, for the cross-entropy that is trained; not for that of the test set.
     pub label_smoothing: f64,
     /// How the learning rate goes over the run.
     pub schedule: RateSchedule,
@@ -65,13 +65,13 @@ words!(OptimizerName, "optimizer", [Sgd "sgd", Adam "adam", AdamW "adamw"]);
 pub struct RateSchedule {
     /// Which curve.
     pub name: ScheduleName,
-    /// Of `multi-step`: epochs at which the rate is multiplied by γ, ascending.
+    /// Of `multi-step`: epochs of the run, a warm-up included, at which the rate is multiplied by γ, ascending.
     pub milestones: Vec<f64>,
     /// Of `multi-step`: γ.
     pub gamma: f64,
     /// Of `cosine`: the rate at the end.
     pub final_lr: f64,
-    /// The rate rises linearly over so many epochs.
+    /// The rate first rises linearly to the full one over so many epochs; a cosine goes over what is left after them.
     pub warmup_epochs: f64,
     /// From this share of it, 0..1.
     pub warmup_from: f64,
@@ -97,7 +97,7 @@ pub enum ScheduleName {
     Constant,
     /// Multiplied by γ at each milestone.
     MultiStep,
-    /// Half a cosine (Loshchilov and Hutter, 2017, without restarts).
+    /// Half a cosine (Loshchilov and Hutter, 2017, without restarts) over the run, or what a warm-up leaves of it.
     Cosine,
 }
 

@@ -6,10 +6,11 @@ use crate::events::{
     End, EpochReport, Event, Now, ProgramRun, Snapshot, Started, Summary, Tally, gpus, peak_rss_bytes,
 };
 use dtrp_core::schedule::Program;
-use dtrp_core::torch::{Evaluation, TorchError};
+use dtrp_core::torch::{Evaluation, TorchError, TorchStage};
 use dtrp_core::trace::Recording;
 use std::sync::Arc;
 use std::time::Instant;
+use tch::Tensor;
 
 /// How far a run has come, and what came of it.
 #[derive(Debug, Default)]
@@ -86,6 +87,7 @@ impl Trainer {
             dtrp_version: env!("CARGO_PKG_VERSION").to_owned(),
             end,
             interrupted: end == End::Interrupted,
+            name: None,
             data: settings.data.name.clone(),
             model: settings.model.name.clone(),
             method,
@@ -93,6 +95,9 @@ impl Trainer {
             predictor: predictor.map(|of| of.name.clone()),
             predictor_version: predictor.map(|of| of.version.clone()),
             plugin: predictor.and_then(|of| of.plugin.clone()).map(Into::into),
+            seed: settings.run.seed,
+            batch_size: settings.data.batch_size,
+            lr: settings.optimizer.lr,
             modules: self.ranges.len(),
             parameters: self.parameters().iter().sum(),
             epochs: *epochs,
@@ -143,10 +148,7 @@ impl Trainer {
         let evaluation = self.run_evaluation();
         let evaluation = evaluation.map_err(|error| self.explain_in_epoch(error, 0))?;
         if !evaluation.loss.is_finite() {
-            let loss = evaluation.loss;
-            return Err(TrainError::Diverged(format!(
-                "after epoch {epoch} the loss on the test set is {loss}"
-            )));
+            return Err(self.not_finite(epoch, evaluation.loss));
         }
         let report = self.note(batches, &tally, &evaluation);
         self.spine.emit(&Event::Evaluated(report.step, evaluation))?;
@@ -205,6 +207,19 @@ impl Trainer {
         report
     }
 
+    /// Why the loss on the test set is no number.
+    fn not_finite(&self, epoch: u64, loss: f64) -> TrainError {
+        let told = format!("after epoch {epoch} the loss on the test set is {loss}");
+        match self.stages.iter().find_map(of_statistics) {
+            Some(name) => TrainError::Fit(format!(
+                "{told}, because the running statistic `{name}` is NaN, while the weights are finite: batch norm over a single value \
+                 for each channel, as in a last batch of one sample or in micro-batches of one, makes it so; set \
+                 data.drop_last: true, or another data.batch_size or method.micro_batches"
+            )),
+            None => TrainError::Diverged(told),
+        }
+    }
+
     /// What a failure in the current epoch means; `done` batches came before the program.
     fn explain_in_epoch(&self, error: RunError, done: u64) -> TrainError {
         let epoch = self.progress.epochs + 1;
@@ -218,6 +233,28 @@ impl Trainer {
         }
         self.explain(error, &format!(" in epoch {epoch}"))
     }
+}
+
+/// Why the loss on the test set may be no number although training went well.
+fn of_statistics(stage: &TorchStage) -> Option<String> {
+    let wrong = stage.not_finite().ok()?;
+    let is = |name: &str| wrong.iter().any(|wrong| wrong == name);
+    let params_are_finite = !stage.module().params().any(|spec| is(&spec.name));
+    // Weights that have grown too large make mean and variance infinite together; where only one of them is no number, it has
+    // had nothing to be computed from.
+    let buffers: Vec<_> = stage.module().buffers().collect();
+    let some_are_finite = buffers.iter().any(|(spec, _)| !is(&spec.name));
+    let mut lost = buffers.iter().filter(|(spec, _)| is(&spec.name));
+    let all_nan = lost.clone().all(|(_, tensor)| has_nan(tensor));
+    let (spec, _) = lost
+        .next()
+        .filter(|_| params_are_finite && some_are_finite && all_nan)?;
+    Some(spec.name.clone())
+}
+
+fn has_nan(tensor: &Tensor) -> bool {
+    let nan = tch::no_grad(|| tensor.f_isnan()?.f_any()?.f_int64_value(&[]));
+    nan.is_ok_and(|nan| nan != 0)
 }
 
 /// As many batches as a program can have.

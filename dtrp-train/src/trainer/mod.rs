@@ -6,7 +6,7 @@ mod start;
 
 pub use plan::{ModulePlan, RunPlan};
 
-use crate::assembly::{Length, Parts, Programs, Recipe, devices, learning_rate};
+use crate::assembly::{Length, Parts, Programs, Recipe, Seen, check_norms, devices, heads, learning_rate};
 use crate::data::{BatchForm, Batches, Feed, Loaders};
 use crate::error::{Result, TrainError};
 use crate::events::{Compensation, Event, Snapshot, Spine, Subscriber, Tally, gpus, parameters};
@@ -19,7 +19,7 @@ use dtrp_core::trace::{Recording, Trace};
 use dtrp_data::Loader;
 use dtrp_predictors::Provenance;
 use fit::Progress;
-use start::load_weights;
+use start::{check_finite, check_hash, load_weights};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -67,15 +67,32 @@ impl Trainer {
         let batches = loaders.batches()?;
         let ranges = method.cuts.ranges(recipe.network.blocks.len(), method.modules)?;
         let ranges = ranges.ok_or_else(|| TrainError::Bug("cuts have not been placed".to_owned()))?;
-        let programs = Programs::new(method, recipe.program.as_ref(), batches)?;
+        // Before anything is laid out for so many.
         check_micro_batches(&loaders, method.micro_batches)?;
+        let programs = Programs::new(method, recipe.program.as_ref(), batches)?;
         let length = Length::of(run, &programs)?;
         let rate = learning_rate(&recipe.settings.optimizer, &length)?;
         let devices = devices(&run.device, method.modules)?;
         let (predicts, staleness) = (programs.predicts()?, programs.staleness()?);
+        let gradients = programs.gradients()?;
+        // Running every block once finds shapes that do not fit, before a thread starts.
+        let blocks = recipe.blocks()?;
+        let (heads, head_infos) = if gradients {
+            (Vec::new(), Vec::new())
+        } else {
+            heads(&recipe, &blocks, &ranges)?
+        };
+        let seen = Seen {
+            sizes: loaders.sizes(),
+            samples: loaders.train.samples(),
+            batches: length.steps.min(length.batches_per_epoch.into()) as usize,
+            parts: programs.plan.micro_batches,
+        };
+        check_norms(&blocks, &head_infos, seen)?;
         let parts = Parts {
             recipe: &recipe,
-            gradients: programs.gradients()?,
+            gradients,
+            heads: &heads,
             ranges: &ranges,
             devices: &devices,
             predicts: &predicts,
@@ -84,9 +101,13 @@ impl Trainer {
             rate: &rate,
         };
         let mut stages = parts.stages()?;
-        if let Some(path) = &recipe.settings.model.init_from {
+        let model = &recipe.settings.model;
+        let mut init_sha256 = None;
+        if let Some(path) = &model.init_from {
+            init_sha256 = Some(check_hash(path, model.init_sha256.as_deref())?);
             load_weights(&mut stages, path)?;
         }
+        check_finite(&stages, model.init_from.as_deref())?;
         let parameters = stages.iter().map(parameters).collect();
         let spine = Spine::default();
         if let Some(last) = stages.last_mut() {
@@ -104,11 +125,14 @@ impl Trainer {
         let unused = recipe.settings.unused(Facts {
             program: &programs.steady()?,
             staleness: &staleness,
-            epochs: length.epochs(),
+            length: &length,
+            blocks: recipe.network.blocks.len(),
+            samples: [recipe.split.train.len(), recipe.split.test.len()],
             own_loss: recipe.loss.is_some(),
             own_optimizer: recipe.optimizer.is_some(),
         });
         let mut recipe = recipe;
+        recipe.settings.model.init_sha256 = init_sha256;
         // What a run says of itself comes from what runs.
         let (name, order) = programs.names();
         (recipe.settings.method.name, recipe.settings.method.order) = (name, Some(order));

@@ -1,57 +1,220 @@
 //! Weights to start from.
 
 use crate::error::{Result, TrainError};
-use dtrp_core::torch::TorchStage;
-use dtrp_models::weights;
-use std::collections::HashMap;
+use dtrp_core::torch::{TorchError, TorchStage};
+use dtrp_models::weights::{Match, WeightsFile, match_names};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use tch::Tensor;
 
-/// Starts from the weights in a file, which must be this network's, all of them.
+/// Element types of weights, as the format calls them.
+const WEIGHTS: [&str; 4] = ["F64", "F32", "F16", "BF16"];
+
+/// Names that a message shows.
+const SHOWN: usize = 4;
+
+/// A parameter or buffer that the network needs.
+struct Needed {
+    name: String,
+    shape: Vec<i64>,
+    /// Whether it belongs to the last layer, whose rows are the classes.
+    classifier: bool,
+}
+
+/// The SHA-256 of the file, in hexadecimal digits, which must be `expected` where that is given.
+pub(crate) fn check_hash(path: &Path, expected: Option<&str>) -> Result<String> {
+    let wrong = |message: String| TrainError::InitFrom {
+        path: path.to_owned(),
+        message,
+    };
+    let data = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let hash = Sha256::digest(data)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
+    match expected {
+        Some(expected) if !expected.eq_ignore_ascii_case(&hash) => Err(wrong(format!(
+            "these are not the weights that the settings mean: the SHA-256 of the file is {hash}, and model.init_sha256 is \
+             {expected}; find the right file, or leave out model.init_sha256"
+        ))),
+        _ => Ok(hash),
+    }
+}
+
+/// Starts from the weights in a file, which must have all of this network's.
 pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path) -> Result<()> {
     let wrong = |message: String| TrainError::InitFrom {
         path: path.to_owned(),
         message,
     };
-    let tensors = weights::load(path)?;
-    let of_stage = |stage: &TorchStage| -> Vec<String> {
-        let params = stage.module().params().map(|spec| spec.name.clone());
-        let buffers = stage.module().buffers().map(|(spec, _)| spec.name.clone());
-        params.chain(buffers).collect()
+    let of_model = |error: dtrp_models::ModelError| match error {
+        dtrp_models::ModelError::Weights { message, .. } => wrong(message),
+        other => other.into(),
     };
-    let needed: Vec<String> = stages.iter().flat_map(of_stage).collect();
-    check_names(&needed, &tensors).map_err(&wrong)?;
-    for stage in stages {
+    let file = WeightsFile::open(path).map_err(of_model)?;
+    let mut needed: Vec<Needed> = Vec::new();
+    for (index, stage) in stages.iter().enumerate() {
+        needed.extend(needed_by(stage, index + 1 == stages.len()));
+    }
+    let names: Vec<&str> = needed.iter().map(|needed| needed.name.as_str()).collect();
+    let found = match_names(&names, file.names());
+    check_names(&names, &found, &file).map_err(wrong)?;
+    check_forms(&needed, &found.prefix, &file).map_err(wrong)?;
+    let mut tensors: HashMap<String, Tensor> = HashMap::new();
+    for name in names {
+        let tensor = file.tensor(&format!("{}{name}", found.prefix)).map_err(of_model)?;
+        tensors.insert(name.to_owned(), tensor);
+    }
+    for stage in stages.iter_mut() {
         stage.load(&tensors).map_err(|error| wrong(error.to_string()))?;
+    }
+    if !found.prefix.is_empty() {
+        tracing::info!(
+            "model.init_from: the names in {} begin with `{}`, which is left out",
+            path.display(),
+            found.prefix
+        );
+    }
+    if !found.unneeded.is_empty() {
+        let unneeded: Vec<&str> = found.unneeded.iter().map(String::as_str).collect();
+        tracing::warn!(
+            "model.init_from: {} also holds {}, for which the network has no place: left out",
+            path.display(),
+            some(&unneeded)
+        );
     }
     Ok(())
 }
 
-/// Every tensor that is needed must be there, and every one that is there must be needed. PyTorch's batch counters are
-/// neither.
-fn check_names(needed: &[String], given: &HashMap<String, Tensor>) -> Result<(), String> {
-    let mut missing: Vec<&str> = needed.iter().map(String::as_str).collect();
-    missing.retain(|name| !given.contains_key(*name));
-    let mut unused: Vec<&str> = given.keys().map(String::as_str).collect();
-    unused.retain(|name| !name.ends_with("num_batches_tracked"));
-    unused.retain(|name| !needed.iter().any(|needed| needed == name));
-    unused.sort_unstable();
-    let mut parts = Vec::new();
-    for (what, names) in [("it lacks", missing), ("the network has no", unused)] {
-        const SHOWN: usize = 4;
-        if !names.is_empty() {
-            let more = names.len().saturating_sub(SHOWN);
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            let names = names[..names.len().min(SHOWN)].join(", ");
-            parts.push(format!("{what} {names}{more}"));
+/// Weights and buffers must be numbers that can be trained from.
+pub(crate) fn check_finite(stages: &[TorchStage], init_from: Option<&Path>) -> Result<()> {
+    for stage in stages {
+        let told = |error: TorchError| TrainError::of_torch(error, false, None);
+        let Some(name) = stage.not_finite().map_err(told)?.into_iter().next() else {
+            continue;
+        };
+        let message = match init_from {
+            Some(path) => {
+                return Err(TrainError::InitFrom {
+                    path: path.to_owned(),
+                    message: format!(
+                        "`{name}` holds numbers that are not finite (NaN, infinite, or too large for run.dtype): the run that \
+                         wrote the file may have diverged; take weights from before that"
+                    ),
+                });
+            }
+            None => format!("`{name}` starts with numbers that are not finite (NaN or infinite): see its `Init`"),
+        };
+        return Err(TrainError::Fit(message));
+    }
+    Ok(())
+}
+
+fn needed_by(stage: &TorchStage, last: bool) -> Vec<Needed> {
+    /// Weight and bias.
+    const LAYER: usize = 2;
+    let module = stage.module();
+    let first_of_last_layer = module.params().count().saturating_sub(LAYER);
+    let params = module.params().enumerate().map(|(index, spec)| Needed {
+        name: spec.name.clone(),
+        shape: spec.shape.clone(),
+        classifier: last && index >= first_of_last_layer,
+    });
+    let buffers = module.buffers().map(|(spec, _)| Needed {
+        name: spec.name.clone(),
+        shape: spec.shape.clone(),
+        classifier: false,
+    });
+    params.chain(buffers).collect()
+}
+
+/// Every tensor that is needed must be there, once; weights beyond them must not belong to the parts that this network has,
+/// or it is another one, which has more in them.
+fn check_names(needed: &[&str], found: &Match, file: &WeightsFile) -> Result<(), String> {
+    let top = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let parts: HashSet<String> = needed.iter().map(|name| top(name)).collect();
+    let own = |name: &&str| {
+        let rest = name.strip_prefix(&found.prefix);
+        let inside = rest.is_some_and(|rest| rest.contains('.') && parts.contains(&top(rest)));
+        inside
+            && file
+                .element_type(name)
+                .is_some_and(|element| WEIGHTS.contains(&element))
+    };
+    let missing: Vec<&str> = found.missing.iter().map(String::as_str).collect();
+    let foreign: Vec<&str> = found.unneeded.iter().map(String::as_str).filter(own).collect();
+    if missing.is_empty() && foreign.is_empty() {
+        if found.others.is_empty() {
+            return Ok(());
+        }
+        return Err(format!(
+            "it holds the weights of this network more than once, under `{}` and `{}`: leave one of them in the file",
+            found.prefix,
+            found.others.join("`, `")
+        ));
+    }
+    let parts: Vec<String> = [("it lacks", missing), ("the network has no", foreign)]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what} {}", some(&names)))
+        .collect();
+    let under = match found.prefix.as_str() {
+        "" => String::new(),
+        prefix => format!(" (under `{prefix}`)"),
+    };
+    Err(format!(
+        "not the weights of this network{under}: {}; `dtrp models show` lists what it is made of, and model.* says which \
+         network it is",
+        parts.join("; ")
+    ))
+}
+
+/// Shapes and element types must fit, and all that do not are told together.
+fn check_forms(needed: &[Needed], prefix: &str, file: &WeightsFile) -> Result<(), String> {
+    let mut misfits = Vec::new();
+    for needed in needed {
+        let Needed { name, shape, .. } = needed;
+        let stored = format!("{prefix}{name}");
+        let found = file.shape(&stored).unwrap_or_default();
+        if found != *shape {
+            misfits.push((needed, found));
+        }
+        let element = file.element_type(&stored).unwrap_or_default();
+        if !WEIGHTS.contains(&element) {
+            return Err(format!(
+                "`{stored}` has type {element}, but weights are F32, F64, F16 or BF16: convert it before"
+            ));
         }
     }
-    if parts.is_empty() {
+    let Some((first, found)) = misfits.first() else {
         return Ok(());
+    };
+    let Needed { name, shape, .. } = first;
+    let more = match misfits.len() - 1 {
+        0 => String::new(),
+        more => format!(" ({more} more do not fit either)"),
+    };
+    let advice = if first.classifier && found.get(1..) == shape.get(1..) {
+        let (theirs, ours) = (found.first().unwrap_or(&0), shape.first().unwrap_or(&0));
+        format!(
+            "the file is for {theirs} classes, the data has {ours}; put a classifier for {ours} classes into the file, as \
+             docs/models.md shows, or take data with {theirs} classes"
+        )
+    } else {
+        "model.* must be the network that the file was written by, and the data have its channels".to_owned()
+    };
+    Err(format!(
+        "`{name}` has shape {found:?}, but this network needs {shape:?}{more}: {advice}"
+    ))
+}
+
+/// The first few names.
+fn some(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match more {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
-    Err(format!("not the weights of this network: {}", parts.join("; ")))
 }

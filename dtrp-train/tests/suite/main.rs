@@ -1,8 +1,13 @@
 //! Training as a library: what is told, what is refused, and what comes out.
 
+mod effects;
 mod errors;
 mod events;
+mod limits;
+mod norms;
 mod results;
+mod support;
+mod weights;
 
 use dtrp_models::{build, option_values};
 use dtrp_train::{Cosine, Data, Sgd, Training, schedule::Schedule};

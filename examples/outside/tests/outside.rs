@@ -41,16 +41,17 @@ fn what_we_train_learns_and_repeats() -> Result<()> {
         let training = Training::new(blocks(2, 16, &data.input()), data);
         let training = training.method(Dtrp::new(3)).predictor(LOOKAHEAD).loss(Brier);
         let mut trainer = training.epochs(30).build()?;
-        let (losses, seen) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(None)));
-        let (to, last) = (Arc::clone(&losses), Arc::clone(&seen));
-        trainer.on_event(move |event| match event {
-            Event::Step(step) => to.lock().unwrap().push(step.loss),
-            Event::Ended(summary) => *last.lock().unwrap() = Some(Arc::clone(summary)),
-            _ => {}
+        let losses = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&losses);
+        trainer.on_event(move |event| {
+            if let Event::Step(step) = event {
+                to.lock().unwrap().push(step.loss);
+            }
         });
-        trainer.fit()?;
-        let summary = seen.lock().unwrap().take().unwrap();
+        let result = trainer.fit();
+        let summary = trainer.summary(&result);
         assert_eq!((summary.end, &*summary.method), (End::Finished, "dtrp"));
+        result?;
         let losses = losses.lock().unwrap().clone();
         Ok(losses)
     };

@@ -2,7 +2,7 @@
 
 use super::Format;
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::Args;
 use dtrp_data::{DataProblem, DataReport, DataSpec, DatasetInfo, PartReport};
 use dtrp_text::units::{count, thousands};
@@ -39,8 +39,8 @@ impl Check {
         let threads = self.threads.or_else(|| available_parallelism().ok());
         let report = dtrp_data::check(&spec, threads.map_or(1, NonZeroUsize::get))?;
         match self.format {
-            Format::Table => report::print(&self.text(set, &report)),
-            Format::Json => report::print(&to_json(&self.json(set, &report))),
+            Format::Table => output::print(&self.text(set, &report))?,
+            Format::Json => output::print(&to_json(&self.json(set, &report)))?,
         }
         match report.problems.len() {
             0 => Ok(()),

@@ -1,8 +1,8 @@
 //! `dtrp data fetch`.
 
 use crate::error::Error;
+use crate::output;
 use crate::progress::{self, Download};
-use crate::report;
 use clap::Args;
 use dtrp_data::DataSpec;
 use dtrp_data::fetch::{FetchOptions, fetch, sources};
@@ -61,8 +61,7 @@ impl Fetch {
                 "or with a configuration of configs/{name}-*.yaml, which look for it there"
             );
         }
-        report::print(&text);
-        Ok(())
+        output::print(&text)
     }
 
     /// The folder that the set's own folder will be in.

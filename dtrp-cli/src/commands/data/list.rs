@@ -2,7 +2,7 @@
 
 use super::{Format, fetchable};
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use clap::Args;
 use dtrp_data::DatasetInfo;
 use dtrp_text::to_json;
@@ -20,10 +20,9 @@ pub(crate) struct List {
 impl List {
     pub(super) fn run(&self) -> Result<(), Error> {
         match self.format {
-            Format::Table => report::print(&text()),
-            Format::Json => report::print(&to_json(&dtrp_data::list().into_iter().map(json).collect::<Vec<_>>())),
+            Format::Table => output::print(&text()),
+            Format::Json => output::print(&to_json(&dtrp_data::list().into_iter().map(json).collect::<Vec<_>>())),
         }
-        Ok(())
     }
 }
 

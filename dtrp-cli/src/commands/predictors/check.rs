@@ -4,7 +4,7 @@
 //! passed, whatever the exit code.
 
 use crate::error::Error;
-use crate::report;
+use crate::output;
 use dtrp_predictors::conformance;
 use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Read, Write};
@@ -38,7 +38,7 @@ pub(super) fn run(library: &Path) -> Result<(), Error> {
         return tell(&checked(library), library);
     }
     let verdict = ask(library)?;
-    report::print(&verdict.text);
+    output::print(&verdict.text)?;
     passed(&verdict, library)
 }
 

@@ -1,16 +1,17 @@
 //! `dtrp predictors compare`: one configuration trained with one predictor after another.
 
 use super::measured::{Measured, table};
-use crate::commands::runs::{Form, Runs};
-use crate::config::Layers;
-use crate::config::{Config, DIGITS, parse_yaml};
+use crate::commands::runs::{Form, Outcome, Runs, folder_name};
+use crate::config::{Config, DIGITS, Layers, parse_yaml, path_argument};
 use crate::error::{Error, of_predictor};
-use crate::report;
+use crate::output;
+use crate::run::CONFIG;
+use crate::stop;
 use clap::Args;
 use dtrp_core::schedule::{Method, Order, Plan};
 use dtrp_predictors::{Context, PredictorError, Spec};
 use dtrp_text::to_json;
-use dtrp_train::Settings;
+use dtrp_train::{Settings, TrainError};
 use serde::Serialize;
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// Where the runs' folders go
-    #[arg(long, default_value = "runs/predictors")]
+    #[arg(long, default_value = "runs/predictors", value_parser = path_argument())]
     dir: PathBuf,
     /// How to print the table
     #[arg(long, value_enum, default_value_t = Form::Text)]
@@ -72,7 +73,8 @@ pub(super) struct LeftOut {
 
 /// Trains with every predictor and prints the table.
 pub(super) fn run(args: &Compare) -> Result<(), Error> {
-    let mut runs = Runs::new(&args.layers, &args.dir)?;
+    let stop = stop::at_signals()?;
+    let mut runs = Runs::new(&args.layers, &args.dir, &stop)?;
     let config = args.layers.load(DIGITS)?;
     let orders = orders(&config, &args.orders)?;
     let (chosen, left_out) = if args.predictors.is_empty() {
@@ -83,8 +85,8 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
     let names = names(&config, &chosen)?;
     // Cuts and batch sizes that are measured are measured once: what came of it is in the first run's configuration.
     let resolved = OnceCell::new();
-    let mut rows = Vec::new();
-    for (spec, name) in chosen.iter().zip(&names) {
+    let (mut rows, mut failed, mut stopped) = (Vec::new(), None, None);
+    'all: for (spec, name) in chosen.iter().zip(&names) {
         for order in &orders {
             tracing::info!("{name}, {order}");
             let sets = [
@@ -95,22 +97,46 @@ pub(super) fn run(args: &Compare) -> Result<(), Error> {
                 format!("run.epochs={}", args.steps),
                 "run.log_every=1".to_owned(),
             ];
-            let run = runs.train_or_diverge(&format!("{name} {order}"), &sets)?;
+            let run = match runs.train(&folder_name(&format!("{name} {order}")), &sets) {
+                Ok(Outcome::Ended(run)) => run,
+                Ok(Outcome::Failed(failure)) => {
+                    let error = failure.of_run(&format!("{name}, {order}"));
+                    tracing::warn!("{error}");
+                    rows.push(Measured::failed(name, *order, failure));
+                    failed.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => {
+                    stopped = Some(error);
+                    break 'all;
+                }
+            };
             rows.push(Measured::of(name, *order, &run)?);
-            runs = Runs::new(
-                resolved.get_or_init(|| Layers {
-                    config: Some(run.folder.join("config.yaml")),
-                    sets: Vec::new(),
-                }),
-                &args.dir,
-            )?;
+            let resolved = resolved.get_or_init(|| Layers {
+                config: Some(run.folder.join(CONFIG)),
+                sets: Vec::new(),
+            });
+            runs = Runs::new(resolved, &args.dir, &stop)?;
         }
     }
-    report::print(&match args.format {
-        Form::Json => json(&config, args.steps, &rows, &left_out),
-        form => table(form, &config, &rows, &left_out),
-    });
-    Ok(())
+    if stopped.is_none() || !rows.is_empty() {
+        output::print(&match args.format {
+            Form::Json => json(&config, args.steps, &rows, &left_out),
+            form => table(form, &config, &rows, &left_out),
+        })?;
+    }
+    match stopped {
+        Some(Error::Train(TrainError::Stopped(_))) => {
+            let all = names
+                .iter()
+                .flat_map(|name| orders.iter().map(move |order| format!("{name}, {order}")));
+            let missing: Vec<_> = all.skip(rows.len()).collect();
+            let text = format!("; these runs are missing: {}", missing.join("; "));
+            Err(Error::Train(TrainError::Stopped(text)))
+        }
+        Some(error) => Err(error),
+        None => failed.map_or(Ok(()), Err),
+    }
 }
 
 /// The orders to train in: all of them must be orders of the method, with something to predict.

@@ -3,22 +3,23 @@
 use super::compare::LeftOut;
 use crate::commands::runs::{Finished, Form, mean, of_workers};
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use dtrp_core::schedule::Order;
 use dtrp_text::Table;
 use dtrp_text::units::percent;
 use dtrp_train::{End, Settings, WorkerSummary};
 use serde::Serialize;
 use std::fmt::Write;
-use std::path::PathBuf;
 
 /// The results of one run. What was not measured is null.
 #[derive(Debug, Serialize)]
 pub(super) struct Measured {
     predictor: String,
     order: &'static str,
-    /// `finished` or `diverged`.
+    /// `finished`, `diverged` or `failed`.
     end: End,
+    /// Why there is nothing else.
+    failure: Option<Failure>,
     /// Mean over the last tenth of the steps.
     train_loss: Option<f64>,
     test_accuracy: Option<f64>,
@@ -31,7 +32,8 @@ pub(super) struct Measured {
     prediction_milliseconds_per_step: Option<f64>,
     /// Of the time that the workers which predict computed, 0..1.
     prediction_share: Option<f64>,
-    folder: PathBuf,
+    /// Null where there is none.
+    folder: Option<String>,
 }
 
 impl Measured {
@@ -51,6 +53,7 @@ impl Measured {
             predictor: predictor.to_owned(),
             order: order.name(),
             end: summary.end,
+            failure: None,
             train_loss: mean(last).filter(|_| finished),
             test_accuracy: summary.final_test_accuracy.filter(|_| finished),
             prediction_gain: mean(&gains),
@@ -59,8 +62,27 @@ impl Measured {
             prediction_cosines: cosines,
             prediction_milliseconds_per_step: steps.filter(|_| finished).map(|n| 1e3 * seconds / n),
             prediction_share: (finished && busy > 0.0).then(|| seconds / busy),
-            folder: run.folder.clone(),
+            folder: Some(run.folder.to_string_lossy().into_owned()),
         })
+    }
+
+    /// Of a run without results.
+    pub(super) fn failed(predictor: &str, order: Order, failure: Failure) -> Self {
+        Self {
+            predictor: predictor.to_owned(),
+            order: order.name(),
+            end: End::Failed,
+            failure: Some(failure),
+            train_loss: None,
+            test_accuracy: None,
+            prediction_gain: None,
+            prediction_gains: Vec::new(),
+            prediction_cosine: None,
+            prediction_cosines: Vec::new(),
+            prediction_milliseconds_per_step: None,
+            prediction_share: None,
+            folder: None,
+        }
     }
 
     fn cells(&self) -> Vec<String> {
@@ -74,9 +96,10 @@ impl Measured {
                 values.join(" ")
             }
         };
-        let loss = match self.train_loss {
-            None => self.end.to_string(),
-            loss => number(loss, 4),
+        let loss = match (self.train_loss, &self.failure) {
+            (None, Some(failure)) => failure.to_string(),
+            (None, None) => self.end.to_string(),
+            (loss, _) => number(loss, 4),
         };
         vec![
             self.predictor.clone(),

@@ -5,7 +5,7 @@ mod compare;
 mod measured;
 
 use crate::error::{Error, of_predictor};
-use crate::report;
+use crate::output;
 use clap::Subcommand;
 use dtrp_predictors::{Description, Kind};
 use dtrp_text::Table;
@@ -34,10 +34,10 @@ pub(crate) enum PredictorsCommand {
 /// Does what was typed.
 pub(super) fn run(command: &PredictorsCommand) -> Result<(), Error> {
     match command {
-        PredictorsCommand::List => report::print(&list()),
+        PredictorsCommand::List => output::print(&list())?,
         PredictorsCommand::Show { name } => {
             let description = dtrp_predictors::describe(name).map_err(|error| of_predictor(error, false))?;
-            report::print(&show(&description));
+            output::print(&show(&description))?;
         }
         PredictorsCommand::Check { library } => {
             check::run(library)?;

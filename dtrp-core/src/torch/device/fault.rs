@@ -62,8 +62,8 @@ fn cuda_version(number: &str) -> String {
 pub struct OutOfMemory {
     /// N of cuda:N; `None` for host memory.
     pub gpu: Option<usize>,
-    /// What was asked for, such as `20.00 MiB`.
-    pub asked: String,
+    /// What was asked for, such as `20.00 MiB`, if libtorch tells.
+    pub asked: Option<String>,
     /// What was free, if libtorch tells.
     pub free: Option<String>,
 }
@@ -74,14 +74,27 @@ impl OutOfMemory {
         if let Some(bytes) = between(message, "you tried to allocate ", " bytes") {
             return Some(Self {
                 gpu: None,
-                asked: format!("{bytes} bytes"),
+                asked: Some(format!("{bytes} bytes")),
+                free: None,
+            });
+        }
+        // C++'s own words, and what oneDNN says when it has no room for its buffers; a size that no address has.
+        let of_host = [
+            "bad_alloc",
+            "could not create a primitive",
+            "Storage size calculation overflowed",
+        ];
+        if of_host.iter().any(|words| message.contains(words)) {
+            return Some(Self {
+                gpu: None,
+                asked: None,
                 free: None,
             });
         }
         let (_, told) = message.split_once("out of memory. Tried to allocate ")?;
         Some(Self {
             gpu: between(told, "GPU ", " ").and_then(|index| index.parse().ok()),
-            asked: told.split_once(". ")?.0.to_owned(),
+            asked: Some(told.split_once(". ")?.0.to_owned()),
             free: between(told, "of which ", " is free").map(str::to_owned),
         })
     }
@@ -132,7 +145,7 @@ mod tests {
             OutOfMemory::of(gpu),
             Some(OutOfMemory {
                 gpu: Some(1),
-                asked: "20.00 MiB".to_owned(),
+                asked: Some("20.00 MiB".to_owned()),
                 free: Some("13.56 MiB".to_owned()),
             })
         );
@@ -140,19 +153,25 @@ mod tests {
             OutOfMemory::of(host),
             Some(OutOfMemory {
                 gpu: None,
-                asked: "4000000000000 bytes".to_owned(),
+                asked: Some("4000000000000 bytes".to_owned()),
                 free: None,
             })
         );
+        for words in ["std::bad_alloc", "could not create a primitive"] {
+            let found = OutOfMemory::of(words).unwrap();
+            assert_eq!((found.gpu, found.asked), (None, None), "{words}");
+        }
         assert_eq!(OutOfMemory::of("expected 4-dimensional input"), None);
     }
 
     #[test]
     fn the_host_says_when_it_has_no_memory() {
-        // A real message: more than any address space holds.
-        let error = tch::Tensor::f_empty([1 << 60], (tch::Kind::Float, tch::Device::Cpu));
-        let message = error.unwrap_err().to_string();
-        let found = OutOfMemory::of(&message);
-        assert!(found.is_some_and(|found| found.gpu.is_none()), "{message}");
+        // Real messages: more than any address space holds, and more than can be counted.
+        for shape in [vec![1 << 60], vec![1 << 40, 1 << 40]] {
+            let error = tch::Tensor::f_empty(shape, (tch::Kind::Float, tch::Device::Cpu));
+            let message = error.unwrap_err().to_string();
+            let found = OutOfMemory::of(&message);
+            assert!(found.is_some_and(|found| found.gpu.is_none()), "{message}");
+        }
     }
 }

@@ -179,10 +179,16 @@ impl Scope<'_> {
         }
     }
 
+    /// The name that something called `name` in this scope has in the whole network.
+    pub fn full_name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
     /// Declares a parameter.
     pub fn param(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> ParamId {
+        let name = self.full_name(name);
         self.declared.params.push(ParamSpec {
-            name: format!("{}{name}", self.prefix),
+            name,
             shape: shape.to_vec(),
             role,
             init,
@@ -192,8 +198,9 @@ impl Scope<'_> {
 
     /// Declares a buffer that starts as `start` everywhere.
     pub fn buffer(&mut self, name: &str, shape: &[i64], start: f64) -> BufferId {
+        let name = self.full_name(name);
         self.declared.buffers.push(BufferSpec {
-            name: format!("{}{name}", self.prefix),
+            name,
             shape: shape.to_vec(),
             start,
         });

@@ -3,6 +3,7 @@
 
 use super::block::ParamSpec;
 use crate::random;
+use crate::torch::TorchError;
 use rand_chacha::rand_core::Rng;
 
 /// The distribution that a parameter starts from.
@@ -32,16 +33,28 @@ impl Init {
 }
 
 /// The starting values of a parameter.
-pub(super) fn values(spec: &ParamSpec, seed: u64) -> Vec<f64> {
+///
+/// # Errors
+///
+/// When there is no room for them.
+pub(super) fn values(spec: &ParamSpec, seed: u64) -> Result<Vec<f64>, TorchError> {
+    let count = spec.len();
+    let mut values: Vec<f64> = Vec::new();
+    // Two at a time are drawn below. A vector that grows without asking would abort the program.
+    values.try_reserve_exact(count.saturating_add(1)).map_err(|_| {
+        let bytes = count as u128 * 8;
+        TorchError::Libtorch {
+            what: "initial values",
+            message: format!("{}: you tried to allocate {bytes} bytes", spec.name),
+        }
+    })?;
     let mut stream = random::stream(seed, &["parameter", &spec.name]);
     // 53 random bits: every value that a double in [0, 1) with equal spacing can have.
     let mut uniform = || (stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-    let count = spec.len();
     match spec.init {
-        Init::Constant(value) => vec![value; count],
-        Init::Uniform { bound } => (0..count).map(|_| bound * (2.0 * uniform() - 1.0)).collect(),
+        Init::Constant(value) => values.resize(count, value),
+        Init::Uniform { bound } => values.extend((0..count).map(|_| bound * (2.0 * uniform() - 1.0))),
         Init::Normal { std } => {
-            let mut values = Vec::with_capacity(count + 1);
             while values.len() < count {
                 // Box and Muller, 1958; 1 − u is in (0, 1], so the logarithm is finite.
                 let radius = (-2.0 * (1.0 - uniform()).ln()).sqrt() * std;
@@ -49,7 +62,7 @@ pub(super) fn values(spec: &ParamSpec, seed: u64) -> Vec<f64> {
                 values.extend([radius * angle.cos(), radius * angle.sin()]);
             }
             values.truncate(count);
-            values
         }
     }
+    Ok(values)
 }

@@ -120,7 +120,7 @@ impl Module {
         let flat = self.layout.zeros(self.options)?;
         let all = self.blocks.iter().flat_map(|b| &b.params);
         for (spec, view) in all.zip(self.layout.views(&flat)?) {
-            let values = Tensor::f_from_slice(&initial::values(spec, seed))?;
+            let values = Tensor::f_from_slice(&initial::values(spec, seed)?)?;
             write(&view, &values.f_view(spec.shape.as_slice())?)?;
         }
         Arena::new(flat, &self.layout)

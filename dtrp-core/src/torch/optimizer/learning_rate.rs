@@ -12,7 +12,8 @@ pub enum Curve {
         /// The factor.
         gamma: f64,
     },
-    /// Half a cosine from the base rate to `floor` at `total` updates (Loshchilov and Hutter, 2017, without restarts).
+    /// Half a cosine from the base rate to `floor` (Loshchilov and Hutter, 2017, without restarts), over what a warm-up leaves
+    /// of the run: from its end to `total` updates.
     Cosine {
         /// Updates of the whole run.
         total: u64,
@@ -21,7 +22,9 @@ pub enum Curve {
     },
 }
 
-/// A linear rise at the start: update u of the first `updates` uses `from + (1 − from)·u/updates` of the curve's rate.
+/// A linear rise at the start, before the curve: update u = 0, 1, … of the first n = `updates` uses
+/// `from + (1 − from)·(u + 1)/n` of the base rate. So the first update teaches, and the last one of the warm-up has the full
+/// rate, with which the curve then starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Warmup {
     /// Updates until the full rate is reached.
@@ -130,22 +133,11 @@ impl LearningRate {
 
     /// The rate η of the update that follows `updates` others.
     pub fn at(&self, updates: u64) -> f64 {
-        let rate = match &self.curve {
-            Curve::Constant => self.base,
-            Curve::MultiStep { milestones, gamma } => {
-                let passed = milestones.iter().filter(|m| **m <= updates).count();
-                (0..passed).fold(self.base, |rate, _| rate * gamma)
+        let rate = match self.warmup {
+            Some(Warmup { updates: warming, from }) if updates < warming => {
+                self.base * (from + (1.0 - from) * (updates + 1) as f64 / warming as f64)
             }
-            Curve::Cosine { total, floor } => {
-                let progress = (updates as f64 / (*total).max(1) as f64).min(1.0);
-                floor + (self.base - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
-            }
-        };
-        let warmed = match self.warmup {
-            Some(warmup) if updates < warmup.updates => {
-                warmup.from + (1.0 - warmup.from) * updates as f64 / warmup.updates as f64
-            }
-            _ => 1.0,
+            _ => self.on_curve(updates),
         };
         let stale = match self.rescale {
             Some(rescale) if updates < rescale.updates && rescale.staleness > 1.0 => {
@@ -154,7 +146,25 @@ impl LearningRate {
             }
             _ => 1.0,
         };
-        rate * warmed / stale
+        rate / stale
+    }
+
+    /// The rate after the warm-up.
+    fn on_curve(&self, updates: u64) -> f64 {
+        match &self.curve {
+            Curve::Constant => self.base,
+            // Milestones are counted from the start of the run: the warm-up does not move them.
+            Curve::MultiStep { milestones, gamma } => {
+                let passed = milestones.iter().filter(|m| **m <= updates).count();
+                (0..passed).fold(self.base, |rate, _| rate * gamma)
+            }
+            Curve::Cosine { total, floor } => {
+                let warming = self.warmup.map_or(0, |warmup| warmup.updates);
+                let (done, left) = (updates.saturating_sub(warming), total.saturating_sub(warming));
+                let progress = (done as f64 / left.max(1) as f64).min(1.0);
+                floor + (self.base - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+            }
+        }
     }
 
     /// The rates of the `count` updates that follow `updates` others.
@@ -189,12 +199,23 @@ mod tests {
             floor: 0.02,
         };
         check(cosine, None, &[(0, 0.1), (50, 0.06), (100, 0.02), (200, 0.02)]);
+        // The first update of a warm-up is a step above its start, and its last one has the full rate: with u/n instead of
+        // (u + 1)/n a warm-up from 0 would waste its first batch.
         let warmup = Some(Warmup { updates: 4, from: 0.2 });
         check(
             Curve::Constant,
             warmup,
-            &[(0, 0.02), (1, 0.04), (2, 0.06), (3, 0.08), (4, 0.1)],
+            &[(0, 0.04), (1, 0.06), (2, 0.08), (3, 0.1), (4, 0.1)],
         );
+        let cosine = Curve::Cosine { total: 12, floor: 0.0 };
+        check(cosine, warmup, &[(0, 0.04), (3, 0.1), (4, 0.1), (8, 0.05), (12, 0.0)]);
+        // A milestone inside the warm-up counts from its end on.
+        let milestones = vec![2, 6];
+        let steps = Curve::MultiStep { milestones, gamma: 0.1 };
+        check(steps, warmup, &[(3, 0.1), (4, 0.01), (5, 0.01), (6, 0.001)]);
+        // A run that ends within its warm-up.
+        let cosine = Curve::Cosine { total: 3, floor: 0.0 };
+        check(cosine, warmup, &[(0, 0.04), (2, 0.08), (3, 0.1)]);
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub trait Loss: Send + Sync {
 }
 
 /// Mean cross-entropy over the samples. Outputs are logits (samples × classes), labels class numbers (samples, int64).
+///
+/// Label smoothing changes what is learnt, not what is true: evaluation reports the cross-entropy with the labels as they
+/// are, so that test losses of runs with and without it compare.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CrossEntropy {
     /// Share of the target spread evenly over all classes, 0..1 (Szegedy et al., 2016).
@@ -48,9 +51,16 @@ pub struct CrossEntropy {
 
 impl Loss for CrossEntropy {
     fn of(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor, TorchError> {
-        /// PyTorch's default: no class has this number, so none is ignored.
-        const IGNORE_NONE: i64 = -100;
-        let smoothing = self.label_smoothing;
-        Ok(logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, IGNORE_NONE, smoothing)?)
+        cross_entropy(logits, labels, self.label_smoothing)
     }
+
+    fn of_evaluation(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor, TorchError> {
+        cross_entropy(logits, labels, 0.0)
+    }
+}
+
+fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor, TorchError> {
+    /// PyTorch's default: no class has this number, so none is ignored.
+    const IGNORE_NONE: i64 = -100;
+    Ok(logits.f_cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, IGNORE_NONE, smoothing)?)
 }

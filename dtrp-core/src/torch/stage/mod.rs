@@ -5,6 +5,7 @@ mod evaluate;
 mod loss;
 mod losses;
 mod passes;
+mod pending;
 mod update;
 mod versions;
 mod worker;
@@ -27,6 +28,7 @@ use crate::torch::optimizer::LearningRate;
 use crate::torch::optimizer::Optimizer;
 use crate::torch::prediction::{Forecaster, Gain};
 use losses::Losses;
+use pending::Pending;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +82,8 @@ struct Graph {
     output: Tensor,
     /// Index of the arena that the graph holds on to.
     arena: usize,
+    /// Samples of the whole batch.
+    batch_samples: f64,
 }
 
 /// One module, its weights, and everything that training it needs.
@@ -93,8 +97,8 @@ pub struct TorchStage {
     /// Last gradient and displacement, kept only for predictors that read them.
     last_gradient: Option<Tensor>,
     displacement: Option<Tensor>,
-    /// Units and batches whose gradients wait for the update.
-    pending: Vec<Unit>,
+    /// The batches whose gradients wait for the update.
+    pending: Pending,
     stored: HashMap<Unit, Activation>,
     graphs: HashMap<Unit, Graph>,
     source: Option<Box<dyn Source>>,
@@ -132,7 +136,7 @@ impl TorchStage {
             versions: Versions::new(arena),
             last_gradient: None,
             displacement: None,
-            pending: Vec::new(),
+            pending: Pending::default(),
             stored: HashMap::new(),
             graphs: HashMap::new(),
             source: None,
@@ -244,6 +248,24 @@ impl TorchStage {
             Ok((name.clone(), copy(&tensor.f_contiguous()?)?))
         };
         params.chain(buffers).map(copy).collect()
+    }
+
+    /// The names of current parameters and running statistics that hold numbers which are not finite.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn not_finite(&self) -> Result<Vec<String>, TorchError> {
+        let params = self.module.params().map(|s| &s.name).zip(&self.weights().leaves);
+        let buffers = self.module.buffers().map(|(s, tensor)| (&s.name, tensor));
+        let mut names = Vec::new();
+        for (name, tensor) in params.chain(buffers) {
+            let finite = tch::no_grad(|| tensor.f_isfinite()?.f_all())?;
+            if finite.f_int64_value(&[])? == 0 {
+                names.push(name.clone());
+            }
+        }
+        Ok(names)
     }
 
     /// Overwrites current parameters and running statistics by name; returns how many were taken.

@@ -52,10 +52,13 @@ impl TorchStage {
             (output, Some(sent))
         };
         self.versions.hold(arena);
+        // A unit's share of its batch is a ratio of whole numbers, so this is one too, but for rounding.
+        let samples = leaf.size().first().map_or(0, |samples| *samples) as f64;
         let graph = Graph {
             input: leaf,
             output,
             arena,
+            batch_samples: (samples / input.share).round(),
         };
         self.graphs.insert(unit, graph);
         Ok(sent)
@@ -171,8 +174,7 @@ impl Stage for TorchStage {
         let engine = self.lane.engine();
         let mut grads = vjp(engine, &graph.output, delta.as_ref(), &inputs)?;
         let down = if below { grads.pop().flatten() } else { None };
-        self.accumulate(grads)?;
-        self.pending.push(unit);
+        self.accumulate(unit.batch, graph.batch_samples, grads)?;
         let down = down.map(Message::new).transpose()?;
         self.done(down)
     }

@@ -46,9 +46,20 @@ impl TorchStage {
         Ok(used)
     }
 
-    /// Adds to the gradients that wait for the update, or starts them.
-    pub(super) fn accumulate(&mut self, grads: Vec<Option<Tensor>>) -> Result<(), TorchError> {
+    /// Adds gradients of a batch of so many samples to those that wait for the update, or starts them.
+    pub(super) fn accumulate(
+        &mut self,
+        batch: u32,
+        samples: f64,
+        mut grads: Vec<Option<Tensor>>,
+    ) -> Result<(), TorchError> {
         let first = self.pending.is_empty();
+        let weight = self.pending.add(batch, samples);
+        if weight != 1.0 {
+            for grad in grads.iter_mut().flatten() {
+                *grad = grad.f_mul_scalar(weight)?;
+            }
+        }
         let mut known = (Vec::new(), Vec::new());
         for (view, grad) in self.gradient_views.iter_mut().zip(grads) {
             match grad {
@@ -119,10 +130,9 @@ impl TorchStage {
     }
 
     pub(super) fn apply_gradient(&mut self) -> Result<(), TorchError> {
-        let mut batches: Vec<u32> = self.pending.drain(..).map(|unit| unit.batch).collect();
-        batches.dedup();
-        if batches.len() > 1 {
-            let _ = self.gradient.f_mul_scalar_(1.0 / batches.len() as f64)?;
+        let share = self.pending.take();
+        if share != 1.0 {
+            let _ = self.gradient.f_mul_scalar_(share)?;
         }
         let before = self.before_update()?;
         self.versions.turn(&self.module)?;

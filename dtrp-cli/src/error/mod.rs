@@ -1,5 +1,9 @@
 //! What can go wrong, and the exit code of each class.
 
+mod failure;
+
+pub(crate) use failure::Failure;
+
 use crate::config::ConfigError;
 use dtrp_data::DataError;
 use dtrp_models::ModelError;
@@ -10,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// The exit code of a bug in dtrp.
 pub(crate) const BUG: u8 = 1;
+
+/// The exit code of wrong usage.
+pub(crate) const USAGE: u8 = 2;
 
 /// The exit codes, as `--help` shows them.
 pub(crate) const EXIT_CODES: &str = "\
@@ -23,8 +30,8 @@ Exit codes:
     6  device not available, or an error of libtorch
     7  training has diverged (the loss is no longer a finite number)
     8  predictor plug-in
-    9  input or output: the run's folder cannot be written
-   10  a worker failed or stalled
+    9  output: the run's folder, another file or stdout cannot be written
+   10  a worker failed or stalled, or the system killed a run of a comparison
   130  interrupted (Ctrl-C)";
 
 /// An error of the program.
@@ -60,24 +67,33 @@ pub(crate) enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// Stdout.
+    #[error("standard output: cannot be written: {0}")]
+    Stdout(#[source] std::io::Error),
     /// The folder belongs to a run that is still going on.
     #[error(
-        "{}: a run that is still going on writes there; give this one another `run.name`", .0.display()
+        "{}: a run that is still going on writes there; give this one another `run.name`, or leave out --no-number", .0.display()
     )]
     FolderInUse(PathBuf),
+    /// What has the name of the run's folder was not made by a run.
+    #[error(
+        "{}: is there already, and is not the folder of a run (with config.yaml and metrics.jsonl): it is left as it is; \
+         give this run another `run.name` or `run.dir`", .0.display()
+    )]
+    NotARun(PathBuf),
     /// `dtrp doctor` found something broken.
     #[error("{0}")]
     Unhealthy(String),
     /// A plug-in breaks rules that every predictor must keep; the report has said which.
     #[error("{}: the plug-in does not pass the check", .0.display())]
     Nonconforming(PathBuf),
-    /// A run of a comparison failed; it has said why.
-    #[error("the run `{name}` failed with exit code {code}; see above")]
+    /// A run of a comparison failed.
+    #[error("the run `{name}` {}", failure.told())]
     Variant {
         /// The run.
         name: String,
-        /// Its exit code.
-        code: u8,
+        /// How.
+        failure: Failure,
     },
     /// What must not happen.
     #[error("{0}; this is a bug in dtrp")]
@@ -88,11 +104,14 @@ impl Error {
     /// The exit code of a run that has diverged.
     pub(crate) const DIVERGED: u8 = 7;
 
+    /// The exit code where a worker failed, or the system ended a run.
+    pub(crate) const WORKER: u8 = 10;
+
     /// The exit code of the error's class; [`EXIT_CODES`] is the table for people.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Error::Bug(_) => BUG,
-            Error::Variant { code, .. } => *code,
+            Error::Variant { failure, .. } => failure.code(),
             Error::Nonconforming(_) => 8,
             // A method has no such order: as where there is no such method.
             Error::Config(ConfigError::UnknownWord { path, .. }) if path.starts_with("method.") => 5,
@@ -100,7 +119,8 @@ impl Error {
             Error::BadData(_) => 4,
             Error::Fit(_) => 5,
             Error::Unhealthy(_) => 6,
-            Error::File { .. } | Error::FolderInUse(_) => 9,
+            Error::File { action: "read", .. } => 4,
+            Error::File { .. } | Error::Stdout(_) | Error::FolderInUse(_) | Error::NotARun(_) => 9,
             Error::Train(error) | Error::Run { error, .. } => code_of(error),
         }
     }
@@ -116,11 +136,11 @@ fn code_of(error: &TrainError) -> u8 {
     match error {
         TrainError::Setting(_) => 3,
         TrainError::Data(_) | TrainError::Batch(_) => 4,
-        TrainError::Device { .. } | TrainError::Libtorch { .. } => 6,
+        TrainError::Device { .. } | TrainError::Libtorch { .. } | TrainError::Model(ModelError::Memory { .. }) => 6,
         TrainError::Diverged(_) => Error::DIVERGED,
         TrainError::Predictor { plugin: true, .. } => 8,
         TrainError::Weights(_) | TrainError::Subscriber(_) => 9,
-        TrainError::Worker { .. } => 10,
+        TrainError::Worker { .. } => Error::WORKER,
         TrainError::Stopped(_) => 130,
         TrainError::Bug(_) => BUG,
         // What was asked for does not exist, or does not fit together.

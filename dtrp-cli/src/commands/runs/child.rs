@@ -1,0 +1,97 @@
+//! One process of dtrp that another waits for.
+
+use crate::error::Error;
+use dtrp_train::Stop;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{self, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How often it is looked whether the process has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A process that was started. It ends when this one does.
+pub(super) struct Child {
+    process: process::Child,
+    said: Option<JoinHandle<String>>,
+}
+
+/// A process that has ended.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    /// What it wrote to stderr, where that was listened to.
+    pub(super) said: String,
+}
+
+impl Child {
+    /// Starts it, without stdin and stdout; its stderr is listened to, or is that of this program.
+    pub(super) fn start(command: &mut Command, listen: bool) -> Result<Self, Error> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        if listen {
+            command.stderr(Stdio::piped());
+        }
+        // Ctrl-C reaches this program alone, which passes it on once.
+        command.process_group(0);
+        end_with_this_one(command);
+        let program = Path::new(command.get_program()).to_owned();
+        let mut process = command.spawn().map_err(Error::file("run", &program))?;
+        let said = process.stderr.take().map(|mut stderr| {
+            thread::spawn(move || {
+                let mut bytes = Vec::new();
+                let _ = stderr.read_to_end(&mut bytes);
+                String::from_utf8_lossy(&bytes).into_owned()
+            })
+        });
+        Ok(Self { process, said })
+    }
+
+    /// Waits until it ends. When `stop` is requested, it is asked to end in good order.
+    pub(super) fn wait(mut self, stop: &Stop) -> Result<Ended, Error> {
+        let mut asked = false;
+        let status = loop {
+            let status = self.process.try_wait();
+            if let Some(status) = status.map_err(Error::file("wait for", Path::new("the run")))? {
+                break status;
+            }
+            if stop.requested() && !asked {
+                asked = true;
+                self.terminate();
+            }
+            thread::sleep(LOOK_EVERY);
+        };
+        let said = self.said.map(|said| said.join().unwrap_or_default());
+        Ok(Ended {
+            status,
+            said: said.unwrap_or_default(),
+        })
+    }
+
+    fn terminate(&self) {
+        // SAFETY: sends a signal to a child that has not been waited for, so the number is still its own.
+        unsafe { libc::kill(self.process.id().cast_signed(), libc::SIGTERM) };
+    }
+}
+
+/// Has the system kill the process when this one ends, in whatever way.
+#[cfg(target_os = "linux")]
+fn end_with_this_one(command: &mut Command) {
+    let parent = process::id().cast_signed();
+    let in_child = move || {
+        // SAFETY: both are plain system calls without pointers, which may be made between fork and exec.
+        unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            if libc::getppid() != parent {
+                // It has ended meanwhile, and its signal will not come.
+                return Err(std::io::Error::from_raw_os_error(libc::ECHILD));
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls, and allocates nothing.
+    unsafe { command.pre_exec(in_child) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with_this_one(_: &mut Command) {}
