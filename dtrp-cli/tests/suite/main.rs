@@ -10,6 +10,8 @@ mod cuts;
 mod data;
 mod full_disk;
 mod linking;
+#[cfg(target_os = "linux")]
+mod misbehaving;
 mod names;
 mod numbers;
 mod output;

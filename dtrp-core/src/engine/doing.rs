@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Clone, Default)]
 pub struct Doing(Arc<Mutex<Option<What>>>);
 
-/// What, and whose: `rule of`, `predictor x`.
+/// What, and whose: `in rule of`, `predictor x`.
 #[derive(Debug, Clone)]
 struct What {
     what: &'static str,
@@ -17,7 +17,7 @@ struct What {
 }
 
 impl Doing {
-    /// Says so for as long as the result lives: `in {what} {whose}`.
+    /// Says so for as long as the result lives: `{what} {whose}`.
     pub fn now(&self, what: &'static str, whose: Option<&Arc<str>>) -> Busy {
         let whose = whose.cloned();
         self.set(Some(What { what, whose }));
@@ -35,11 +35,11 @@ impl fmt::Display for Doing {
         let what = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match what {
             None => Ok(()),
-            Some(What { what, whose: None }) => write!(f, " (in {what})"),
+            Some(What { what, whose: None }) => write!(f, " ({what})"),
             Some(What {
                 what,
                 whose: Some(whose),
-            }) => write!(f, " (in {what} {whose})"),
+            }) => write!(f, " ({what} {whose})"),
         }
     }
 }

@@ -80,15 +80,16 @@ fn ask(library: &Path) -> Result<Verdict, Error> {
         Ok((child, ours))
     };
     let (mut child, socket) = start().map_err(Error::file("run", &program))?;
-    let read = read(&mut child, socket);
-    if read.is_none() {
-        // It may have ended already.
+    let verdict = read(&mut child, socket);
+    let ended = by_itself(&mut child);
+    if ended.is_none() {
+        // It may have ended just now.
         let _ = child.kill();
+        let _ = child.wait();
     }
-    let status = child.wait().map_err(Error::file("wait for", &program))?;
-    Ok(read.unwrap_or_else(|| Verdict {
+    Ok(verdict.unwrap_or_else(|| Verdict {
         passed: false,
-        text: format!("{}\n  FAIL  {}\n\nfailed: 1 check\n", library.display(), cause(status)),
+        text: format!("{}\n  FAIL  {}\n\nfailed: 1 check\n", library.display(), cause(ended)),
     }))
 }
 
@@ -117,16 +118,30 @@ fn read(child: &mut Child, mut socket: UnixStream) -> Option<Verdict> {
     serde_json::from_slice(&text).ok()
 }
 
+/// How a process ends that has said all it has to say; `None` if it does not.
+fn by_itself(child: &mut Child) -> Option<ExitStatus> {
+    const TICKS: u32 = 20;
+    for _ in 0..TICKS {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        std::thread::sleep(TICK);
+    }
+    None
+}
+
 /// Why there is no verdict.
-fn cause(status: ExitStatus) -> String {
-    let how = match (status.signal(), status.code()) {
-        (Some(signal), _) => match signal_hook::low_level::signal_name(signal) {
-            Some("SIGKILL") => format!("did not end within {LIMIT:?}, or the system ended it (SIGKILL)"),
-            Some(name) => format!("was ended by {name}"),
-            None => format!("was ended by signal {signal}"),
-        },
-        (None, Some(code)) => format!("ended with exit code {code} before the check was done"),
-        (None, None) => "ended before the check was done".to_owned(),
+fn cause(status: Option<ExitStatus>) -> String {
+    let signal = status.and_then(|status| status.signal());
+    let how = match (signal, status.and_then(|status| status.code())) {
+        (Some(signal), _) => {
+            let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+            format!("was ended by {name}: the plug-in writes or reads where it must not, or aborts")
+        }
+        (None, Some(code)) => {
+            format!("ended with exit code {code}: the plug-in calls `exit`, or closes files of the program")
+        }
+        (None, None) => "went on without saying anything: the plug-in hangs, or closes files of the program".to_owned(),
     };
-    format!("the process that checked it {how}: the plug-in writes where it must not, aborts, or calls `exit`")
+    format!("the process that checked it {how}")
 }

@@ -113,7 +113,7 @@ impl Forecaster {
         if context.horizon() == 0 {
             return Ok(None);
         }
-        let busy = self.doing.now("`rule` of", Some(&self.label));
+        let busy = self.doing.now("in `rule` of", Some(&self.label));
         let rule = self.predictor.rule(context)?;
         drop(busy);
         Ok(Some(rule).filter(|rule| !matches!(rule, Rule::Linear(c) if c.is_identity())))
@@ -130,7 +130,7 @@ impl Forecaster {
         if rule == Rule::Custom {
             self.stages(out);
         }
-        let _busy = self.doing.now("`predict` of", Some(&self.label));
+        let _busy = self.doing.now("in `predict` of", Some(&self.label));
         tch::no_grad(|| apply(&mut *self.predictor, rule, context, state, out))
     }
 
@@ -154,7 +154,7 @@ impl Forecaster {
     /// Shows the predictor an update that was just made.
     pub(crate) fn observe(&mut self, context: &Context<'_>, state: &State<'_>) -> Result<(), TorchError> {
         self.stages(state.weights);
-        let _busy = self.doing.now("`observe` of", Some(&self.label));
+        let _busy = self.doing.now("in `observe` of", Some(&self.label));
         observe(&mut *self.predictor, context, state)
     }
 
@@ -231,7 +231,7 @@ impl Forecaster {
             self.cosines += cosine;
             self.cosine_probes += 1;
         }
-        let _busy = self.doing.now("`feedback` of", Some(&self.label));
+        let _busy = self.doing.now("in `feedback` of", Some(&self.label));
         self.predictor.feedback(&probe);
     }
 }
