@@ -7,6 +7,7 @@
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
 //! output     stdout, files that a user names       memory    how much may be asked for
+//! end        leaving nothing behind that hangs
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -18,6 +19,7 @@ mod cli;
 mod commands;
 mod config;
 mod costs;
+mod end;
 mod error;
 mod memory;
 mod output;
@@ -29,6 +31,7 @@ mod stop;
 
 use clap::Parser;
 use clap::error::Error as UsageError;
+use dtrp_predictors::loader::only_we_exit;
 use error::Error;
 use std::io::Write;
 use std::panic::catch_unwind;
@@ -42,21 +45,23 @@ pub fn main() -> ExitCode {
     };
     memory::limit();
     progress::start_logging(cli.verbose, cli.quiet);
+    only_we_exit();
     // A panic has told its story on stderr already; what is left is the exit code of a bug.
-    match catch_unwind(|| commands::run(cli.command)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+    let code = match catch_unwind(|| commands::run(cli.command)) {
+        Ok(Ok(())) => 0,
         Ok(Err(error)) => failed(&error),
         Err(_) => {
             progress::line("error: dtrp panicked, which is a bug");
-            ExitCode::from(error::BUG)
+            error::BUG
         }
-    }
+    };
+    end::with(code)
 }
 
 /// Tells an error, and returns its code.
-fn failed(error: &Error) -> ExitCode {
+fn failed(error: &Error) -> u8 {
     progress::line(&format!("error: {error}"));
-    ExitCode::from(error.exit_code())
+    error.exit_code()
 }
 
 /// What clap has to say instead of a command: wrong usage on stderr, help and version on stdout.
@@ -65,7 +70,7 @@ fn usage(error: &UsageError) -> ExitCode {
         let printed = error.print().and_then(|()| std::io::stdout().flush());
         return match output::checked(printed) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error),
+            Err(error) => ExitCode::from(failed(&error)),
         };
     }
     let text = error.render().to_string();

@@ -1,5 +1,8 @@
 //! The `dtrp` program: see `dtrp --help`.
 
+#[cfg(target_os = "linux")]
+mod exit;
+
 use std::process::ExitCode;
 
 /// One allocator for Rust and libtorch: with its unprefixed names it also serves the `malloc` of every library.

@@ -1,10 +1,12 @@
 //! Ctrl-C: the first stops training at the next batch, the second ends the program at once.
 
 use crate::error::Error;
+use dtrp_predictors::loader::end;
 use dtrp_train::Stop;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::low_level::register;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 /// The exit code of an interrupted program.
 const INTERRUPTED: i32 = 130;
@@ -13,10 +15,16 @@ const INTERRUPTED: i32 = 130;
 pub(crate) fn at_signals() -> Result<Stop, Error> {
     let stop = Stop::new();
     for signal in [SIGINT, SIGTERM] {
-        // In this order: the first signal finds the flag unset and sets it, the second finds it set and exits.
-        flag::register_conditional_shutdown(signal, INTERRUPTED, stop.flag())
-            .and_then(|_| flag::register(signal, stop.flag()))
-            .map_err(Error::file("handle signals", Path::new("the process")))?;
+        let flag = stop.flag();
+        let handler = move || {
+            // The second signal finds the flag set.
+            if flag.swap(true, Ordering::SeqCst) {
+                end(INTERRUPTED);
+            }
+        };
+        // SAFETY: it sets flags and ends the process, which a handler may do.
+        let registered = unsafe { register(signal, handler) };
+        registered.map_err(Error::file("handle signals", Path::new("the process")))?;
     }
     Ok(stop)
 }

@@ -52,6 +52,11 @@ pub trait Predictor: Send {
     /// The name it is chosen by.
     fn name(&self) -> &str;
 
+    /// How messages call it; that of a plug-in names its file too.
+    fn label(&self) -> String {
+        format!("predictor `{}`", self.name())
+    }
+
     /// What it reads besides the weights. Constant over the life of an instance.
     fn inputs(&self) -> Inputs;
 

@@ -99,7 +99,8 @@ pub enum TrainError {
     /// A batch could not be read.
     #[error("{0}")]
     Batch(#[source] BoxError),
-    /// A worker failed, panicked or stalled.
+    /// A worker failed, panicked or stalled. One that never comes back keeps its module: the trainer can do no more, and
+    /// [`left_behind`](crate::left_behind) says so.
     #[error("{place}: {source}\n{}", place.around)]
     Worker {
         /// Which, and at what.

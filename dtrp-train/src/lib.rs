@@ -51,6 +51,14 @@ pub use training::Training;
 pub use unused::Unused;
 
 pub use dtrp_core::{schedule, torch};
+
+/// Whether a worker or a plug-in of this process has never come back from what it was doing. Its thread goes on for as long
+/// as the process, so that what usually comes at the end of one may hang or crash: write what is to be written, and call
+/// [`predictors::loader::end`].
+pub fn left_behind() -> bool {
+    dtrp_core::engine::left_behind() || dtrp_predictors::loader::left_behind()
+}
+
 pub use dtrp_data::{DataSpec, ImageShape};
 pub use dtrp_models::{ModelInput, Network};
 // The crates below, so that a program needs this one alone, and the `tch` that it uses is the one that its blocks speak to.

@@ -14,6 +14,8 @@ mod data;
 mod every_key;
 mod full_disk;
 mod linking;
+#[cfg(target_os = "linux")]
+mod misbehaving;
 mod names;
 mod numbers;
 mod output;

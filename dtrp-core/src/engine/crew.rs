@@ -4,8 +4,19 @@
 use crossbeam_channel::{Sender, unbounded};
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
+
+/// Whether a thread was given up.
+static LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
+
+/// Whether a worker of this process has never come back from an action, so that its thread goes on for as long as the
+/// process does. Such a process should end without what usually comes last (destructors of libraries, which the thread may
+/// still use, or handlers that wait for a lock that it holds): with `_exit` of the system.
+pub fn left_behind() -> bool {
+    LEFT_BEHIND.load(Ordering::Acquire)
+}
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -41,6 +52,7 @@ impl Crew {
 
     /// Gives up a thread that does not come back from its job; another one takes its place.
     pub(super) fn lose(&self, index: usize) {
+        LEFT_BEHIND.store(true, Ordering::Release);
         let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = threads.get_mut(index) {
             *thread = None;

@@ -5,6 +5,7 @@
 
 mod channels;
 mod crew;
+mod doing;
 mod error;
 mod link;
 mod sequential;
@@ -14,7 +15,8 @@ mod watch;
 mod worker;
 
 pub use channels::Channels;
-pub use crew::Crew;
+pub use crew::{Crew, left_behind};
+pub use doing::{Busy, Doing};
 pub use error::{EngineError, StageFailure};
 pub use link::{Broken, Link, Unsent};
 pub use stage::Stage;
@@ -82,7 +84,7 @@ pub struct Execution {
 ///
 /// [`EngineError`]: the program is faulty (nothing ran), or the first failure of a worker; all others have stopped by
 /// the time it is returned. Where the watchdog has fired and a worker does not come back from what it is doing, its thread
-/// is left to itself, and `stages` is empty: a stage cannot be taken from a thread that uses it.
+/// is left to itself, and `stages` is empty: a stage cannot be taken from a thread that uses it. [`left_behind`] says so then.
 pub fn run<S: Stage>(
     program: &Program,
     stages: &mut Vec<S>,

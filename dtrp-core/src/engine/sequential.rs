@@ -26,7 +26,7 @@ pub(super) fn run<S: Stage>(
     stages: &mut Vec<S>,
     options: &EngineOptions,
 ) -> Result<Trace, EngineError<S::Error>> {
-    let watch = Arc::new(Watch::new(program, true));
+    let watch = Arc::new(Watch::new(program, stages.iter().map(Stage::doing).collect(), true));
     let start = Instant::now();
     let (hand_back, results) = unbounded();
     let own = std::mem::take(stages);
@@ -68,9 +68,13 @@ fn drive<S: Stage>(
     // In reverse, so that what a worker found in the thread is what it leaves there.
     for (index, worker) in workers.iter_mut().enumerate().rev() {
         let last = watch.program.workers[index].len().checked_sub(1);
+        if let Some(last) = last {
+            watch.begin(index, last);
+        }
         if let (Err(failure), Some(last)) = (worker.leave(), last) {
             watch.fail(index, last, failure);
         }
+        watch.finish(index);
     }
     (workers.into_iter().map(Worker::into_stage).collect(), recorders)
 }

@@ -1,5 +1,6 @@
 //! The interface between the engine and whatever computes.
 
+use super::doing::Doing;
 use crate::schedule::Unit;
 
 /// One module, with the verbs of the actions.
@@ -13,6 +14,12 @@ pub trait Stage: Send + 'static {
     type Down: Send + 'static;
     /// Why an action failed.
     type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Where it says what it is busy with inside an action; asked for once, before the first action. By default it says
+    /// nothing.
+    fn doing(&self) -> Doing {
+        Doing::default()
+    }
 
     /// Called in the thread that executes the stage, before its first action.
     fn enter(&mut self) {}

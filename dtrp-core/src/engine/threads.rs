@@ -10,6 +10,7 @@ use crate::schedule::{Action, Op, Program};
 use crate::trace::{Recorder, Recording, Trace};
 use crossbeam_channel::unbounded;
 use std::sync::Arc;
+use std::thread::Builder;
 use std::time::Instant;
 
 /// Runs every worker in a thread of its own, over one link for each. Each thread owns its stage and hands it back; one that
@@ -21,7 +22,7 @@ pub(super) fn run<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     options: &EngineOptions,
 ) -> Result<Trace, EngineError<S::Error>> {
     let modules = program.modules();
-    let watch = Arc::new(Watch::new(program, false));
+    let watch = Arc::new(Watch::new(program, stages.iter().map(Stage::doing).collect(), false));
     let start = Instant::now();
     let (hand_back, results) = unbounded();
     let mut given = 0;
@@ -57,12 +58,20 @@ pub(super) fn run<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     let (own, recorders): (Vec<_>, Vec<_>) = back.into_iter().map(|(_, done)| done).unzip();
     if whole {
         *stages = own;
+    } else {
+        drop_aside(own);
     }
     watch.outcome()?;
     if !whole {
         return Err(EngineError::Lost);
     }
     Ok(Trace::new(recorders, start.elapsed()))
+}
+
+/// Drops what is left of a run, in a thread of its own: whatever keeps one worker may keep who drops its neighbours too.
+pub(super) fn drop_aside(rest: impl Send + 'static) {
+    // Where no thread can be had, it is dropped here.
+    let _ = Builder::new().name("the rest".to_owned()).spawn(move || drop(rest));
 }
 
 /// Interprets a worker's list, and gives back its stage.

@@ -1,6 +1,7 @@
 //! What all workers of a run share: where each of them is, whether to go on, and the first failure. And who looks after
 //! them: a run in which nothing happens any more is given up, even if a worker never comes back from what it is doing.
 
+use super::doing::Doing;
 use super::error::{EngineError, StageFailure};
 use crate::analysis::around;
 use crate::schedule::Program;
@@ -24,6 +25,8 @@ pub(super) struct Watch<E: std::error::Error + 'static> {
     /// The worker whose action has begun last; with one thread for all, the only one that does anything.
     last: AtomicUsize,
     one_thread: bool,
+    /// What each worker is busy with inside its action.
+    doing: Vec<Doing>,
     /// Grows with everything that happens.
     happened: AtomicU64,
     cancelled: AtomicBool,
@@ -39,8 +42,9 @@ struct Failed<E: std::error::Error + 'static> {
 
 impl<E: std::error::Error + 'static> Watch<E> {
     /// For a thread for every worker, or `one_thread` for all.
-    pub(super) fn new(program: &Program, one_thread: bool) -> Self {
+    pub(super) fn new(program: &Program, doing: Vec<Doing>, one_thread: bool) -> Self {
         Self {
+            doing,
             last: AtomicUsize::new(0),
             one_thread,
             program: Arc::new(program.clone()),
@@ -161,7 +165,7 @@ impl<E: std::error::Error + 'static> Watch<E> {
                 Some(a) => match (a.op.peer(k), a.op.is_receive()) {
                     (Some(peer), true) => format!("waits for {} from worker {peer}", a.short()),
                     (Some(peer), false) => format!("waits for worker {peer} to take {}", a.short()),
-                    (None, _) => format!("is executing {a}"),
+                    (None, _) => format!("is executing {a}{}", self.doing[k - 1]),
                 },
             };
             let _ = write!(table, "\n  worker {k} {state}");

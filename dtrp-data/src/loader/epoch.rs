@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+/// How long a thread may take for the batch that it is at when nobody wants it any more.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// An iterator over the batches of one epoch, from [`Loader::epoch`](super::Loader::epoch).
 ///
 /// A batch that could not be made is an error at its place, and the batches after it still come.
 /// Dropping the epoch stops its threads and waits for them: no longer than the batches take that
-/// they are at.
+/// they are at, and where one of those never comes (a network drive that is gone), not for ever.
 pub struct Epoch {
     work: Arc<Work>,
     next: usize,
@@ -106,7 +109,15 @@ impl Drop for Epoch {
         if let Some(queue) = &self.queue {
             queue.stop();
         }
+        let start = Instant::now();
         for thread in self.threads.drain(..) {
+            while !thread.is_finished() {
+                if start.elapsed() > PATIENCE {
+                    // What it works on is its own; it ends with the process at the latest.
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
             // Panics of data sets were caught; there is nothing else to report from here.
             let _ = thread.join();
         }

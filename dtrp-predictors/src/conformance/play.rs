@@ -267,6 +267,7 @@ impl Scene {
             predicted_dot_realised: 0.5,
             error_norm2: 4.0,
         });
+        predictor.settle().map_err(PredictorError::from)?;
         untouched()?;
         Ok(bits)
     }

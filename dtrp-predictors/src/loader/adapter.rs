@@ -12,23 +12,19 @@ impl Predictor for Loaded {
         &self.descriptor.id
     }
 
+    fn label(&self) -> String {
+        format!("the plug-in {}", self.plugin())
+    }
+
     fn inputs(&self) -> Inputs {
         abi::inputs_from(self.table.inputs)
     }
 
     fn rule(&mut self, context: &Context<'_>) -> Result<Rule, PredictorError> {
-        let contract = |reason: String| {
-            Err(PluginError::Contract {
-                plugin: self.plugin(),
-                call: "rule",
-                reason,
-            }
-            .into())
-        };
+        let contract = |reason: String| Err(self.contract("rule", reason).into());
         let Some(rule) = self.table.rule else {
             return contract("it has no such function".into());
         };
-        let context = abi::context_to(context);
         let mut answer = abi::Rule {
             struct_size: size_of::<abi::Rule>() as u64,
             kind: kind::LINEAR,
@@ -39,8 +35,8 @@ impl Predictor for Loaded {
             displacement: 0.0,
         };
         // SAFETY: both live as long as the call.
-        self.call("rule", |data| unsafe {
-            rule(data, &raw const context, &raw mut answer)
+        self.call_in("rule", context, |data, context| unsafe {
+            rule(data, context, &raw mut answer)
         })?;
         let abi::Rule {
             weights,
@@ -65,6 +61,11 @@ impl Predictor for Loaded {
                             what,
                         }
                         .into());
+                    }
+                    if value.abs() > f32::MAX.into() {
+                        return contract(format!(
+                            "its coefficient of the {what} is {value:e}, more than any number of 32 bits"
+                        ));
                     }
                     if value != 0.0 && !read {
                         return contract(format!(

@@ -1,6 +1,14 @@
 //! A loaded plug-in.
 
-use super::{descriptor::Descriptor, elf, handshake::read_entry, instance::Loaded, limit::limited, trial};
+use super::{
+    descriptor::Descriptor,
+    elf,
+    exit::{Call, Inside, expect},
+    handshake::read_entry,
+    instance::Loaded,
+    limit::limited,
+    trial,
+};
 use crate::{PluginError, Predictor, PredictorError, abi, error::KIND};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -8,29 +16,21 @@ use std::{
     collections::HashSet,
     fs::File,
     io::Read,
-    path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    path::Path,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 /// How long a plug-in may take for being loaded, and for being tried out.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
-static TOUCHED: AtomicBool = AtomicBool::new(false);
-
-/// Whether code of a plug-in has run in this process, or may have: from then on anything in it may hang or end the process,
-/// its constructors, threads and what it does at the end included.
-pub fn touched() -> bool {
-    TOUCHED.load(Ordering::Relaxed)
-}
+/// More predictors than anybody writes; a library that claims more counts wrongly.
+const MOST: u32 = 1024;
 
 /// A loaded plug-in. Never unloaded: its threads, thread-locals and statics live on until the process ends.
 #[derive(Debug)]
 pub struct Library {
-    path: PathBuf,
+    path: &'static Path,
     sha256: String,
     entry: abi::Entry,
     descriptors: Vec<Descriptor>,
@@ -67,44 +67,27 @@ impl Library {
         if let Some(library) = loaded.iter().find(|library| library.path == path) {
             return Ok(library);
         }
-        let unusable = |reason: String| PluginError::Load {
-            path: path.clone(),
-            reason,
-        };
-        // A pipe would be waited for.
-        if !path.is_file() {
-            return Err(unusable("it is no file".to_owned()).into());
-        }
-        match elf::fault(&path) {
-            Ok(None) => {}
-            Ok(Some(fault)) => return Err(unusable(fault).into()),
-            Err(source) => {
-                return Err(PluginError::File {
-                    path: path.clone(),
-                    source,
-                }
-                .into());
-            }
-        }
-        let sha256 = hash(&path).map_err(|source| PluginError::File {
-            path: path.clone(),
-            source,
-        })?;
         let timeout = PluginError::Timeout {
             plugin: path.display().to_string(),
             call: "load",
             limit,
         };
-        TOUCHED.store(true, Ordering::Relaxed);
-        let library = limited(limit, move || {
-            let address = load(&path)?;
-            // SAFETY: the address of the symbol, in a library that stays loaded.
-            unsafe { Self::from_address(path, sha256, address) }
-        })
-        .ok_or(timeout)??;
+        // For ever, as what is loaded from it.
+        let path: &'static Path = Box::leak(path.into_boxed_path());
+        let library = limited(limit, move || Self::load(path)).ok_or(timeout)??;
         let library: &'static Self = Box::leak(Box::new(library));
         loaded.push(library);
         Ok(library)
+    }
+
+    fn load(path: &'static Path) -> Result<Self, PluginError> {
+        let sha256 = examine(path)?;
+        expect(path);
+        let (id, call) = (None, "load");
+        let _inside = Inside::of(Call { path, id, call });
+        let address = load(path)?;
+        // SAFETY: the address of the symbol, in a library that stays loaded.
+        unsafe { Self::from_address(path, sha256, address) }
     }
 
     /// A plug-in that is part of this program, such as [`entry!`](crate::entry) makes.
@@ -122,7 +105,7 @@ impl Library {
             return Ok(library);
         }
         // SAFETY: a reference to an entry, for ever.
-        let library = unsafe { Self::from_address("(linked)".into(), String::new(), entry) }?;
+        let library = unsafe { Self::from_address(Path::new("(linked)"), String::new(), entry) }?;
         let library: &'static Self = Box::leak(Box::new(library));
         linked.push((address, library));
         Ok(library)
@@ -133,20 +116,33 @@ impl Library {
     /// # Safety
     ///
     /// As [`read_entry`]; the functions of the entry do what the header says.
-    unsafe fn from_address(path: PathBuf, sha256: String, address: *const abi::Entry) -> Result<Self, PluginError> {
+    unsafe fn from_address(
+        path: &'static Path,
+        sha256: String,
+        address: *const abi::Entry,
+    ) -> Result<Self, PluginError> {
         // SAFETY: the caller's promise.
-        let entry = unsafe { read_entry(&path, address) }?;
+        let entry = unsafe { read_entry(path, address) }?;
         let (Some(count), Some(descriptor)) = (entry.count, entry.descriptor) else {
-            return Err(PluginError::NoEntry { path });
+            return Err(PluginError::NoEntry { path: path.into() });
         };
+        let inside = |call| Inside::of(Call { path, id: None, call });
+        let counting = inside("count");
         // SAFETY: the functions do what the header says.
-        let descriptors = (0..unsafe { count() })
+        let count = unsafe { count() };
+        drop(counting);
+        let fail = |index, reason: &str| PluginError::Descriptor {
+            path: path.into(),
+            index,
+            reason: reason.into(),
+        };
+        if count > MOST {
+            return Err(fail(MOST, &format!("it claims to hold {count} predictors")));
+        }
+        let descriptors = (0..count)
             .map(|index| {
-                let fail = |reason: &str| PluginError::Descriptor {
-                    path: path.clone(),
-                    index,
-                    reason: reason.into(),
-                };
+                let fail = |reason: &str| fail(index, reason);
+                let _inside = inside("descriptor");
                 // SAFETY: the index is less than the count; a descriptor lives as long as the process.
                 let raw = unsafe { abi::read_within(descriptor(index)) }.ok_or_else(|| fail("it is null"))?;
                 // SAFETY: the texts of a descriptor live as long as the process.
@@ -154,17 +150,13 @@ impl Library {
             })
             .collect::<Result<Vec<_>, _>>()?;
         if descriptors.is_empty() {
-            return Err(PluginError::Empty { path });
+            return Err(PluginError::Empty { path: path.into() });
         }
         if let Some(twice) =
             (1..descriptors.len()).find(|&i| descriptors[..i].iter().any(|d| d.id == descriptors[i].id))
         {
             let reason = format!("its id `{}` is that of an earlier one", descriptors[twice].id);
-            return Err(PluginError::Descriptor {
-                path,
-                index: twice as u32,
-                reason,
-            });
+            return Err(fail(twice as u32, &reason));
         }
         Ok(Self {
             path,
@@ -215,7 +207,12 @@ impl Library {
             })??;
             tried().insert(key);
         }
-        Ok(Box::new(self.instance(descriptor, &options)?))
+        let made = limited(limit, move || self.instance(descriptor, &options));
+        Ok(Box::new(made.ok_or_else(|| PluginError::Timeout {
+            plugin: self.plugin(&descriptor.id),
+            call: "create",
+            limit,
+        })??))
     }
 
     /// Makes an instance without trying it out. `options` is JSON, or empty.
@@ -238,7 +235,7 @@ impl Library {
         }
         let found = dtrp_text::find(KIND, id, &self.descriptors, |descriptor| &descriptor.id);
         found.map_err(|unknown| PluginError::UnknownId {
-            path: self.path.clone(),
+            path: self.path.into(),
             unknown,
         })
     }
@@ -249,8 +246,8 @@ impl Library {
     }
 
     /// The file, as an absolute path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> &'static Path {
+        self.path
     }
 
     /// SHA-256 of the file as it was loaded, in hexadecimal; empty for one that is [linked](Self::linked).
@@ -270,6 +267,26 @@ impl Library {
     /// How errors name one of its predictors.
     pub(crate) fn plugin(&self, id: &str) -> String {
         format!("`{id}` of {}", self.path.display())
+    }
+}
+
+/// SHA-256 of a file that is a whole library, in hexadecimal.
+fn examine(path: &Path) -> Result<String, PluginError> {
+    let unreadable = |source| PluginError::File {
+        path: path.into(),
+        source,
+    };
+    let unusable = |reason: String| PluginError::Load {
+        path: path.into(),
+        reason,
+    };
+    // A pipe would be waited for.
+    if !path.is_file() {
+        return Err(unusable("it is no file".to_owned()));
+    }
+    match elf::fault(path).map_err(unreadable)? {
+        None => hash(path).map_err(unreadable),
+        Some(fault) => Err(unusable(fault)),
     }
 }
 

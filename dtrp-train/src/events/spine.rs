@@ -5,8 +5,8 @@ use crate::data::BatchSizes;
 use crate::error::{BoxError, Result, TrainError};
 use crate::stop::Stop;
 use dtrp_core::torch::LossEvent;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 /// Shared between the thread that trains and the worker that computes the losses.
 #[derive(Clone, Default)]
@@ -78,6 +78,17 @@ impl Spine {
             lr: loss.rate,
             seconds: now.start.elapsed().as_secs_f64(),
         }));
+    }
+
+    /// Whether a worker that hangs does so while it tells an event.
+    pub(crate) fn held(&self) -> bool {
+        for _ in 0..10 {
+            match self.0.try_lock() {
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+                _ => return false,
+            }
+        }
+        true
     }
 
     /// What stops the run once a subscriber has failed.

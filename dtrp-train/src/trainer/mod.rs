@@ -288,6 +288,10 @@ impl Trainer {
             stage.begin(position.done, source.take());
         }
         let execution = engine::run(program, &mut self.stages, &self.engine);
+        if self.stages.is_empty() && self.spine.held() {
+            // It is a subscriber that hangs: nobody can be told any more.
+            self.spine = Spine::default();
+        }
         for stage in &mut self.stages {
             // The loader's threads end with the program.
             stage.begin(position.done, None);

@@ -3,6 +3,7 @@
 mod effects;
 mod errors;
 mod events;
+mod hangs;
 mod limits;
 mod norms;
 mod results;

@@ -1,12 +1,13 @@
 //! `dtrp predictors`: the weight predictors that there are, whether a plug-in keeps the rules, and what each is worth.
 
+mod check;
 mod compare;
 mod measured;
 
 use crate::error::{Error, of_predictor};
 use crate::output;
 use clap::Subcommand;
-use dtrp_predictors::{Description, Kind, conformance};
+use dtrp_predictors::{Description, Kind};
 use dtrp_text::Table;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -39,11 +40,7 @@ pub(super) fn run(command: &PredictorsCommand) -> Result<(), Error> {
             output::print(&output::wrapped(&show(&description)))?;
         }
         PredictorsCommand::Check { library } => {
-            let result = conformance::check(library);
-            output::print(&output::wrapped(&format!("{result}\n")))?;
-            if !result.passed() {
-                return Err(Error::Nonconforming(library.clone()));
-            }
+            check::run(library)?;
         }
         PredictorsCommand::Compare(args) => compare::run(args)?,
     }

@@ -2,11 +2,13 @@
 
 use super::apply::{State, apply, observe};
 use super::probe::{self, OpenProbe};
+use crate::engine::Doing;
 use crate::schedule::Unit;
 use crate::torch::TorchError;
 use crate::torch::device::{HostReads, Readback};
 use crate::torch::network::copy;
 use dtrp_predictors::{Context, Inputs, Predictor, Rule};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tch::{Device, Tensor};
 
@@ -27,6 +29,9 @@ pub struct Gain {
 /// copies of the weights.
 pub struct Forecaster {
     predictor: Box<dyn Predictor>,
+    /// How it is called where someone asks what the stage is busy with.
+    label: Arc<str>,
+    doing: Doing,
     inputs: Inputs,
     probe: Option<OpenProbe>,
     probe_every: u32,
@@ -47,6 +52,8 @@ impl Forecaster {
     pub fn new(predictor: Box<dyn Predictor>, probe_every: u32) -> Self {
         Self {
             inputs: predictor.inputs(),
+            label: predictor.label().into(),
+            doing: Doing::default(),
             predictor,
             probe: None,
             probe_every,
@@ -59,6 +66,11 @@ impl Forecaster {
             said: false,
             spent: Duration::ZERO,
         }
+    }
+
+    /// Says there when the predictor is at work.
+    pub(crate) fn says(&mut self, doing: &Doing) {
+        self.doing = doing.clone();
     }
 
     /// What the predictor reads besides the weights.
@@ -101,7 +113,9 @@ impl Forecaster {
         if context.horizon() == 0 {
             return Ok(None);
         }
+        let busy = self.doing.now("in `rule` of", Some(&self.label));
         let rule = self.predictor.rule(context)?;
+        drop(busy);
         Ok(Some(rule).filter(|rule| !matches!(rule, Rule::Linear(c) if c.is_identity())))
     }
 
@@ -116,6 +130,7 @@ impl Forecaster {
         if rule == Rule::Custom {
             self.stages(out);
         }
+        let _busy = self.doing.now("in `predict` of", Some(&self.label));
         tch::no_grad(|| apply(&mut *self.predictor, rule, context, state, out))
     }
 
@@ -139,6 +154,7 @@ impl Forecaster {
     /// Shows the predictor an update that was just made.
     pub(crate) fn observe(&mut self, context: &Context<'_>, state: &State<'_>) -> Result<(), TorchError> {
         self.stages(state.weights);
+        let _busy = self.doing.now("in `observe` of", Some(&self.label));
         observe(&mut *self.predictor, context, state)
     }
 
@@ -215,6 +231,7 @@ impl Forecaster {
             self.cosines += cosine;
             self.cosine_probes += 1;
         }
+        let _busy = self.doing.now("in `feedback` of", Some(&self.label));
         self.predictor.feedback(&probe);
     }
 }

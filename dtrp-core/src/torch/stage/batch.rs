@@ -19,6 +19,9 @@ pub struct Input {
     pub parts: u16,
 }
 
+/// What a worker is busy with that waits for a source.
+pub(super) const READING: &str = "reading its next batch";
+
 /// Where the first module takes its data from.
 pub trait Source: Send {
     /// The next unit; units are asked for in order.

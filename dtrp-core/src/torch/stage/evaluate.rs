@@ -3,8 +3,9 @@
 //! It is a program like any other. Run over stages that only look, the program of local learning is a pipeline of
 //! forwards in which nothing comes back, so evaluation keeps every worker busy.
 
+use super::batch::READING;
 use super::{Activation, Source, TorchStage};
-use crate::engine::{self, EngineError, EngineOptions, Stage};
+use crate::engine::{self, Doing, EngineError, EngineOptions, Stage};
 use crate::schedule::{Program, Unit};
 use crate::torch::TorchError;
 use crate::torch::device::{Message, Readback};
@@ -88,6 +89,10 @@ impl Stage for Observer {
     type Down = Message;
     type Error = TorchError;
 
+    fn doing(&self) -> Doing {
+        Stage::doing(&self.stage)
+    }
+
     fn enter(&mut self) {
         self.stage.enter();
     }
@@ -99,6 +104,7 @@ impl Stage for Observer {
 
     fn input(&mut self, unit: Unit) -> Result<Activation, TorchError> {
         let none = || TorchError::data("module 1 was not given any data");
+        let _busy = Stage::doing(&self.stage).now(READING, None);
         Activation::new(self.source.as_mut().ok_or_else(none)?.next(unit)?)
     }
 

@@ -15,6 +15,7 @@ pub use evaluate::{Evaluation, evaluate};
 pub use loss::{CrossEntropy, Loss};
 pub use worker::WorkerThread;
 
+use crate::engine::Doing;
 use crate::schedule::Unit;
 use crate::torch::TorchError;
 use crate::torch::device::HostReads;
@@ -107,6 +108,7 @@ pub struct TorchStage {
     metrics: StageMetrics,
     /// Whether an action lasts until the device has done it.
     waits: bool,
+    doing: Doing,
     /// Why the thread could not be prepared; the first action tells it.
     not_entered: Option<TorchError>,
 }
@@ -117,7 +119,11 @@ impl TorchStage {
     /// # Errors
     ///
     /// When the device has no room, or is none.
-    pub fn new(module: Module, options: StageOptions) -> Result<Self, TorchError> {
+    pub fn new(module: Module, mut options: StageOptions) -> Result<Self, TorchError> {
+        let doing = Doing::default();
+        if let Some(forecaster) = &mut options.forecaster {
+            forecaster.says(&doing);
+        }
         let arena = module.initial_arena(options.seed)?;
         let lane = Lane::new(module.options().1)?;
         let gradient = module.layout().zeros(module.options())?;
@@ -139,6 +145,7 @@ impl TorchStage {
             stored_bytes: 0,
             metrics: StageMetrics::default(),
             waits: false,
+            doing,
             not_entered: None,
         })
     }

@@ -1,8 +1,8 @@
 //! The verbs of a stage: forward, recompute, backward, update.
 
-use super::batch::Activation;
+use super::batch::{Activation, READING};
 use super::{Graph, TorchStage};
-use crate::engine::Stage;
+use crate::engine::{Doing, Stage};
 use crate::schedule::Unit;
 use crate::torch::TorchError;
 use crate::torch::device::{Message, vjp};
@@ -74,6 +74,7 @@ impl TorchStage {
             loss = loss.f_mul_scalar(input.share)?;
         }
         let rate = self.options.rate.at(self.metrics.updates);
+        let _busy = self.doing.now("telling the loss", None);
         self.losses.take(unit, input.parts, rate, &loss)?;
         Ok(loss)
     }
@@ -89,6 +90,10 @@ impl Stage for TorchStage {
     type Down = Message;
     type Error = TorchError;
 
+    fn doing(&self) -> Doing {
+        self.doing.clone()
+    }
+
     fn enter(&mut self) {
         self.options.worker.enter();
         self.not_entered = self.lane.enter(self.device()).err();
@@ -98,7 +103,9 @@ impl Stage for TorchStage {
         if let Some(error) = self.not_entered.take() {
             return Err(error);
         }
+        let busy = self.doing.now("telling the last losses", None);
         let told = self.losses.tell(true);
+        drop(busy);
         let measured = self.options.forecaster.as_mut().map_or(Ok(()), Forecaster::finish);
         // Whatever went wrong, the thread gets its stream back.
         self.lane.leave().and(told).and(measured)
@@ -109,6 +116,7 @@ impl Stage for TorchStage {
         if let Some(error) = self.not_entered.take() {
             return Err(error);
         }
+        let _busy = self.doing.now(READING, None);
         Activation::new(self.source.as_mut().ok_or_else(none)?.next(unit)?)
     }
 
