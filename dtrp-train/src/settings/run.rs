@@ -27,7 +27,8 @@ pub struct RunSettings {
     pub threads_per_worker: u16,
     /// Who executes the workers; the result is the same.
     pub executor: Executor,
-    /// Give up when a worker waits for a neighbour for so many seconds.
+    /// Give up when no worker has begun or ended an action for so many seconds. Time in which the process is stopped does not
+    /// count.
     pub watchdog_seconds: f64,
     /// What is kept of every action of the first program: that it ran, or also when.
     pub trace: Recording,
