@@ -27,6 +27,9 @@ struct Deliberate;
 
 const WATCHDOG: Duration = Duration::from_millis(150);
 
+/// For runs with nothing wrong, on a busy machine too.
+const PATIENT: Duration = Duration::from_millis(800);
+
 impl Faulty {
     fn at(&self, op: Op, batch: u32) -> Result<(), Deliberate> {
         self.working.fetch_add(1, Ordering::SeqCst);
@@ -74,8 +77,20 @@ impl Stage for Faulty {
     }
 }
 
-/// Runs a program in which a worker fails; also says how many stages came back.
+/// As [`run_with`], with a watchdog that does not let a test wait.
 fn run(
+    modules: usize,
+    worker: usize,
+    op: Op,
+    how: How,
+    executor: Executor,
+) -> (Result<(), EngineError<Deliberate>>, usize, Arc<AtomicUsize>) {
+    run_with(WATCHDOG, modules, worker, op, how, executor)
+}
+
+/// Runs a program in which a worker fails; also says how many stages came back.
+fn run_with(
+    watchdog: Duration,
     modules: usize,
     worker: usize,
     op: Op,
@@ -95,7 +110,7 @@ fn run(
     let mut stages: Vec<_> = (1..=modules).map(stage).collect();
     let options = EngineOptions {
         executor,
-        watchdog: WATCHDOG,
+        watchdog,
         ..EngineOptions::default()
     };
     let result = engine::run(&program, &mut stages, &options).map(|_| ());
@@ -149,20 +164,28 @@ fn every_failure_at_every_action_ends_the_run_with_one_error() {
 
 const EXECUTORS: [Executor; 2] = [Executor::Threads, Executor::Sequential];
 
+/// It comes back soon enough for its stage to be saved: half a second after the watchdog has fired, and half a second before
+/// the run goes on without it, so that a busy machine does not matter.
 #[test]
 fn a_stalled_worker_is_named_by_the_watchdog() {
-    let long = How::Stall(WATCHDOG * 5 / 4);
-    for executor in EXECUTORS {
-        for (worker, op) in [(1, Op::Forward), (2, Op::Recompute), (3, Op::Backward)] {
-            // It comes back soon enough for its stage to be saved.
-            let text = fail(worker, op, long, executor).unwrap_err().to_string();
-            let name = format!("worker {worker} is executing {}5", op.token());
-            assert!(
-                text.contains("nothing happened for 0.15 s") && text.contains(&name),
-                "{text}"
-            );
+    let (watchdog, stall) = (Duration::from_secs(2), Duration::from_millis(2500));
+    let check = |executor, worker, op: Op| {
+        let (result, stages, _) = run_with(watchdog, 3, worker, op, How::Stall(stall), executor);
+        assert_eq!(stages, 3);
+        let text = result.unwrap_err().to_string();
+        let name = format!("worker {worker} is executing {}5", op.token());
+        assert!(
+            text.contains("nothing happened for 2 s") && text.contains(&name),
+            "{text}"
+        );
+    };
+    std::thread::scope(|scope| {
+        for executor in EXECUTORS {
+            for (worker, op) in [(1, Op::Forward), (2, Op::Recompute), (3, Op::Backward)] {
+                scope.spawn(move || check(executor, worker, op));
+            }
         }
-    }
+    });
 }
 
 #[test]
@@ -185,7 +208,8 @@ fn a_worker_that_never_comes_back_does_not_hold_the_run_up() {
 /// What the next test runs as a process of its own: twelve batches with nothing wrong, some time in every action.
 #[test]
 fn a_healthy_run() {
-    let (result, stages, _) = run(2, 1, Op::Forward, How::Stall(WATCHDOG / 2), Executor::Threads);
+    let stall = How::Stall(PATIENT / 4);
+    let (result, stages, _) = run_with(PATIENT, 2, 1, Op::Forward, stall, Executor::Threads);
     result.unwrap();
     assert_eq!(stages, 2);
 }
@@ -210,9 +234,9 @@ fn time_in_which_the_process_is_stopped_does_not_count() {
         );
     };
     for _ in 0..3 {
-        std::thread::sleep(WATCHDOG / 2);
+        std::thread::sleep(PATIENT / 4);
         signal("-STOP");
-        std::thread::sleep(4 * WATCHDOG);
+        std::thread::sleep(2 * PATIENT);
         signal("-CONT");
     }
     assert!(child.wait().unwrap().success());
