@@ -3,7 +3,7 @@
 //! A program finds libtorch when it starts only if its path was written into it, and cargo lets nobody but the program's own
 //! crate do that. So every crate that has programs, tests or examples made with dtrp has a `build.rs`, which is
 //!
-//! ```no_run
+//! ```text
 //! fn main() {
 //!     dtrp_build::link_libtorch();
 //! }
