@@ -74,11 +74,14 @@ fn command(case: &Case, work: &Path, out: &Path) -> Command {
 }
 
 /// Runs it until it ends, or for as long as anything may take.
+#[expect(clippy::zombie_processes, reason = "`wait4` waits, and says how much memory it took")]
 fn run(case: &Case, work: &Path, out: &Path) -> End {
     let start = Instant::now();
     let child = command(case, work, out).spawn().unwrap();
     let pid = child.id() as i32;
-    let (mut status, mut usage) = (0, unsafe { std::mem::zeroed::<libc::rusage>() });
+    let mut status = 0;
+    // SAFETY: a struct of numbers, of which all zeros is one.
+    let mut usage = unsafe { std::mem::zeroed::<libc::rusage>() };
     loop {
         // SAFETY: both point to what lives here. Nobody else waits for the child.
         let ended = unsafe { libc::wait4(pid, &mut status, libc::WNOHANG, &mut usage) };
