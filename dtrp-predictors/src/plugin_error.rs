@@ -158,6 +158,16 @@ pub enum PluginError {
         /// Before or after.
         place: &'static str,
     },
+    /// It wrote to what it may only read.
+    #[error("{plugin} wrote in `{call}` to {what}, which it may only read")]
+    WroteInput {
+        /// Which.
+        plugin: String,
+        /// Which function.
+        call: &'static str,
+        /// To what.
+        what: &'static str,
+    },
     /// It left a part of the output as it was.
     #[error(
         "{plugin} did not write its whole output ({length} elements of {dtype}): element {index} was left as it was"

@@ -292,7 +292,11 @@ fn broken_ones_in_c() {
             "failed in `predict` (status 1): it does not say why",
             "calls succeed",
         ),
-        ("writes_inputs", "", "inputs"),
+        (
+            "writes_inputs",
+            "wrote in `predict` to its inputs, which it may only read",
+            "inputs",
+        ),
         ("not_identity", "", "horizon 0"),
         ("unsteady", "", "same bytes"),
     ] {

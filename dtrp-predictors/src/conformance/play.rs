@@ -46,6 +46,7 @@ impl From<PredictorError> for FailedCheck {
     fn from(error: PredictorError) -> Self {
         let check = match &error {
             PredictorError::Plugin(PluginError::WroteOutside { .. } | PluginError::LeftUnwritten { .. }) => "output",
+            PredictorError::Plugin(PluginError::WroteInput { .. }) => "inputs",
             PredictorError::Plugin(PluginError::NonFinite { .. }) => "finite",
             _ => "calls succeed",
         };

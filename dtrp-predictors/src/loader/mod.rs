@@ -7,9 +7,11 @@
 //! plug-in that calls `exit` ends the process with an error of its own.
 
 mod adapter;
+mod arrays;
 mod descriptor;
 mod elf;
 mod exit;
+mod file;
 mod handshake;
 mod host;
 pub(crate) mod instance;

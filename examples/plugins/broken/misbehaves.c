@@ -128,12 +128,13 @@ static void destroy(void *data) {
 
 static dtrp_status create(const dtrp_host *from, const char *id, size_t id_size, const char *options, size_t options_size,
                           const dtrp_predictor **predictor) {
-  (void)id, (void)options;
+  (void)options;
   host = from;
   if (way("create_hang")) hang();
   if (way("create_exit")) exit(0);
   if (way("create_null")) return DTRP_OK;
-  if (id_size != sizeof("org.example.misbehaves") - 1 || options_size == 1 || options_size > 2) {
+  static const char own[] = "org.example.misbehaves";
+  if (id_size != sizeof(own) - 1 || memcmp(id, own, id_size) != 0 || options_size == 1 || options_size > 2) {
     refuse("no such predictor or option");
     return DTRP_INVALID_OPTION;
   }

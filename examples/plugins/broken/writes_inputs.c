@@ -1,4 +1,4 @@
-/* Writes its forecast, and into the weights too. Only the conformance check looks for this. */
+/* Writes its forecast, and into the weights too. */
 #include "broken.h"
 
 static dtrp_status predict(void *data, const dtrp_context *context, const dtrp_views *views, const dtrp_tensor *out) {
