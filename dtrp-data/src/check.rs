@@ -59,7 +59,7 @@ impl From<DataError> for DataProblem {
     }
 }
 
-/// What [`check`](crate::check) found.
+/// What [`check`](fn@crate::check) found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DataReport {
     /// Files that were looked at.

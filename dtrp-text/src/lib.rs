@@ -5,7 +5,7 @@
 //!   reads what it was given.
 //! * [`Table`]: aligned text, or Markdown.
 //! * [`units`]: numbers for people.
-//! * [`shortened`]: what somebody typed, in a message.
+//! * [`shortened()`]: what somebody typed, in a message.
 //! * [`to_json`]: what programs read.
 //! * [`read_text`]: texts that a user names by their paths.
 //! * [`write_whole`]: files that appear whole or not at all.

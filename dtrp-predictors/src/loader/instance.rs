@@ -1,4 +1,4 @@
-//! An instance of a plug-in as a [`Predictor`].
+//! An instance of a plug-in as a [`Predictor`](crate::Predictor).
 
 use super::{
     descriptor::Descriptor,
