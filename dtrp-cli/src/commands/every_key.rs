@@ -1,10 +1,10 @@
-//! Every key that there is, with values that make no sense: an error that names the key, or a plan.
+//! Every key that there is, with values that make no sense: an error that names the key, or a run that works.
 
 use super::training::{build, training};
 use crate::config::{Config, Set, parse_yaml};
 use crate::error::{Error, USAGE};
 use crate::plan;
-use dtrp_train::Stop;
+use dtrp_train::{Stop, TrainError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,7 +40,7 @@ struct Case {
 
 /// What came of a case.
 enum Outcome {
-    Plan,
+    Run,
     /// Exit code and message.
     Error(u8, String),
     Panic,
@@ -74,10 +74,10 @@ fn values() -> Vec<String> {
     given.into_iter().map(str::to_owned).chain([long]).collect()
 }
 
-/// So small that a plan takes no time.
+/// So small that a run takes no time.
 fn small() -> Value {
     json!({
-        "run": { "epochs": 1 },
+        "run": { "epochs": 1, "max_steps": 1 },
         "data": { "limit": 160, "test_limit": 64, "batch_size": 32 },
         "model": { "name": "tiny" },
     })
@@ -242,12 +242,17 @@ fn outcome(case: &Case) -> Outcome {
         if training(&config, &Stop::new())?.network().parameters() > MOST_PARAMETERS {
             return Ok(());
         }
-        let text = plan::describe(&build(&config, &Stop::new())?)?;
+        let mut trainer = build(&config, &Stop::new())?;
+        let text = plan::describe(&trainer)?;
         assert!(text.contains("model "), "{text}");
-        Ok(())
+        match trainer.fit() {
+            // As it should, with a learning rate beyond all measure.
+            Err(TrainError::Diverged(_)) if case.key.starts_with("optimizer") => Ok(()),
+            ended => ended.map(|_| ()).map_err(Error::from),
+        }
     };
     match catch_unwind(AssertUnwindSafe(plan)) {
-        Ok(Ok(())) => Outcome::Plan,
+        Ok(Ok(())) => Outcome::Run,
         Ok(Err(error)) => Outcome::Error(error.exit_code(), error.to_string()),
         Err(_) => Outcome::Panic,
     }
@@ -320,12 +325,12 @@ fn is_refused_by_name_or_works() {
             wrong.push(format!("{} ({place}) {short}: {what}", case.key));
         };
         let kind = match outcome {
-            Outcome::Plan => {
+            Outcome::Run => {
                 // What is no number, or far too long to be meant, never works.
                 if case.value.contains(".nan") || case.value.contains(".inf") {
                     complain("is taken");
                 }
-                "a plan".to_owned()
+                "a run".to_owned()
             }
             Outcome::Panic => {
                 complain("panics");

@@ -5,6 +5,7 @@ use crate::dataset::{Dataset, Normalization, Split, check_get};
 use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
 use dtrp_text::Options;
+use std::sync::{Arc, LazyLock};
 
 inventory::submit!(
     DatasetInfo::new("digits", "small handwritten digits; ships with dtrp", &[], open)
@@ -28,11 +29,17 @@ struct Digits {
     labels: Vec<u8>,
 }
 
-fn open(_: &DataSpec, _: &Options<'_>) -> Result<Split, DataError> {
+/// What to train on, and what to test on. Unpacked once: that is a long division for every pixel.
+static PARTS: LazyLock<[Arc<Digits>; 2]> = LazyLock::new(|| {
     let count = |at: usize| u32::from_le_bytes([BYTES[at], BYTES[at + 1], BYTES[at + 2], BYTES[at + 3]]) as usize;
     let (train, test) = BYTES[HEADER..].split_at(count(8) * RECORD);
     debug_assert_eq!(test.len(), count(12) * RECORD);
-    Ok(Split::new(Digits::unpack(train), Digits::unpack(test)))
+    [train, test].map(|records| Arc::new(Digits::unpack(records)))
+});
+
+fn open(_: &DataSpec, _: &Options<'_>) -> Result<Split, DataError> {
+    let [train, test] = PARTS.clone();
+    Ok(Split { train, test })
 }
 
 impl Digits {

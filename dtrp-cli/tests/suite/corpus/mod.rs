@@ -134,7 +134,9 @@ fn complaints(case: &Case, end: &End, work: &Path) -> Vec<String> {
         }
     }
     let errors = ran.stderr.lines().filter(|line| line.starts_with("error: ")).count();
-    if errors != usize::from(ran.code != 0) {
+    // A plug-in is checked in a process of its own, which may have something to say too.
+    let two = case.args.starts_with(&["predictors".to_owned(), "check".to_owned()]);
+    if !(1..=1 + usize::from(two)).contains(&errors) && ran.code != 0 || errors > 0 && ran.code == 0 {
         all.push(format!("{errors} lines begin with `error: `"));
     }
     if work.join("runs").exists() && !case.leaves_a_run {

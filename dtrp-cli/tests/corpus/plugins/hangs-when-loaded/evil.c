@@ -1,0 +1,5 @@
+/* Before anything is asked of it. */
+#include <unistd.h>
+__attribute__((constructor)) static void begin(void) { for (;;) pause(); }
+int nothing(void);
+int nothing(void) { return 0; }
