@@ -57,9 +57,15 @@ def cjpeg(name, *options, image=base):
 
 
 def scans(text):
-    with open("/tmp/scans", "w") as file:
-        file.write(text)
-    return "-scans", "/tmp/scans"
+    # Kept until the script ends: cjpeg reads it later.
+    file = tempfile.NamedTemporaryFile("w", suffix=".scans")
+    file.write(text)
+    file.flush()
+    kept.append(file)
+    return "-scans", file.name
+
+
+kept = []
 
 
 # JPEG.
