@@ -272,6 +272,42 @@ fn a_long_line_is_read_as_fast_as_many_short_ones() {
     assert_eq!(line.chars().nth(error.column - 1), Some('É'), "{error}");
 }
 
+/// Slots, with which every program is printed, take a time that grows with the program, also where it is faulty: with many
+/// workers that wait for messages which nobody sends, or many messages before one computation.
+#[test]
+fn a_faulty_program_is_printed_as_fast_as_a_right_one() {
+    let read = |workers: Vec<String>| {
+        let workers: String = (1..).zip(&workers).map(|(k, w)| format!("worker {k}\n{w}\n")).collect();
+        let modules = workers.matches("worker").count();
+        let head = "dtrp-program 1\nmethod mine\norder eager\nmodules";
+        let text = format!("{head} {modules}\nbatches 1\nmicro-batches 1\n{workers}");
+        text.parse::<Program>().unwrap()
+    };
+    let waiting = |workers| read(vec!["<Y2 G1@0 >Y1 <D1 B1@0 U1@1".to_owned(); workers]);
+    let sends: fn(u32) -> String = |batch| format!("G{batch}@0 >Y{batch} ");
+    let receives: fn(u32) -> String = |batch| format!("<Y{batch} ");
+    let gathering = |batches| {
+        read(
+            [sends, receives]
+                .map(|each| (1..=batches).map(each).collect::<String>() + "G1@0")
+                .to_vec(),
+        )
+    };
+    let time = |program: &Program| {
+        let once = || {
+            let start = Instant::now();
+            assert_eq!(program.to_string().parse().as_ref(), Ok(program));
+            start.elapsed()
+        };
+        (0..3).map(|_| once()).min().unwrap()
+    };
+    for (short, long) in [(waiting(500), waiting(5_000)), (gathering(500), gathering(5_000))] {
+        let (short, long) = (time(&short), time(&long));
+        // Ten times as long; a hundred times where it grew with the square.
+        assert!(long < 40 * short, "{long:?} {short:?}");
+    }
+}
+
 #[test]
 fn plans_that_are_too_large_are_refused() {
     let start = Instant::now();

@@ -35,10 +35,26 @@ impl Slots {
 
 #[derive(Clone, Default)]
 struct Clock {
+    /// The first action that has no slot yet.
     next: usize,
     slot: u32,
     forward: bool,
     backward: bool,
+    /// How far the next computation has waited.
+    wait: Option<Wait>,
+}
+
+/// The messages that a computation waits for. What has been looked at is not looked at again, so that a program takes a time
+/// that grows with its length.
+#[derive(Clone, Copy)]
+struct Wait {
+    /// The computation.
+    compute: usize,
+    /// Up to which index its receives stand, and up to which they are there.
+    until: usize,
+    at: usize,
+    /// When the last of them arrives.
+    earliest: u32,
 }
 
 struct Layout<'a> {
@@ -47,70 +63,83 @@ struct Layout<'a> {
     slots: Vec<Vec<u32>>,
     sent: HashMap<(usize, Op, Unit), u32>,
     forced: bool,
+    /// Workers to look at, each once.
+    ready: Vec<usize>,
+    is_ready: Vec<bool>,
 }
 
 impl<'a> Layout<'a> {
     fn new(program: &'a Program) -> Self {
+        let modules = program.modules();
+        let clock = Clock {
+            slot: 1,
+            ..Clock::default()
+        };
         Self {
             program,
-            clocks: vec![
-                Clock {
-                    slot: 1,
-                    ..Clock::default()
-                };
-                program.modules()
-            ],
+            clocks: vec![clock; modules],
             slots: program.workers.iter().map(|w| vec![0; w.len()]).collect(),
             sent: HashMap::new(),
             forced: false,
+            ready: (0..modules).rev().collect(),
+            is_ready: vec![true; modules],
         }
     }
 
     fn run(mut self) -> Slots {
+        let mut first = 0;
         loop {
-            let mut progress = false;
-            for worker in 0..self.clocks.len() {
-                while self.step(worker) {
-                    progress = true;
-                    self.forced = false;
-                }
+            // Each worker goes on until it has to wait, and is looked at again when a neighbour has sent something.
+            while let Some(worker) = self.ready.pop() {
+                self.is_ready[worker] = false;
+                while self.step(worker) {}
             }
-            if self
-                .clocks
-                .iter()
-                .zip(&self.program.workers)
-                .all(|(c, w)| c.next == w.len())
-            {
+            let done = |k: usize| self.clocks[k].next == self.program.workers[k].len();
+            while first < self.clocks.len() && done(first) {
+                first += 1;
+            }
+            if first == self.clocks.len() {
                 break;
             }
-            // Nothing can move: a faulty program. Let one receive pass without its message.
-            self.forced = !progress;
+            // Nothing can move: a faulty program. Let one computation pass without its messages.
+            self.forced = true;
+            self.step(first);
+            self.forced = false;
+            self.wake(first);
         }
         let last = self.slots.iter().flatten().copied().max().unwrap_or(0);
         Slots { of: self.slots, last }
+    }
+
+    fn wake(&mut self, worker: usize) {
+        if !std::mem::replace(&mut self.is_ready[worker], true) {
+            self.ready.push(worker);
+        }
     }
 
     /// Places the next action of a worker, with all messages before and after it; false if it has to wait.
     fn step(&mut self, worker: usize) -> bool {
         let actions = &self.program.workers[worker];
         let start = self.clocks[worker].next;
-        let Some(offset) = actions[start..].iter().position(|a| !a.op.is_message()) else {
+        let Some(mut wait) = self.clocks[worker].wait.take().or_else(|| self.next_wait(worker)) else {
             let slot = self.clocks[worker].slot;
             return self.finish(worker, start, actions.len(), slot);
         };
-        let compute = start + offset;
-        let action = actions[compute];
-        let mut earliest = self.clocks[worker].slot;
-        for wait in actions[start..self.waits_until(worker, compute)]
-            .iter()
-            .filter(|a| a.op.is_receive())
-        {
-            match self.arrival(worker, wait) {
-                Some(slot) => earliest = earliest.max(slot),
-                None if self.forced => {}
-                None => return false,
+        for receive in actions[wait.at..wait.until].iter() {
+            if receive.op.is_receive() {
+                match self.arrival(worker, receive) {
+                    Some(slot) => wait.earliest = wait.earliest.max(slot),
+                    None if self.forced => {}
+                    None => {
+                        self.clocks[worker].wait = Some(wait);
+                        return false;
+                    }
+                }
             }
+            wait.at += 1;
         }
+        let Wait { compute, earliest, .. } = wait;
+        let action = actions[compute];
         let follows = compute > 0 && joins(actions, compute);
         let clock = &mut self.clocks[worker];
         if earliest > clock.slot {
@@ -145,10 +174,28 @@ impl<'a> Layout<'a> {
             let action = self.program.workers[worker][index];
             if matches!(action.op, Op::SendY | Op::SendD) {
                 self.sent.insert((worker + 1, action.op, action.unit), slot);
+                if let Some(peer) = action.op.peer(worker + 1)
+                    && (1..=self.clocks.len()).contains(&peer)
+                {
+                    self.wake(peer - 1);
+                }
             }
         }
         self.clocks[worker].next = end;
         end > start
+    }
+
+    /// The next computation of a worker; none where only messages are left.
+    fn next_wait(&self, worker: usize) -> Option<Wait> {
+        let Clock { next, slot, .. } = self.clocks[worker];
+        let actions = &self.program.workers[worker];
+        let compute = next + actions[next..].iter().position(|a| !a.op.is_message())?;
+        Some(Wait {
+            compute,
+            until: self.waits_until(worker, compute),
+            at: next,
+            earliest: slot,
+        })
     }
 
     /// Up to which index a computation's receives stand: a recomputation waits with its backward for the gradient.
