@@ -1,9 +1,10 @@
-//! The structure of JPEG and PNG files: whether all is there, and where not.
+//! The structure of JPEG, PNG and WebP files: whether all is there, and where not.
 //!
 //! JPEG (ITU-T T.81, annex B): `FF D8`, then segments `FF marker length data`; after a
 //! start-of-scan segment the compressed data runs up to the next `FF` that is followed by neither
 //! `00` nor a restart marker; `FF D9` ends it. PNG (ISO/IEC 15948): 8 bytes of signature, then
-//! chunks `length type data CRC`; `IEND` ends it.
+//! chunks `length type data CRC`; `IEND` ends it. WebP (RFC 9649): `RIFF length WEBP`, then chunks
+//! `type length data`, each padded to an even length.
 
 use crate::files::Fault;
 use flate2::Crc;
@@ -164,4 +165,27 @@ pub(super) fn png(file: &[u8]) -> Result<usize, Fault> {
         }
         at = end + 4;
     }
+}
+
+/// The part of a file that is the WebP, if everything that its chunks promise is there: memory is taken for a chunk by its
+/// length before it is read.
+pub(super) fn webp(file: &[u8]) -> Result<&[u8], Fault> {
+    let number = |at: usize| {
+        let bytes = file.get(at..at + 4).ok_or_else(|| truncated(file, "a WebP chunk"))?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
+    };
+    let end = 8 + number(4)?;
+    let whole = file.get(..end).ok_or_else(|| truncated(file, "the WebP's data"))?;
+    let mut at = 12;
+    while at + 8 <= end {
+        let length = number(at + 4)?;
+        if at + 8 + length > end {
+            return Err(Fault::new(
+                at,
+                format!("a WebP chunk of {length} bytes, of which the file has not so many: it is damaged; replace it"),
+            ));
+        }
+        at += 8 + length + length % 2;
+    }
+    Ok(whole)
 }

@@ -10,10 +10,11 @@ use std::io::Cursor;
 const DEFLATE: u64 = 1032;
 
 pub(super) fn decode(file: &[u8], format: ImageFormat) -> Result<Raw, Fault> {
-    let (data, bits) = match format {
-        ImageFormat::Png => (container::png(file)?, None),
-        ImageFormat::Bmp => (0, bmp::check(file)?),
-        _ => (0, None),
+    let (data, bits, file) = match format {
+        ImageFormat::Png => (container::png(file)?, None, file),
+        ImageFormat::Bmp => (0, bmp::check(file)?, file),
+        ImageFormat::WebP => (0, None, container::webp(file)?),
+        _ => (0, None, file),
     };
     let fault = |error: image::ImageError| undecodable(data, &error);
     let mut limits = Limits::default();

@@ -117,6 +117,8 @@ fn broken_files_are_named_with_the_offset() {
     let png = picture(ImageFormat::Png, 16, 16, [1, 200, 3]);
     let scan = jpeg.windows(2).position(|two| two == [0xff, 0xda]).unwrap();
     let data = scan + 2 + usize::from(jpeg[scan + 3]);
+    let webp = include_bytes!("../images/orientation.webp");
+    let exif = webp.windows(4).position(|four| four == b"EXIF").unwrap();
     let idat = png.windows(4).position(|four| four == b"IDAT").unwrap() - 4;
     let changed = |bytes: &[u8], at: usize, value: u8| {
         let mut bytes = bytes.to_vec();
@@ -145,6 +147,10 @@ fn broken_files_are_named_with_the_offset() {
             "checksum is wrong",
         ),
         (changed(&png, 17, 9), at(8), "checksum is wrong"),
+        (webp[..webp.len() - 1].to_vec(), at(webp.len() - 1), "truncated"),
+        (webp[..7].to_vec(), at(0), "neither JPEG nor PNG"),
+        // A chunk for which 4 GB would be taken.
+        (changed(webp, exif + 7, 255), at(exif), "a WebP chunk of 42"),
     ] {
         let root = tempfile::tempdir().unwrap();
         make(root.path());
