@@ -6,7 +6,8 @@
 
 use super::action::{Action, Op, Unit};
 use super::program::Program;
-use dtrp_text::UnknownName;
+use super::text::MOST_WORKERS;
+use dtrp_text::{UnknownName, shortened};
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON form that this build reads and writes.
@@ -104,6 +105,11 @@ impl Program {
             let message = format!("this is format {}; this build reads format {FORMAT}", json.format);
             return Err(fail("format", message));
         }
+        // Otherwise its text form would be read as another program, or as none.
+        if json.method.contains('#') || !json.method.split_whitespace().eq([json.method.as_str()]) {
+            let message = format!("`{}` is not a single word without `#`", shortened(&json.method));
+            return Err(fail("method", message));
+        }
         if json.modules == 0 || json.modules != json.workers.len() {
             let message = format!(
                 "{} modules, but {} workers; there must be one or more, and as many of each",
@@ -111,6 +117,9 @@ impl Program {
                 json.workers.len()
             );
             return Err(fail("modules", message));
+        }
+        if json.modules > MOST_WORKERS as usize {
+            return Err(fail("modules", format!("must be from 1 to {MOST_WORKERS}")));
         }
         if json.micro_batches == 0 {
             return Err(fail("micro_batches", "must be at least 1".to_owned()));

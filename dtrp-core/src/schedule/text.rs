@@ -26,7 +26,7 @@ use std::str::FromStr;
 pub(super) const VERSION: u32 = 1;
 
 /// The most workers that a text may name: far more than any program has, few enough to allocate.
-const MOST_WORKERS: u32 = 1 << 20;
+pub(super) const MOST_WORKERS: u32 = 1 << 20;
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
