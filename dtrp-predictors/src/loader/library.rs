@@ -108,53 +108,30 @@ impl Library {
         Ok(library)
     }
 
+    /// What a plug-in that is part of this program says about its predictors. It is read as [`linked`](Self::linked) does, but
+    /// nothing of it is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn describe(entry: &abi::Entry) -> Result<Vec<Descriptor>, PluginError> {
+        // SAFETY: a reference to an entry, valid for this call, after which nothing of it is used.
+        let (_, descriptors) = unsafe { hello(Path::new("(linked)"), entry) }?;
+        Ok(descriptors)
+    }
+
     /// Shakes hands and asks for the descriptors.
     ///
     /// # Safety
     ///
-    /// As [`read_entry`]; the functions of the entry do what the header says.
+    /// As [`hello`], for ever.
     unsafe fn from_address(
         path: &'static Path,
         sha256: String,
         address: *const abi::Entry,
     ) -> Result<Self, PluginError> {
         // SAFETY: the caller's promise.
-        let entry = unsafe { read_entry(path, address) }?;
-        let (Some(count), Some(descriptor)) = (entry.count, entry.descriptor) else {
-            return Err(PluginError::NoEntry { path: path.into() });
-        };
-        let inside = |call| Inside::of(Call { path, id: None, call });
-        let counting = inside("count");
-        // SAFETY: the functions do what the header says.
-        let count = unsafe { count() };
-        drop(counting);
-        let fail = |index, reason: &str| PluginError::Descriptor {
-            path: path.into(),
-            index,
-            reason: reason.into(),
-        };
-        if count > MOST {
-            return Err(fail(MOST, &format!("it claims to hold {count} predictors")));
-        }
-        let descriptors = (0..count)
-            .map(|index| {
-                let fail = |reason: &str| fail(index, reason);
-                let _inside = inside("descriptor");
-                // SAFETY: the index is less than the count; a descriptor lives as long as the process.
-                let raw = unsafe { abi::read_within(descriptor(index)) }.ok_or_else(|| fail("it is null"))?;
-                // SAFETY: the texts of a descriptor live as long as the process.
-                unsafe { Descriptor::read(&raw) }.map_err(fail)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        if descriptors.is_empty() {
-            return Err(PluginError::Empty { path: path.into() });
-        }
-        if let Some(twice) =
-            (1..descriptors.len()).find(|&i| descriptors[..i].iter().any(|d| d.id == descriptors[i].id))
-        {
-            let reason = format!("its id `{}` is that of an earlier one", descriptors[twice].id);
-            return Err(fail(twice as u32, &reason));
-        }
+        let (entry, descriptors) = unsafe { hello(path, address) }?;
         Ok(Self {
             path,
             sha256,
@@ -265,4 +242,49 @@ impl Library {
     pub(crate) fn plugin(&self, id: &str) -> String {
         format!("`{id}` of {}", self.path.display())
     }
+}
+
+/// Shakes hands with the plug-in whose entry is at `address`, and asks for its descriptors.
+///
+/// # Safety
+///
+/// As [`read_entry`]; the functions of the entry do what the header says, and the texts of the descriptors are there until
+/// this returns.
+unsafe fn hello(path: &'static Path, address: *const abi::Entry) -> Result<(abi::Entry, Vec<Descriptor>), PluginError> {
+    // SAFETY: the caller's promise.
+    let entry = unsafe { read_entry(path, address) }?;
+    let (Some(count), Some(descriptor)) = (entry.count, entry.descriptor) else {
+        return Err(PluginError::NoEntry { path: path.into() });
+    };
+    let inside = |call| Inside::of(Call { path, id: None, call });
+    let counting = inside("count");
+    // SAFETY: the functions do what the header says.
+    let count = unsafe { count() };
+    drop(counting);
+    let fail = |index, reason: &str| PluginError::Descriptor {
+        path: path.into(),
+        index,
+        reason: reason.into(),
+    };
+    if count > MOST {
+        return Err(fail(MOST, &format!("it claims to hold {count} predictors")));
+    }
+    let descriptors = (0..count)
+        .map(|index| {
+            let fail = |reason: &str| fail(index, reason);
+            let _inside = inside("descriptor");
+            // SAFETY: the index is less than the count; a descriptor lives as long as the process.
+            let raw = unsafe { abi::read_within(descriptor(index)) }.ok_or_else(|| fail("it is null"))?;
+            // SAFETY: the texts of a descriptor live as long as the process.
+            unsafe { Descriptor::read(&raw) }.map_err(fail)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if descriptors.is_empty() {
+        return Err(PluginError::Empty { path: path.into() });
+    }
+    if let Some(twice) = (1..descriptors.len()).find(|&i| descriptors[..i].iter().any(|d| d.id == descriptors[i].id)) {
+        let reason = format!("its id `{}` is that of an earlier one", descriptors[twice].id);
+        return Err(fail(twice as u32, &reason));
+    }
+    Ok((entry, descriptors))
 }
