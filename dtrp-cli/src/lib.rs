@@ -21,6 +21,8 @@ mod config;
 mod costs;
 mod end;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod memory;
 mod output;
 mod plan;

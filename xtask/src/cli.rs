@@ -71,6 +71,13 @@ pub(crate) enum Command {
         /// The library, or the folder of its project.
         path: PathBuf,
     },
+    /// Read arbitrary bytes wherever files are read.
+    Fuzz {
+        /// The one target; none runs each of them.
+        target: Option<String>,
+        /// For how long each runs.
+        seconds: Option<u32>,
+    },
     /// Run every check.
     Ci {
         /// Make and try the bundle for GPUs too.
@@ -99,6 +106,7 @@ Work on it:
   gpu-bundle [PATH] Make a folder that checks and measures dtrp on any machine with a GPU and PyTorch
   test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
+  fuzz [TARGET]     Fuzz what is read from files: one target of `fuzz/`, or each [--seconds N: for so long, 60]
   ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run
                     [--gpu-bundle: make the bundle and run its script too; 2.5 GB, and minutes]
 
@@ -143,6 +151,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
         "help" | "--help" | "-h" => return Ok(Command::Help),
         "plugin" => return plugin(rest),
         "gpu-bundle" => return gpu_bundle(rest),
+        "fuzz" => return fuzz(rest),
         _ => {}
     }
     let mut flags = Flags::new(&name, rest);
@@ -210,6 +219,27 @@ fn gpu_bundle(words: &[OsString]) -> Result<Command> {
         }),
         _ => Err(Error::Usage("write `gpu-bundle [PATH]`".into())),
     }
+}
+
+/// `fuzz [TARGET] [--seconds N]`.
+fn fuzz(words: &[OsString]) -> Result<Command> {
+    let (mut target, mut seconds) = (None, None);
+    let mut words = words.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = words.next() {
+        match &*word {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--seconds" if seconds.is_none() => {
+                let number = words
+                    .next()
+                    .and_then(|number| number.parse().ok())
+                    .filter(|number| *number > 0);
+                seconds = Some(number.ok_or_else(|| Error::Usage("`--seconds` wants a whole number from 1".into()))?);
+            }
+            name if target.is_none() && !name.starts_with('-') => target = Some(name.to_owned()),
+            _ => return Err(Error::Usage("write `fuzz [TARGET] [--seconds N]`".into())),
+        }
+    }
+    Ok(Command::Fuzz { target, seconds })
 }
 
 /// The flags of a command, taken out one by one; what is left at the end is unknown.
@@ -323,6 +353,13 @@ mod tests {
         check("gpu-bundle", Command::GpuBundle { path: None });
         let path = Some(PathBuf::from("b"));
         check("gpu-bundle b", Command::GpuBundle { path });
+        let fuzz = |target: Option<&str>, seconds| Command::Fuzz {
+            target: target.map(str::to_owned),
+            seconds,
+        };
+        check("fuzz", fuzz(None, None));
+        check("fuzz idx", fuzz(Some("idx"), None));
+        check("fuzz --seconds 5 idx", fuzz(Some("idx"), Some(5)));
     }
 
     #[test]
@@ -334,13 +371,17 @@ mod tests {
         check("trian", "there is no command `trian`");
         check("setup --gpu", "`setup` does not know `--gpu`");
         check("gpu-bundle --cuda", "write `gpu-bundle [PATH]`");
+        check("fuzz idx cifar", "write `fuzz [TARGET] [--seconds N]`");
+        check("fuzz --seconds 0", "`--seconds` wants a whole number from 1");
         check("ci fast", "`ci` does not know `fast`");
         check("setup --cpu --cuda", "`setup` takes --cpu or --cuda, not both");
     }
 
     #[test]
     fn help_fits_and_names_every_command() {
-        for name in ["train", "bench", "dtrp", "build", "test", "doc", "ci", "setup", "help"] {
+        for name in [
+            "train", "bench", "dtrp", "build", "test", "doc", "fuzz", "ci", "setup", "help",
+        ] {
             assert!(HELP.contains(&format!("\n  {name} ")), "{name}");
         }
         assert!(HELP.lines().all(|line| line.len() <= 120));

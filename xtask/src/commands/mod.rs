@@ -4,6 +4,7 @@ mod build;
 mod ci;
 mod doc;
 mod dtrp;
+mod fuzz;
 mod gpu_bundle;
 mod plugin;
 mod setup;
@@ -40,6 +41,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
         Command::PluginBuild { path } => plugin::build(&setup::ensure(context, Request::default())?, &path),
         Command::GpuBundle { path } => gpu_bundle::run(context, path.as_deref()),
         Command::PluginCheck { path } => plugin::check(&setup::ensure(context, Request::default())?, &path),
+        Command::Fuzz { target, seconds } => fuzz::run(context, target.as_deref(), seconds),
         Command::Ci { gpu_bundle } => ci::run(context, gpu_bundle),
     }
 }
