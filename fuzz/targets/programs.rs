@@ -51,7 +51,9 @@ fn through(program: &Program) {
     // One row a slot and one column a worker: of many workers only a little is drawn.
     if program.modules() < 100 {
         let _ = program.table();
-        let _ = Timeline::planned(program).to_chrome();
+        let timeline = Timeline::planned(program);
+        let _ = timeline.to_chrome();
+        let _ = timeline.to_svg();
     }
 }
 

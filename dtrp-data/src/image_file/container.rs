@@ -182,7 +182,7 @@ pub(super) fn webp(file: &[u8]) -> Result<&[u8], Fault> {
         if at + 8 + length > end {
             return Err(Fault::new(
                 at,
-                format!("a WebP chunk of {length} bytes, of which the file has not so many: it is damaged; replace it"),
+                format!("a WebP chunk of {length} bytes, more than the file has left: it is damaged; replace it"),
             ));
         }
         at += 8 + length + length % 2;
