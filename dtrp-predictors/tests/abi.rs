@@ -104,6 +104,7 @@ fn the_built_ins_conform() {
 #[test]
 fn errors_cross_with_their_words() {
     let library = Library::linked(&ALL).expect("a plug-in");
+    assert_eq!(Library::describe(&ALL).expect("a plug-in"), library.descriptors());
     let sgd = OptimizerState::Sgd {
         momentum: 0.9,
         nesterov: false,
@@ -177,6 +178,8 @@ fn the_handshake() {
     ] {
         let error = Library::linked(entry).expect_err(says).to_string();
         assert!(error.contains(says), "{error}");
+        // What is only described is described by the same rules.
+        assert_eq!(Library::describe(entry).expect_err(says).to_string(), error);
     }
     // Another minor version, older or newer, is no obstacle.
     for minor in [0, 1, 99] {
