@@ -92,6 +92,15 @@ pub enum DataError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A file that would keep whoever reads it waiting, perhaps for ever. It was none when the data set was opened.
+    #[error(
+        "{}: it is a pipe, socket or device now, and was a file when the data set was opened: reading it might never end; \
+         put the file back", .0.display()
+    )]
+    Waits(
+        /// The file.
+        PathBuf,
+    ),
     /// There is nothing to download for this set.
     #[error("data set `{dataset}` cannot be fetched{}; these can: {valid}", DidYouMean(nearest.as_deref()))]
     NotFetchable {

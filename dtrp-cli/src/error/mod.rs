@@ -161,6 +161,7 @@ fn code_of(error: &TrainError) -> u8 {
     match error {
         TrainError::Setting(_) | TrainError::Device { exists: false, .. } => 3,
         TrainError::Data(error) if error.is_of_request() => 3,
+        TrainError::Batch(error) if matches!(error.downcast_ref(), Some(DataError::Waits(_))) => Error::WORKER,
         TrainError::Data(_) | TrainError::Batch(_) => 4,
         TrainError::Device { .. } | TrainError::Libtorch { .. } | TrainError::Model(ModelError::Memory { .. }) => 6,
         TrainError::Diverged(_) => Error::DIVERGED,
