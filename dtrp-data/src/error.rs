@@ -94,8 +94,8 @@ pub enum DataError {
     },
     /// A file that would keep whoever reads it waiting, perhaps for ever. It was none when the data set was opened.
     #[error(
-        "{}: it is a pipe, socket or device now, and was a file when the data set was opened: reading it might never end; \
-         put the file back", .0.display()
+        "{}: cannot read the file: it is a pipe, socket or device now, and was a file when the data set was opened: reading \
+         it might never end; put the file back", .0.display()
     )]
     Waits(
         /// The file.
