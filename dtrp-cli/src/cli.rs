@@ -19,3 +19,51 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Arg, Command, CommandFactory};
+    use std::any::TypeId;
+    use std::env::home_dir;
+    use std::path::PathBuf;
+
+    /// Every argument of the command and of those below it, with the words that lead there.
+    fn arguments(command: &Command, words: &str, all: &mut Vec<(String, Arg)>) {
+        let words = format!("{words} {}", command.get_name());
+        all.extend(command.get_arguments().map(|arg| (words.clone(), arg.clone())));
+        command
+            .get_subcommands()
+            .for_each(|below| arguments(below, &words, all));
+    }
+
+    #[test]
+    fn the_home_folder_is_expanded_in_every_path() {
+        let mut all = Vec::new();
+        let mut cli = Cli::command();
+        cli.build();
+        arguments(&cli, "", &mut all);
+        let mut paths = 0;
+        for (command, arg) in all {
+            let what = format!("{command} {arg}");
+            let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+            let names = arg.get_value_names().unwrap_or_default();
+            let called_path = names
+                .iter()
+                .any(|name| matches!(name.as_str(), "FILE" | "DIR" | "FOLDER" | "LIBRARY"));
+            assert!(is_path || !called_path, "{what}: a path that is no PathBuf");
+            if !is_path {
+                continue;
+            }
+            paths += 1;
+            let alone = Command::new("x").arg(Arg::new("path").value_parser(arg.get_value_parser().clone()));
+            let read = |path: &str| alone.clone().try_get_matches_from(["x", path]);
+            let expanded = read("~/a").unwrap();
+            let expanded = expanded.get_one::<PathBuf>("path").unwrap();
+            assert_eq!(*expanded, home_dir().unwrap().join("a"), "{what}: see `path_argument`");
+            let error = read("~nobody/a").map(drop).unwrap_err().to_string();
+            assert!(error.contains("was not expanded"), "{what}: {error}");
+        }
+        assert!(paths >= 14, "{paths}");
+    }
+}

@@ -1,12 +1,22 @@
 //! What leaves the program: text on stdout, files that a user names, and what of it a terminal may see.
 
 use crate::error::Error;
+use clap::ValueEnum;
 use console::Term;
 use dtrp_text::{Table, break_words, write_whole};
 use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+
+/// How a list, or what was found, is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For other programs
+    Json,
+}
 
 /// Writes to stdout, all of it. Whoever reads it may stop reading (`| head`), which is no error.
 ///

@@ -21,7 +21,7 @@ pub enum DataError {
     /// The data set has no such option, or the option cannot have this value.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// The folder is missing, or not for this set.
+    /// No folder is given, and the set needs one.
     #[error("data set `{dataset}`: `dir` {problem}")]
     Dir {
         /// The data set.
@@ -29,6 +29,12 @@ pub enum DataError {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// A folder is given for a set that has no files.
+    #[error("data set `{0}`: `dir` is not for this set; remove it")]
+    NeedsNoDir(
+        /// The data set.
+        String,
+    ),
     /// A set made by a program cannot be made so.
     #[error("data set `{dataset}` {problem}")]
     Set {
@@ -86,6 +92,15 @@ pub enum DataError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A file that would keep whoever reads it waiting, perhaps for ever. It was none when the data set was opened.
+    #[error(
+        "{}: cannot read the file: it is a pipe, socket or device now, and was a file when the data set was opened: reading \
+         it might never end; put the file back", .0.display()
+    )]
+    Waits(
+        /// The file.
+        PathBuf,
+    ),
     /// There is nothing to download for this set.
     #[error("data set `{dataset}` cannot be fetched{}; these can: {valid}", DidYouMean(nearest.as_deref()))]
     NotFetchable {
@@ -148,4 +163,19 @@ pub enum DataError {
         /// What the panic said.
         message: String,
     },
+}
+
+impl DataError {
+    /// Whether what was asked for makes no sense, whatever files there are.
+    pub fn is_of_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown(_)
+                | Self::Augment { .. }
+                | Self::Option(_)
+                | Self::NeedsNoDir(_)
+                | Self::Set { .. }
+                | Self::Loader { .. }
+        )
+    }
 }

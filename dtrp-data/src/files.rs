@@ -62,6 +62,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     open(path).and_then(read).map_err(io(path, "read the file"))
 }
 
+/// Whether a pipe, a socket or a device is there.
+pub(crate) fn may_wait(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
 /// An error for what is not a file with bytes in it.
 pub(crate) fn plain(metadata: &std::fs::Metadata) -> io::Result<()> {
     if metadata.is_file() {

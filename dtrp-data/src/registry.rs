@@ -188,10 +188,7 @@ impl DatasetInfo {
     /// The options given, checked against those declared.
     pub(crate) fn read<'a>(&'a self, spec: &DataSpec) -> Result<Options<'a>, DataError> {
         if spec.dir.is_some() && !self.needs_dir() {
-            return Err(DataError::Dir {
-                dataset: self.name.to_owned(),
-                problem: "is not for this set; remove it".to_owned(),
-            });
+            return Err(DataError::NeedsNoDir(self.name.to_owned()));
         }
         Ok(Options::of(KIND, self.name, self.options, &spec.options)?)
     }

@@ -83,7 +83,7 @@ impl Network {
 }
 
 fn failed(spec: &BlockSpec, shape: Vec<i64>, error: &TorchError) -> ModelError {
-    let message = error.brief();
+    let message = error.to_string();
     let block = spec.name.clone();
     match OutOfMemory::of(&message) {
         Some(memory) => ModelError::Memory {

@@ -8,11 +8,11 @@ pub use file::WeightsFile;
 pub use names::{Match, match_names};
 
 use crate::ModelError;
-use dtrp_text::write_whole;
+use dtrp_text::{without_frames, write_whole};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
-use tch::{Kind, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 /// Element types that are written, with their names in the format.
 const TYPES: [(Kind, Dtype); 5] = [
@@ -68,17 +68,15 @@ pub fn load(path: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
 
 /// A tensor's elements in row-major order.
 fn encode(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), String> {
-    let kind = tensor.f_kind().map_err(|e| e.to_string())?;
+    let told = |error: TchError| without_frames(&error.to_string()).to_owned();
+    let kind = tensor.f_kind().map_err(told)?;
     let (_, dtype) = TYPES
         .iter()
         .find(|(k, _)| *k == kind)
         .ok_or(format!("{kind:?} tensors cannot be saved"))?;
-    let tensor = tensor
-        .f_detach()
-        .and_then(|t| t.f_contiguous())
-        .map_err(|e| e.to_string())?;
+    let tensor = tensor.f_detach().and_then(|t| t.f_contiguous()).map_err(told)?;
     let count = tensor.numel();
     let mut bytes = vec![0; count * kind.elt_size_in_bytes()];
-    tensor.f_copy_data_u8(&mut bytes, count).map_err(|e| e.to_string())?;
+    tensor.f_copy_data_u8(&mut bytes, count).map_err(told)?;
     Ok((*dtype, bytes))
 }

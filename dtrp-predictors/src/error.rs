@@ -88,3 +88,13 @@ pub enum PredictorError {
         message: String,
     },
 }
+
+impl PredictorError {
+    /// [`Other`](Self::Other), in words of one's own: what went wrong, and what to do.
+    pub fn other(predictor: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Other {
+            predictor: predictor.into(),
+            message: message.into(),
+        }
+    }
+}

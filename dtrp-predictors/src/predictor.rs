@@ -27,6 +27,12 @@ impl Inputs {
         ..Self::NONE
     };
 
+    /// The last gradient alone.
+    pub const GRADIENT: Self = Self {
+        gradient: true,
+        ..Self::NONE
+    };
+
     /// The last displacement alone.
     pub const DISPLACEMENT: Self = Self {
         displacement: true,

@@ -4,7 +4,7 @@
 
 mod build;
 
-use build::{build_c, build_rust, cargo, crate_folder, examples, run};
+use build::{build_c, build_rust, cargo, crate_folder, examples, from_template, path_source, run};
 use dtrp_predictors::{
     Arrays, Context, GpuArrays, GpuOutput, GpuPointers, OptimizerState, Output, PluginError, Predictor, PredictorError,
     Spec, Views,
@@ -20,7 +20,6 @@ use std::{
     process::Command,
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
 
 fn sgd<'a>(learning_rates: &'a [f64]) -> Context<'a> {
     let optimizer = OptimizerState::Sgd {
@@ -335,53 +334,112 @@ fn an_error_at_a_later_call() {
     );
 }
 
-/// What a new plug-in starts from, filled in as `templates/README.md` says.
-fn from_template(language: &str, name: &str) -> TempDir {
-    fn copy(from: &Path, to: &Path, name: &str) {
-        for entry in std::fs::read_dir(from).expect("a template folder") {
-            let path = entry.expect("a file").path();
-            let file = path.file_name().and_then(|f| f.to_str()).expect("a name");
-            if path.is_dir() {
-                std::fs::create_dir(to.join(file)).expect("a folder");
-                copy(&path, &to.join(file), name);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path)
-                .expect("text")
-                .replace("{{name}}", name)
-                .replace("{{library}}", &name.replace('-', "_"))
-                .replace("{{dtrp}}", &crate_folder().display().to_string());
-            assert!(!text.contains("{{"), "{}: an unknown placeholder", path.display());
-            let file = file
-                .strip_suffix(".in")
-                .expect("a name that ends in .in")
-                .replace("gitignore", ".gitignore");
-            std::fs::write(to.join(file), text).expect("a new file");
-        }
-    }
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    copy(&crate_folder().join("templates").join(language), folder.path(), name);
-    folder
-}
-
 #[test]
 fn a_new_plugin_in_rust() {
-    let folder = from_template("rust", "brand-new");
-    // The versions that the examples use, which are those of the workspace: nothing to look up.
-    std::fs::copy(
-        examples().join("linear-rule/Cargo.lock"),
-        folder.path().join("Cargo.lock"),
-    )
-    .expect("a copy");
-    let path = build_rust(folder.path(), "brand-new");
-    let report = conformance::check(&path);
+    for folders in [&["rust"][..], &["rust", "rust-custom"]] {
+        let folder = from_template(folders, "brand-new", &path_source());
+        let path = build_rust(folder.path(), "brand-new");
+        let report = conformance::check(&path);
+        assert!(report.passed(), "{report}");
+        assert_eq!(report.predictors[0].descriptor.id, "org.example.brand-new");
+        cargo("test", folder.path());
+    }
+}
+
+/// As whoever has only the address of the repository would build it: here that of a copy of the two crates that a plug-in needs.
+#[test]
+fn a_new_plugin_with_the_sdk_from_a_repository() {
+    let repository = tempfile::tempdir().expect("a temporary folder");
+    let workspace = crate_folder().join("..");
+    let text = std::fs::read_to_string(workspace.join("Cargo.toml")).expect("the workspace");
+    let (before, rest) = text.split_once("members = [").expect("its members");
+    let (_, after) = rest.split_once(']').expect("their end");
+    let text = format!(
+        "{before}members = [\"dtrp-predictors\", \"dtrp-text\"{}",
+        &format!("]{after}")
+    );
+    let (before, rest) = text.split_once("default-members = [").unwrap_or((&text, "]"));
+    let after = rest.split_once(']').expect("their end").1;
+    std::fs::write(repository.path().join("Cargo.toml"), format!("{before}{after}")).expect("a manifest");
+    for name in ["dtrp-predictors", "dtrp-text"] {
+        let copy = Command::new("cp")
+            .arg("-r")
+            .arg(workspace.join(name))
+            .arg(repository.path())
+            .status();
+        assert!(copy.expect("cp").success());
+    }
+    let git = |args: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        run(Command::new("git")
+            .current_dir(repository.path())
+            .args(identity)
+            .args(args));
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "all"]);
+
+    let source = format!("git = \"file://{}\"", repository.path().display());
+    let folder = from_template(&["rust", "rust-custom"], "from-afar", &source);
+    // What cargo fetches from there is thrown away; what it has of registries serves here too.
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let own = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
+    let own = own
+        .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+        .expect("cargo's folder");
+    for name in ["registry", "config.toml"] {
+        if own.join(name).exists() {
+            std::os::unix::fs::symlink(own.join(name), home.path().join(name)).expect("a link");
+        }
+    }
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--lib"]).current_dir(folder.path());
+    build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    run(build
+        .env("CARGO_HOME", home.path())
+        .env("CARGO_TARGET_DIR", folder.path().join("target")));
+    let report = conformance::check(&folder.path().join("target/debug/libfrom_afar.so"));
     assert!(report.passed(), "{report}");
-    assert_eq!(report.predictors[0].descriptor.id, "org.example.brand-new");
+}
+
+/// The page shows the whole of the template, so what stands there compiles, keeps the rules, and trains.
+#[test]
+fn the_page_has_the_custom_template() {
+    let read = |path: &str| std::fs::read_to_string(crate_folder().join(path)).expect("a text");
+    let template = read("templates/rust-custom/src/lib.rs.in").replace("{{name}}", "my-rule");
+    assert!(
+        read("../docs/plugins.md").contains(&format!("```rust\n{template}```\n")),
+        "docs/plugins.md does not show templates/rust-custom/src/lib.rs.in as it is, with `my-rule` for the name"
+    );
+}
+
+/// What it has to say of itself reaches whoever loads it.
+#[test]
+fn an_error_in_words_of_its_own() {
+    let folder = from_template(&["rust", "rust-custom"], "wordy", &path_source());
+    let mut predictor = create(&Spec::plugin(build_rust(folder.path(), "wordy"), "")).expect("a predictor");
+    let optimizer = OptimizerState::Adam {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        decoupled: true,
+    };
+    let context = Context {
+        optimizer,
+        ..sgd(&[0.1])
+    };
+    let error = predictor.rule(&context).expect_err("refused").to_string();
+    assert!(
+        error.contains("it knows the steps of sgd, not of adamw; set optimizer.name: sgd"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_new_plugin_in_c() {
-    let folder = from_template("c", "brand-new");
+    let folder = from_template(&["c"], "brand-new", &path_source());
     run(Command::new("make").arg("--silent").current_dir(folder.path()));
     let report = conformance::check(&folder.path().join("libbrand_new.so"));
     assert!(report.passed(), "{report}");

@@ -6,6 +6,7 @@
 //! * [`Table`]: aligned text, or Markdown.
 //! * [`units`]: numbers for people.
 //! * [`shortened()`]: what somebody typed, in a message.
+//! * [`without_frames`]: what a library in C++ says, without its stack.
 //! * [`to_json`]: what programs read.
 //! * [`read_text`]: texts that a user names by their paths.
 //! * [`write_whole`]: files that appear whole or not at all.
@@ -28,6 +29,7 @@
 //! # Ok::<(), dtrp_text::OptionError>(())
 //! ```
 
+mod frames;
 mod json;
 mod names;
 mod options;
@@ -38,6 +40,7 @@ pub mod units;
 mod whole;
 mod words;
 
+pub use frames::without_frames;
 pub use json::to_json;
 pub use names::{DidYouMean, UnknownName, find, likeness, nearest};
 pub use options::{

@@ -60,11 +60,13 @@ pub enum TrainError {
     /// Costs do not fit the network.
     #[error(transparent)]
     Costs(#[from] CostsError),
-    /// A device is not there.
+    /// A device is not there, or nothing is called so.
     #[error("device {} is not available: {why}", dtrp_text::shortened(device))]
     Device {
         /// As the settings name it.
         device: String,
+        /// Whether devices are called so, on this machine or another.
+        exists: bool,
         /// Why, and what to do.
         why: String,
     },
@@ -205,7 +207,7 @@ impl TrainError {
                 ))
             }
             source => {
-                tracing::debug!("{source}");
+                tracing::debug!("{}", source.with_frames());
                 let place = place.map(Box::new);
                 Self::Libtorch { place, source }
             }
@@ -218,7 +220,7 @@ fn told(error: &TorchError) -> String {
     let message = error.to_string();
     match OutOfMemory::of(&message) {
         Some(memory) => out_of_memory(&memory),
-        None => error.brief().trim_start_matches("libtorch: ").to_owned(),
+        None => message.trim_start_matches("libtorch: ").to_owned(),
     }
 }
 

@@ -38,7 +38,7 @@ fn of_data(error: &DataError) -> Option<String> {
         DataError::Unknown(_) => "data.name",
         DataError::Augment { .. } => "data.augment",
         DataError::Option(error) => return Some(format!("data.{}", error.option)),
-        DataError::Dir { .. } | DataError::Missing { .. } => "data.dir",
+        DataError::Dir { .. } | DataError::NeedsNoDir(_) | DataError::Missing { .. } => "data.dir",
         DataError::Loader { option: "dataset", .. } => "data.name",
         DataError::Loader { option, .. } => return Some(format!("data.{option}")),
         _ => return None,

@@ -14,12 +14,24 @@ pub(crate) enum Language {
     C,
 }
 
-impl Language {
-    /// Its name on the command line, and that of its templates' folder.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Rust => "rust",
-            Self::C => "c",
+/// Which template a new plug-in starts from, and where its SDK comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    /// What it is written in.
+    pub(crate) language: Language,
+    /// A custom rule instead of a linear one. In C there is a custom one alone.
+    pub(crate) custom: bool,
+    /// The repository that the SDK comes from; this working tree if none is named.
+    pub(crate) git: Option<String>,
+}
+
+impl Template {
+    /// The folders of the templates, of which later ones replace files of earlier ones.
+    pub(crate) fn folders(&self) -> &'static [&'static str] {
+        match (self.language, self.custom) {
+            (Language::Rust, false) => &["rust"],
+            (Language::Rust, true) => &["rust", "rust-custom"],
+            (Language::C, _) => &["c"],
         }
     }
 }
@@ -53,8 +65,8 @@ pub(crate) enum Command {
     PluginNew {
         /// Its folder; the last part is its name.
         path: PathBuf,
-        /// What it is written in.
-        language: Language,
+        /// What it starts from.
+        template: Template,
     },
     /// Build a plug-in and check it.
     PluginBuild {
@@ -97,7 +109,8 @@ Use it:
   dtrp  [ARGS...]   Any other `dtrp` command, built in release
 
 Extend it (docs/plugins.md):
-  plugin new PATH   Write a predictor plug-in from a template [--lang rust|c]
+  plugin new PATH   Write a predictor plug-in from a template [--lang rust|c] [--kind linear|custom]
+                    [--git URL: the SDK comes from this repository, not from the folder of this one]
   plugin build PATH Build it, and check that it keeps the rules
   plugin check PATH Check a library, or the one that was built in a project's folder
 
@@ -188,25 +201,50 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
     Ok(command)
 }
 
-/// `plugin new PATH [--lang rust|c]`, `plugin build PATH`, `plugin check PATH`.
+/// `plugin new PATH [OPTIONS]`, `plugin build PATH`, `plugin check PATH`.
 fn plugin(words: &[OsString]) -> Result<Command> {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
-    let new = |path: &str, language| Command::PluginNew {
-        path: path.into(),
-        language,
-    };
     match words[..] {
         ["--help" | "-h"] => Ok(Command::Help),
-        ["new", path] | ["new", path, "--lang", "rust"] => Ok(new(path, Language::Rust)),
-        ["new", path, "--lang", "c"] => Ok(new(path, Language::C)),
+        ["new", path, ref options @ ..] => Ok(Command::PluginNew {
+            path: path.into(),
+            template: template(options)?,
+        }),
         ["build", path] => Ok(Command::PluginBuild { path: path.into() }),
         ["check", path] => Ok(Command::PluginCheck { path: path.into() }),
         _ => {
-            let text = "write `plugin new PATH [--lang rust|c]`, `plugin build PATH` or `plugin check PATH`";
+            let text = "write `plugin new PATH [--lang rust|c] [--kind linear|custom] [--git URL]`, `plugin build PATH` or \
+                        `plugin check PATH`";
             Err(Error::Usage(text.into()))
         }
     }
+}
+
+/// `--lang`, `--kind` and `--git`, each with its value.
+fn template(options: &[&str]) -> Result<Template> {
+    let wrong = |text: &str| Err(Error::Usage(text.to_owned()));
+    let (mut language, mut kind, mut git) = (Language::Rust, None, None);
+    for option in options.chunks(2) {
+        match *option {
+            ["--lang", "rust"] => language = Language::Rust,
+            ["--lang", "c"] => language = Language::C,
+            ["--kind", given @ ("linear" | "custom")] => kind = Some(given),
+            // It stands between quotation marks in a Cargo.toml.
+            ["--git", url] if !url.is_empty() && !url.contains(['"', '\\', '\n']) => git = Some(url.to_owned()),
+            _ => {
+                return wrong("the options of `plugin new` are --lang rust|c, --kind linear|custom and --git URL");
+            }
+        }
+    }
+    if language == Language::C && kind == Some("linear") {
+        return wrong("the template in C is a custom rule; for a linear one set the coefficients in its `rule`");
+    }
+    if language == Language::C && git.is_some() {
+        return wrong("the template in C needs one header and no repository: set DTRP in its Makefile");
+    }
+    let custom = language == Language::C || kind == Some("custom");
+    Ok(Template { language, custom, git })
 }
 
 /// `gpu-bundle [PATH]`.
@@ -283,22 +321,31 @@ mod tests {
     fn plugins() {
         let parsed = |line| parse(&words(line)).unwrap();
         let path = PathBuf::from("my-rule");
-        let language = Language::Rust;
-        assert_eq!(
-            parsed("plugin new my-rule"),
-            Command::PluginNew {
-                path: path.clone(),
-                language
-            }
-        );
-        let language = Language::C;
-        assert_eq!(
-            parsed("plugin new my-rule --lang c"),
-            Command::PluginNew {
-                path: path.clone(),
-                language
-            }
-        );
+        for (options, language, custom, git, folders) in [
+            ("", Language::Rust, false, None, &["rust"][..]),
+            ("--kind custom", Language::Rust, true, None, &["rust", "rust-custom"]),
+            ("--git x --lang rust", Language::Rust, false, Some("x"), &["rust"]),
+            ("--lang c", Language::C, true, None, &["c"]),
+        ] {
+            let git = git.map(str::to_owned);
+            let template = Template { language, custom, git };
+            assert_eq!(template.folders(), folders);
+            let path = path.clone();
+            let line = format!("plugin new my-rule {options}");
+            assert_eq!(parse(&words(&line)).unwrap(), Command::PluginNew { path, template });
+        }
+        for wrong in [
+            "--kind",
+            "--kind odd",
+            "--lang c --kind linear",
+            "--lang c --git x",
+            "--git a\"b",
+        ] {
+            assert!(
+                parse(&words(&format!("plugin new my-rule {wrong}"))).is_err(),
+                "{wrong}"
+            );
+        }
         assert_eq!(
             parsed("plugin build my-rule"),
             Command::PluginBuild { path: path.clone() }

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::output;
 use dtrp_core::torch::{GpuFault, build_information, parallel_information};
+use dtrp_text::without_frames;
 use dtrp_train::why_no_gpu;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -141,7 +142,7 @@ fn computes() -> Finding {
         ),
         Err(error) => Finding::broken(
             "computes",
-            error.to_string(),
+            without_frames(&error.to_string()).to_owned(),
             "libtorch cannot run a convolution: run `cargo xtask setup --force`",
         ),
     }

@@ -288,15 +288,10 @@ fn names(message: &str, key: &str) -> bool {
     })
 }
 
-/// Exit codes by class: 2, 3 and 5; and those of what has a class of its own.
-fn right_code(key: &str, code: u8) -> bool {
-    match code {
-        2 | 3 | 5 => true,
-        4 => key.starts_with("data"),
-        6 => key == "run.device",
-        8 => key.starts_with("method.predictor"),
-        _ => false,
-    }
+/// Those of wrong usage, of the configuration, and of what does not exist or does not fit. None of the values names data, a
+/// device or a plug-in that is merely not there.
+fn right_code(code: u8) -> bool {
+    matches!(code, 2 | 3 | 5)
 }
 
 #[test]
@@ -338,7 +333,7 @@ fn is_refused_by_name_or_works() {
             }
             Outcome::Error(code, message) => {
                 let own = own_words(case, message);
-                if !right_code(&case.key, *code) || !names(own, &case.key) {
+                if !right_code(*code) || !names(own, &case.key) {
                     complain(&format!("exit code {code}: {}", dtrp_text::shortened(own)));
                 }
                 if message.len() > LONGEST_MESSAGE {

@@ -2,8 +2,8 @@
 
 use crate::config::parse_yaml;
 use crate::error::Error;
-use crate::output;
-use clap::{Args, Subcommand, ValueEnum};
+use crate::output::{self, Format};
+use clap::{Args, Subcommand};
 use dtrp_models::{BlockInfo, ModelInput};
 use dtrp_text::units::{bytes, thousands};
 use dtrp_text::{OptionSpec, OptionValues, Table, schema, to_json};
@@ -42,14 +42,6 @@ pub(crate) struct Show {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Table,
-    /// For other programs
-    Json,
 }
 
 /// Does what was typed.

@@ -1,7 +1,7 @@
 //! `dtrp profile`: what each block of a network costs on this machine.
 
 use super::training::training;
-use crate::config::{self, BENCH, Layers};
+use crate::config::{self, BENCH, Layers, path_argument};
 use crate::error::Error;
 use crate::output;
 use crate::stop;
@@ -20,7 +20,7 @@ pub(crate) struct Profile {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
     /// Write the costs here, as YAML, instead of to stdout (`-`)
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = path_argument())]
     output: Option<PathBuf>,
 }
 

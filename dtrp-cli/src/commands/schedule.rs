@@ -1,14 +1,16 @@
 //! `dtrp schedule`: programs to look at, to save, to check.
 
+use crate::config::path_argument;
 use crate::error::Error;
 use crate::output;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_core::analysis::{self, ProgramReport};
 use dtrp_core::schedule::{Method, Order, Plan, Program, Slots};
 use dtrp_core::trace::Timeline;
-use dtrp_text::Table;
 use dtrp_text::units::thousands;
+use dtrp_text::{Table, to_json};
 use dtrp_train::{parse_program, read_program};
+use serde_json::{Value, json};
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -21,7 +23,11 @@ pub(crate) enum ScheduleCommand {
     /// Say what is wrong with a program written by hand, or what it costs
     Check(Check),
     /// List the methods
-    List,
+    List {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = output::Format::Table)]
+        format: output::Format,
+    },
 }
 
 /// `dtrp schedule show`
@@ -30,7 +36,10 @@ pub(crate) struct Show {
     #[command(flatten)]
     plan: PlanArgs,
     /// Show the program in this file (text or JSON; `-` is stdin) instead of a method's
-    #[arg(conflicts_with_all = ["method", "modules", "batches", "order", "micro_batches", "accumulate"])]
+    #[arg(
+        conflicts_with_all = ["method", "modules", "batches", "order", "micro_batches", "accumulate"],
+        value_parser = path_argument()
+    )]
     file: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -64,6 +73,7 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The file (text or JSON; `-` is stdin)
+    #[arg(value_parser = path_argument())]
     file: PathBuf,
     /// Messages that a link holds in each direction before its sender waits
     #[arg(long, default_value_t = NonZeroUsize::MIN)]
@@ -100,7 +110,10 @@ pub(super) fn run(command: ScheduleCommand) -> Result<(), Error> {
             let costs = analysis::analyse(&program, args.capacity).map_err(|fault| wrong(&args.file, &fault))?;
             output::print(&checked(&program, &costs))
         }
-        ScheduleCommand::List => output::print(&list()),
+        ScheduleCommand::List { format } => match format {
+            output::Format::Table => output::print(&list()),
+            output::Format::Json => output::print(&to_json(&json_list())),
+        },
     }
 }
 
@@ -215,4 +228,19 @@ fn list() -> String {
         ]);
     }
     output::fitted(&table)
+}
+
+/// The methods with their orders, the default first.
+fn json_list() -> Value {
+    let methods = Method::all().into_iter().map(|method| {
+        json!({
+            "name": method.name,
+            "summary": method.summary,
+            "source": method.source,
+            "orders": method.orders.iter().map(|order| order.name()).collect::<Vec<_>>(),
+            "micro_batches": method.micro_batches,
+            "accumulate": method.accumulate,
+        })
+    });
+    methods.collect()
 }

@@ -1,5 +1,6 @@
 //! `dtrp simulate`: when a program would run, over given costs; no tensors.
 
+use crate::config::path_argument;
 use crate::costs;
 use crate::error::Error;
 use crate::output;
@@ -46,7 +47,7 @@ pub(crate) struct Simulate {
     #[arg(long, default_value_t = 200)]
     batches: u32,
     /// Costs of the blocks, as `dtrp profile` measures them
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["forward_ms", "backward_ms"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["forward_ms", "backward_ms"], value_parser = path_argument())]
     costs: Option<PathBuf>,
     /// Without --costs: a forward of the whole network in milliseconds
     #[arg(long, default_value_t = 100.0)]

@@ -109,7 +109,7 @@ fn prepare(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folde
         tracing::info!("the earlier run of this name is now in {}", earlier.display());
     }
     tracing::info!("training into {}", folder.path().display());
-    trainer.subscribe(SummaryFile::new(folder.clone(), trainer.stages().len()));
+    trainer.subscribe(SummaryFile::new(folder.clone(), trainer.summary(&Ok(()))));
     trainer.subscribe(metrics);
     trainer.subscribe(Progress::new(keys.progress, trainer.length().steps));
     trainer.subscribe(Files::new(folder.clone()));

@@ -59,6 +59,9 @@ pub(crate) enum Error {
         /// What to do.
         advice: String,
     },
+    /// What `dtrp data` was asked for is not to be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// Files of a data set are wrong, as `dtrp data` found.
     #[error("{0}")]
     BadData(String),
@@ -132,7 +135,7 @@ impl Error {
             // A method has no such order: as where there is no such method.
             Error::Config(ConfigError::UnknownWord { path, .. }) if path.starts_with("method.") => 5,
             Error::Config(_) => 3,
-            Error::BadData(_) => 4,
+            Error::Data(_) | Error::BadData(_) => 4,
             Error::Fit(_) => 5,
             Error::Unhealthy(_) => 6,
             Error::Read { .. } => 4,
@@ -156,7 +159,9 @@ impl Error {
 
 fn code_of(error: &TrainError) -> u8 {
     match error {
-        TrainError::Setting(_) => 3,
+        TrainError::Setting(_) | TrainError::Device { exists: false, .. } => 3,
+        TrainError::Data(error) if error.is_of_request() => 3,
+        TrainError::Batch(error) if matches!(error.downcast_ref(), Some(DataError::Waits(_))) => Error::WORKER,
         TrainError::Data(_) | TrainError::Batch(_) => 4,
         TrainError::Device { .. } | TrainError::Libtorch { .. } | TrainError::Model(ModelError::Memory { .. }) => 6,
         TrainError::Diverged(_) => Error::DIVERGED,
@@ -180,12 +185,6 @@ impl From<TrainError> for Error {
             },
             other => Error::Train(other),
         }
-    }
-}
-
-impl From<DataError> for Error {
-    fn from(error: DataError) -> Self {
-        Error::Train(error.into())
     }
 }
 

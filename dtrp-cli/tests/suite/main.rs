@@ -13,6 +13,8 @@ mod cuts;
 mod data;
 mod every_key;
 mod full_disk;
+#[cfg(target_os = "linux")]
+mod hung_reads;
 mod linking;
 #[cfg(target_os = "linux")]
 mod misbehaving;

@@ -46,11 +46,11 @@ const HANGS: &[Row] = &[
 
 /// Calls of `exit`, with whatever code and wherever.
 const EXITS: &[Row] = &[
-    ("rule_exit", 8, "`org.example.misbehaves` of ", None),
-    ("rule_exit_3", 8, "ended the program in `rule`", None),
-    ("rule_quick_exit", 8, "ended the program in `rule`", None),
-    ("rule_thread_exit", 8, "most likely the plug-in ", None),
-    ("predict_exit", 8, "ended the program in `predict`", None),
+    ("rule_exit", 8, "`org.example.misbehaves` of ", FAILED),
+    ("rule_exit_3", 8, "ended the program in `rule`", FAILED),
+    ("rule_quick_exit", 8, "ended the program in `rule`", FAILED),
+    ("rule_thread_exit", 8, "most likely the plug-in ", FAILED),
+    ("predict_exit", 8, "ended the program in `predict`", FAILED),
     ("create_exit", 8, "ended the program in `create`", None),
     ("count_exit", 8, "ended the program in `count`", None),
     ("load_exit", 8, "ended the program in `load`", None),
@@ -182,6 +182,27 @@ fn no_exit_makes_a_run_succeed() {
     for row in EXITS {
         comes_to(&library, row, &[]);
     }
+}
+
+/// The summary of a run that a plug-in has ended is that of its last whole epoch, and all that is left in its folder is named.
+#[test]
+fn a_run_that_a_plug_in_has_ended_has_its_summary() {
+    let (_folder, library) = build();
+    let place = Place::new();
+    // Two batches are an epoch, and the plug-in exits after twenty calls.
+    let sets = ["data.batch_size=80", "run.executor=sequential"];
+    let ran = Ran::of(command(&place, &library, "rule_exit", &sets).output().unwrap());
+    assert_eq!(ran.code, 8, "{}", ran.stderr);
+    let summary = place.summary("a");
+    let epochs = place.events("a", "epoch");
+    let last = epochs.last().unwrap();
+    assert_eq!((&summary["end"], &summary["name"]), (&json!("failed"), &json!("a")));
+    assert_eq!(summary["predictor"], "org.example.misbehaves");
+    assert_eq!(summary["epochs"], epochs.len());
+    assert_eq!(summary["steps"], last["step"]);
+    assert_eq!(summary["final_train_loss"], last["train_loss"]);
+    assert!(summary["train_seconds"].as_f64() > Some(0.0), "{summary}");
+    assert!(!place.file("runs/a/.reserve").exists());
 }
 
 #[test]

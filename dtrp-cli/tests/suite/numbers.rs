@@ -106,7 +106,7 @@ fn a_training_that_is_too_large_is_not_begun() {
         ("method.modules=10000", 5, "10000 modules"),
         ("method.modules=4294967296", 3, "method.modules"),
         ("method.modules=18446744073709551615", 3, "method.modules"),
-        ("data={name: synthetic, shape: [3, 1000000, 1000000]}", 4, "shape"),
+        ("data={name: synthetic, shape: [3, 1000000, 1000000]}", 3, "shape"),
         ("optimizer.lr=1e308", 3, "optimizer.lr"),
         ("run.threads_per_worker=1000", 3, "run.threads_per_worker"),
         ("model={name: tiny, width: 1000000}", 6, "not enough memory"),
@@ -167,6 +167,16 @@ fn models_are_listed_for_other_programs_too() {
     let ran = place.dtrp(&["models", "list", "--format", "json"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let families: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+    // As are all other lists.
+    for (what, name) in [("data", "digits"), ("predictors", "momentum"), ("schedule", "dtrp")] {
+        let ran = place.dtrp(&[what, "list", "--format", "json"]);
+        assert_eq!(ran.code, 0, "{what}: {}", ran.stderr);
+        let list: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+        assert!(list.iter().any(|entry| entry["name"] == name), "{what}: {}", ran.stdout);
+    }
+    let ran = place.dtrp(&["predictors", "show", "damped", "--format", "json"]);
+    let damped: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(damped["options"]["properties"]["rho"]["default"], 1.0);
     let resnet = families.iter().find(|family| family["name"] == "resnet-cifar").unwrap();
     assert_eq!(resnet["options"]["properties"]["depth"]["default"], 14);
     // What libtorch says is told without its stack.

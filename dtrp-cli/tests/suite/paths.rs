@@ -85,16 +85,32 @@ fn what_only_a_shell_expands_is_told() {
 #[test]
 fn a_working_directory_that_has_gone_is_named() {
     let place = Place::new();
-    std::fs::create_dir(place.file("gone")).unwrap();
-    let script = r#"cd gone && rmdir ../gone && exec "$0" train"#;
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", script, env!("CARGO_BIN_EXE_dtrp")]);
-    let ran = Ran::of(shell.current_dir(place.path()).output().unwrap());
-    assert_eq!(ran.code, 9);
-    assert_eq!(
-        ran.stderr,
-        "error: the working directory is not there any more: change to one that is\n"
-    );
+    for args in [
+        "train",
+        "train --dir /tmp --dry-run",
+        "config show",
+        "models list",
+        "schedule show",
+        "simulate",
+        "data check x",
+        "predictors list",
+        "predictors check x.so",
+        "compare",
+        "bench",
+        "profile",
+        "doctor",
+    ] {
+        std::fs::create_dir(place.file("gone")).unwrap();
+        let script = format!(r#"cd gone && rmdir ../gone && exec "$0" {args}"#);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_dtrp")]);
+        let ran = Ran::of(shell.current_dir(place.path()).output().unwrap());
+        assert_eq!(ran.code, 9, "{args}");
+        assert_eq!(
+            ran.stderr, "error: the working directory is not there any more: change to one that is\n",
+            "{args}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Training with plug-ins: the same bits as with the same rule built in, and a record of which file it was.
 
-use crate::build::{build_c, build_rust, examples};
+use crate::build::{build_c, build_rust, examples, from_template, path_source};
 use crate::support::Place;
 use dtrp_predictors::loader::Library;
 use serde_json::{Value, json};
@@ -103,4 +103,25 @@ fn what_a_plugin_logs_is_in_the_log() {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert_eq!(ran.stderr.contains(said), expected, "{}", ran.stderr);
     }
+}
+
+/// What `docs/plugins.md` shows, and what it says of optimizers.
+#[test]
+fn a_new_custom_rule_trains() {
+    let place = Place::new();
+    let project = from_template(&["rust", "rust-custom"], "my-custom", &path_source());
+    let path = build_rust(project.path(), "my-custom");
+    let plugin = json!({ "plugin": path, "options": { "memory": 0.8 } });
+    let custom = train(&place, "custom", 3, &plugin, &[]);
+    assert!(
+        custom != train(&place, "none", 3, &"none".into(), &[]),
+        "it does nothing"
+    );
+    let summary = place.summary("custom");
+    assert_eq!(summary["predictor"], "org.example.my-custom");
+    assert!(summary["workers"][0]["prediction_gain"].as_f64().is_some(), "{summary}");
+    let predictor = format!("method.predictor={}", json!({ "plugin": path }));
+    let ran = place.train(&[&predictor, "optimizer.name=adam"]);
+    assert_eq!(ran.code, 8, "{}", ran.stderr);
+    assert!(ran.stderr.contains("set optimizer.name: sgd"), "{}", ran.stderr);
 }

@@ -3,6 +3,7 @@
 use super::error::StageFailure;
 use super::stage::Stage;
 use crate::schedule::{Action, Op, Unit};
+use dtrp_text::without_frames;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -130,6 +131,8 @@ fn caught<E: std::error::Error + 'static>(
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        // As where a call of libtorch was unwrapped.
+        let text = text.map(|text| without_frames(&text).to_owned());
         Err(StageFailure::Panic(
             text.unwrap_or_else(|| "without a message".to_owned()),
         ))

@@ -1,20 +1,21 @@
 //! What can go wrong in a libtorch stage.
 
 use crate::schedule::Unit;
+use dtrp_text::without_frames;
 
 /// An error of the libtorch stage.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TorchError {
-    /// An operator of libtorch failed.
-    #[error("libtorch: {0}")]
-    Tch(#[from] tch::TchError),
+    /// An operator of libtorch failed. No `source`: who prints a chain of errors would print the C++ stack with it.
+    #[error("libtorch: {}", without_frames(&.0.to_string()))]
+    Tch(tch::TchError),
     /// A function of the shim failed.
-    #[error("libtorch: {what}: {message}")]
+    #[error("libtorch: {what}: {}", without_frames(message))]
     Libtorch {
         /// What was called.
         what: &'static str,
-        /// libtorch's message.
+        /// libtorch's message, with its C++ stack.
         message: String,
     },
     /// The predictor failed.
@@ -58,15 +59,23 @@ pub enum TorchError {
 }
 
 impl TorchError {
-    /// The message without the C++ stack that libtorch appends to its own.
-    pub fn brief(&self) -> String {
-        let message = self.to_string();
-        let end = message.find("\nException raised from");
-        message[..end.unwrap_or(message.len())].trim_end().to_owned()
+    /// The message with the C++ stack that libtorch appends to its own, for whoever looks for the cause.
+    pub fn with_frames(&self) -> String {
+        match self {
+            Self::Tch(error) => error.to_string(),
+            Self::Libtorch { what, message } => format!("{what}: {message}"),
+            other => other.to_string(),
+        }
     }
 
     /// What a [`Source`](super::Source) returns when it cannot give a unit: its own error, or a text.
     pub fn data(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Data(error.into())
+    }
+}
+
+impl From<tch::TchError> for TorchError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Tch(error)
     }
 }

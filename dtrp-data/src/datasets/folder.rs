@@ -201,7 +201,14 @@ impl Folder {
         check_get(self, index, image)?;
         let (path, label) = &self.files[index];
         let channels = self.shape.channels;
-        let decoded = image_file::decode(&files::read(path)?, channels).map_err(|fault| fault.at(path))?;
+        let file = files::read(path).map_err(|error| {
+            if files::may_wait(path) {
+                DataError::Waits(path.clone())
+            } else {
+                error
+            }
+        })?;
+        let decoded = image_file::decode(&file, channels).map_err(|fault| fault.at(path))?;
         make(
             Pixels::interleaved(&decoded.bytes, decoded.height, decoded.width, channels),
             image,

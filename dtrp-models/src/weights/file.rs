@@ -2,6 +2,7 @@
 
 use super::foreign;
 use crate::ModelError;
+use dtrp_text::without_frames;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -134,7 +135,7 @@ impl WeightsFile {
             .seek(SeekFrom::Start(self.start + from))
             .and_then(|_| file.read_exact(&mut bytes));
         read.map_err(|error| format!("cannot be read: {error}"))?;
-        Tensor::f_from_data_size(&bytes, &shape, kind).map_err(|error| error.to_string())
+        Tensor::f_from_data_size(&bytes, &shape, kind).map_err(|error| without_frames(&error.to_string()).to_owned())
     }
 }
 

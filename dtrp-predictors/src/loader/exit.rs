@@ -14,7 +14,7 @@ use std::{
     fmt::Write,
     path::Path,
     sync::{
-        Mutex, Once, PoisonError,
+        Mutex, Once, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
@@ -40,6 +40,8 @@ thread_local! {
 static FILES: Mutex<Vec<&'static Path>> = Mutex::new(Vec::new());
 /// The process that has said so; 0 before.
 static GUARDED: AtomicU32 = AtomicU32::new(0);
+/// What is done before a process ends that a plug-in wants to end.
+static BEFORE: OnceLock<fn()> = OnceLock::new();
 /// Whether it ends by itself.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
@@ -76,6 +78,13 @@ pub(super) fn expect(path: &'static Path) {
 /// a plug-in has been loaded, that was the plug-in. For a program's `main`.
 pub fn only_we_exit() {
     GUARDED.store(std::process::id(), Ordering::Release);
+}
+
+/// Has this called where a plug-in ends the process, after the error has been told; the first one that is given stays. It is
+/// called in whatever state the process is, by the thread that ends it, perhaps by several, and perhaps in a process that a
+/// plug-in has forked: it may do only what a handler of signals may, and must wait for nobody.
+pub fn before_refusing(function: fn()) {
+    let _ = BEFORE.set(function);
 }
 
 /// The process is about to end by itself.
@@ -152,6 +161,9 @@ fn refuse() {
     text.push_str(" by calling `exit`; a plug-in must return, and say with its status what went wrong\n");
     // SAFETY: the bytes are there. The locks of Rust's stderr may be held by a thread that has stopped for ever.
     unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast::<c_void>(), text.len()) };
+    if let Some(function) = BEFORE.get() {
+        function();
+    }
     now(PLUGIN);
 }
 

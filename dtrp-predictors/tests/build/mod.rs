@@ -65,3 +65,51 @@ pub(crate) fn build_c(source: &Path) -> (TempDir, PathBuf) {
         .args([&library, source]));
     (folder, library)
 }
+
+/// The SDK of this working tree, as a Cargo.toml names it.
+pub(crate) fn path_source() -> String {
+    format!("path = \"{}\"", crate_folder().display())
+}
+
+/// What a new plug-in starts from, filled in as `templates/README.md` says. Later folders replace files of earlier ones.
+pub(crate) fn from_template(folders: &[&str], name: &str, source: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for from in folders {
+        fill_in(
+            &crate_folder().join("templates").join(from),
+            folder.path(),
+            name,
+            source,
+        );
+    }
+    if folders.contains(&"rust") {
+        // The versions that the examples use, which are those of the workspace: nothing to look up.
+        let lock = examples().join("linear-rule/Cargo.lock");
+        let lock = std::fs::read_to_string(lock)
+            .expect("a lock file")
+            .replace("linear-rule", name);
+        std::fs::write(folder.path().join("Cargo.lock"), lock).expect("a new file");
+    }
+    folder
+}
+
+fn fill_in(from: &Path, to: &Path, name: &str, source: &str) {
+    for entry in std::fs::read_dir(from).expect("a template folder") {
+        let path = entry.expect("a file").path();
+        let file = path.file_name().and_then(|f| f.to_str()).expect("a name");
+        if path.is_dir() {
+            std::fs::create_dir_all(to.join(file)).expect("a folder");
+            fill_in(&path, &to.join(file), name, source);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)
+            .expect("text")
+            .replace("{{name}}", name)
+            .replace("{{library}}", &name.replace('-', "_"))
+            .replace("{{source}}", source)
+            .replace("{{dtrp}}", &crate_folder().display().to_string());
+        assert!(!text.contains("{{"), "{}: an unknown placeholder", path.display());
+        let file = file.strip_suffix(".in").expect("a name that ends in .in");
+        std::fs::write(to.join(file.replace("gitignore", ".gitignore")), text).expect("a new file");
+    }
+}

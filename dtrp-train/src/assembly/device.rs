@@ -36,22 +36,25 @@ pub fn why_no_gpu(fault: Option<&GpuFault>) -> String {
 }
 
 fn device(name: &str) -> Result<Device> {
-    let missing = |why: String| TrainError::Device {
+    let error = |exists, why: String| TrainError::Device {
         device: name.to_owned(),
+        exists,
         why,
     };
+    let missing = |why| error(true, why);
+    let unknown = |why: &str| error(false, why.to_owned());
     if name == "cpu" {
         return Ok(Device::Cpu);
     }
     let Some(index) = name.strip_prefix("cuda") else {
-        return Err(missing("the devices are cpu and cuda:N".to_owned()));
+        return Err(unknown("the devices are cpu and cuda:N"));
     };
     let index = match index {
         "" => 0,
         index => index
             .strip_prefix(':')
             .and_then(|index| index.parse().ok())
-            .ok_or_else(|| missing("a GPU is named cuda:N with N from 0".to_owned()))?,
+            .ok_or_else(|| unknown("a GPU is named cuda:N with N from 0"))?,
     };
     let count = Cuda::device_count();
     if !Cuda::is_available() || count <= 0 {

@@ -2,7 +2,12 @@
 
 use crate::tiny;
 use dtrp_core::schedule::{Action, Op};
-use dtrp_train::schedule::{Bp, Dtrp, Fdg, Gpipe};
+use dtrp_models::auxiliary::{HeadInput, HeadKind};
+use dtrp_models::inventory;
+use dtrp_models::layers::Linear;
+use dtrp_train::schedule::{Bp, Dtrp, Fdg, Gpipe, Local};
+use dtrp_train::tch::{TchError, Tensor};
+use dtrp_train::torch::{Block, BlockSpec, Loss, Pass, TorchError, Vars};
 use dtrp_train::{Cuts, Data, ImageShape, TrainError, Training};
 
 /// The error of a training that cannot be built.
@@ -122,4 +127,72 @@ fn what_has_no_effect_is_told() {
         keys(tiny(Dtrp::new(2)).label_smoothing(0.1).loss(loss)),
         ["optimizer.label_smoothing"]
     );
+}
+
+/// Shapes that do not fit, as an error of libtorch or as the panic of a call that was unwrapped.
+struct Misfit {
+    panics: bool,
+}
+
+impl Loss for Misfit {
+    fn of(&self, output: &Tensor, _: &Tensor) -> Result<Tensor, TorchError> {
+        let other = output.f_reshape([1, -1])?;
+        if self.panics {
+            return Ok(other.matmul(&other));
+        }
+        Ok(other.f_matmul(&other)?)
+    }
+}
+
+#[test]
+fn what_libtorch_says_comes_without_its_stack() {
+    for panics in [false, true] {
+        let training = tiny(Bp::new(1)).loss(Misfit { panics });
+        let error = training.build().unwrap().fit().unwrap_err();
+        let mut whole = error.to_string();
+        let mut below = std::error::Error::source(&error);
+        while let Some(error) = below {
+            whole.push_str(&format!("\n{error}"));
+            below = error.source();
+        }
+        assert!(whole.contains("shapes cannot be multiplied"), "{whole}");
+        assert!(
+            !whole.contains("frame #") && !whole.contains("Exception raised"),
+            "{whole}"
+        );
+    }
+}
+
+inventory::submit!(HeadKind::new("misfit", "takes one feature too many", |input| {
+    misfit(input)
+}));
+
+fn misfit(input: &HeadInput<'_>) -> BlockSpec {
+    let [channels, height, width] = input.shape.map(|n| n as i64);
+    let classes = input.classes as i64;
+    BlockSpec::build(input.name, |scope| {
+        let features = channels * height * width + 1;
+        Flat(Linear::torch(&mut scope.sub(input.name).sub("fc"), features, classes))
+    })
+}
+
+struct Flat(Linear);
+
+impl Block for Flat {
+    fn forward(&self, vars: &Vars<'_>, features: &Tensor, _: &Pass) -> Result<Tensor, TchError> {
+        self.0.forward(vars, &features.f_flatten(1, -1)?)
+    }
+}
+
+/// Shapes of auxiliary heads are found before training, in libtorch's words without its stack.
+#[test]
+fn a_head_that_does_not_fit_is_found_when_the_trainer_is_built() {
+    let error = refused(tiny(Local::new(2)).auxiliary("misfit"));
+    assert!(matches!(error, TrainError::Model(_)), "{error:?}");
+    let error = error.to_string();
+    assert!(
+        error.contains("auxiliary1") && error.contains("cannot be multiplied"),
+        "{error}"
+    );
+    assert!(!error.contains("frame #"), "{error}");
 }

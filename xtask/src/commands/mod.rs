@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
             println!("{tally}");
             result
         }
-        Command::PluginNew { path, language } => plugin::new(context, &path, language),
+        Command::PluginNew { path, template } => plugin::new(context, &path, &template),
         Command::PluginBuild { path } => plugin::build(&setup::ensure(context, Request::default())?, &path),
         Command::GpuBundle { path } => gpu_bundle::run(context, path.as_deref()),
         Command::PluginCheck { path } => plugin::check(&setup::ensure(context, Request::default())?, &path),

@@ -1,25 +1,27 @@
 //! `cargo xtask plugin`: a predictor plug-in from the templates, built and checked.
 
 use crate::cargo;
-use crate::cli::Language;
+use crate::cli::{Language, Template};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Writes a new project into the folder `path`, which must not exist; its last part is the name.
-pub(crate) fn new(context: &Context, path: &Path, language: Language) -> Result<()> {
+pub(crate) fn new(context: &Context, path: &Path, template: &Template) -> Result<()> {
     let name = project_name(path)?;
     let predictors = context.workspace.join("dtrp-predictors");
     let words = [
         ("{{name}}", name.clone()),
         ("{{library}}", name.replace('-', "_")),
         ("{{dtrp}}", predictors.display().to_string()),
+        ("{{source}}", source(&predictors, template.git.as_deref())),
     ];
     fs::create_dir(path).map_err(Error::io(format!("make the folder {}", path.display())))?;
-    let template = predictors.join("templates").join(language.name());
-    copy(&template, path, &words)?;
-    if language == Language::Rust {
+    for folder in template.folders() {
+        copy(&predictors.join("templates").join(folder), path, &words)?;
+    }
+    if template.language == Language::Rust {
         // The versions of this workspace, so that nothing has to be looked up.
         let lock = context.workspace.join("examples/plugins/linear-rule/Cargo.lock");
         let reading = Error::io(format!("read {}", lock.display()));
@@ -31,6 +33,14 @@ pub(crate) fn new(context: &Context, path: &Path, language: Language) -> Result<
     println!("{} is ready; build and check it with", path.display());
     println!("  cargo xtask plugin build {}", path.display());
     Ok(())
+}
+
+/// Where the SDK comes from, as a Cargo.toml says it.
+fn source(predictors: &Path, git: Option<&str>) -> String {
+    match git {
+        Some(url) => format!("git = \"{url}\""),
+        None => format!("path = \"{}\"", predictors.display()),
+    }
 }
 
 /// Builds the project in the folder `path`, and checks the library.
@@ -130,7 +140,7 @@ fn copy(from: &Path, to: &Path, words: &[(&str, String)]) -> Result<()> {
         let name = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if source.is_dir() {
             let folder = to.join(&name);
-            fs::create_dir(&folder).map_err(Error::io(format!("make the folder {}", folder.display())))?;
+            fs::create_dir_all(&folder).map_err(Error::io(format!("make the folder {}", folder.display())))?;
             copy(&source, &folder, words)?;
             continue;
         }
@@ -186,12 +196,32 @@ mod tests {
             ("{{name}}", "my-rule".to_owned()),
             ("{{library}}", "my_rule".to_owned()),
             ("{{dtrp}}", "/dtrp".to_owned()),
+            (
+                "{{source}}",
+                source(Path::new("/dtrp"), Some("https://example.org/dtrp")),
+            ),
         ];
-        for (language, file) in [(Language::Rust, "src/lib.rs"), (Language::C, "predictor.c")] {
-            let to = folder.path().join(language.name());
+        for (language, custom, file) in [
+            (Language::Rust, false, "src/lib.rs"),
+            (Language::Rust, true, "src/lib.rs"),
+            (Language::C, true, "predictor.c"),
+        ] {
+            let template = Template {
+                language,
+                custom,
+                git: None,
+            };
+            let to = folder.path().join(template.folders().concat());
             fs::create_dir(&to).unwrap();
-            let from = workspace.join("dtrp-predictors/templates").join(language.name());
-            copy(&from, &to, &words).unwrap();
+            for folder in template.folders() {
+                copy(&workspace.join("dtrp-predictors/templates").join(folder), &to, &words).unwrap();
+            }
+            if language == Language::Rust {
+                let manifest = fs::read_to_string(to.join("Cargo.toml")).unwrap();
+                assert_eq!(manifest.matches("{ git = \"https://example.org/dtrp\", ").count(), 2);
+                let rule = fs::read_to_string(to.join(file)).unwrap();
+                assert_eq!(rule.contains("Kind::Custom,"), custom);
+            }
             for made in [file, ".gitignore", "README.md"] {
                 let text = fs::read_to_string(to.join(made)).unwrap();
                 assert!(!text.contains("{{"), "{made}");

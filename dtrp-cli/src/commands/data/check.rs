@@ -1,8 +1,8 @@
 //! `dtrp data check`.
 
-use super::Format;
+use crate::config::path_argument;
 use crate::error::Error;
-use crate::output;
+use crate::output::{self, Format};
 use clap::Args;
 use dtrp_data::{DataProblem, DataReport, DataSpec, DatasetInfo, PartReport};
 use dtrp_text::units::{count, thousands};
@@ -17,6 +17,7 @@ use std::thread::available_parallelism;
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The folder, as data.dir would have it
+    #[arg(value_parser = path_argument())]
     dir: PathBuf,
     /// The data set in it [default: what the names of its files look like]
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! `dtrp data fetch`.
 
+use crate::config::path_argument;
 use crate::error::Error;
 use crate::output;
 use crate::progress::{self, Download};
@@ -19,7 +20,7 @@ pub(crate) struct Fetch {
     /// The data set, such as cifar10 (`dtrp data list` tells which can be fetched)
     name: String,
     /// The folder to put it in [default: data/NAME]
-    #[arg(long)]
+    #[arg(long, value_parser = path_argument())]
     dir: Option<PathBuf>,
     /// A mirror: an address that stands for everything before the file's name
     #[arg(long)]

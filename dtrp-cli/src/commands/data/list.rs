@@ -1,8 +1,8 @@
 //! `dtrp data list`.
 
-use super::{Format, fetchable};
+use super::fetchable;
 use crate::error::Error;
-use crate::output;
+use crate::output::{self, Format};
 use clap::Args;
 use dtrp_data::DatasetInfo;
 use dtrp_text::to_json;

@@ -5,7 +5,7 @@ mod fetch;
 mod list;
 
 use crate::error::Error;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 /// `dtrp data ...`
 #[derive(Debug, Subcommand)]
@@ -16,13 +16,6 @@ pub(crate) enum DataCommand {
     Check(check::Check),
     /// Download a data set from where its authors publish it; an interrupted download is continued
     Fetch(fetch::Fetch),
-}
-
-/// How something is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
 }
 
 /// Does what was typed.

@@ -4,11 +4,13 @@ mod check;
 mod compare;
 mod measured;
 
+use crate::config::path_argument;
 use crate::error::{Error, of_predictor};
-use crate::output;
+use crate::output::{self, Format};
 use clap::Subcommand;
 use dtrp_predictors::{Description, Kind};
-use dtrp_text::Table;
+use dtrp_text::{Table, schema, to_json};
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -16,15 +18,23 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(crate) enum PredictorsCommand {
     /// List the predictors that are linked into this program
-    List,
+    List {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Print the formula and the options of one
     Show {
         /// Its name
         name: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
     },
     /// Load a plug-in, try it out, and say which of the rules it keeps
     Check {
         /// The shared library
+        #[arg(value_parser = path_argument())]
         library: PathBuf,
     },
     /// Train one configuration with one predictor after another, and print what each is worth and costs
@@ -34,17 +44,21 @@ pub(crate) enum PredictorsCommand {
 /// Does what was typed.
 pub(super) fn run(command: &PredictorsCommand) -> Result<(), Error> {
     match command {
-        PredictorsCommand::List => output::print(&list())?,
-        PredictorsCommand::Show { name } => {
+        PredictorsCommand::List { format: Format::Table } => output::print(&list()),
+        PredictorsCommand::List { format: Format::Json } => {
+            let all: Vec<_> = dtrp_predictors::list().iter().map(json).collect();
+            output::print(&to_json(&all))
+        }
+        PredictorsCommand::Show { name, format } => {
             let description = dtrp_predictors::describe(name).map_err(|error| of_predictor(error, false))?;
-            output::print(&output::wrapped(&show(&description)))?;
+            match format {
+                Format::Table => output::print(&output::wrapped(&show(&description))),
+                Format::Json => output::print(&to_json(&json(&description))),
+            }
         }
-        PredictorsCommand::Check { library } => {
-            check::run(library)?;
-        }
-        PredictorsCommand::Compare(args) => compare::run(args)?,
+        PredictorsCommand::Check { library } => check::run(library),
+        PredictorsCommand::Compare(args) => compare::run(args),
     }
-    Ok(())
 }
 
 fn list() -> String {
@@ -79,6 +93,22 @@ fn show(description: &Description) -> String {
         let _ = writeln!(text, "  {:<14} {}", option.name, option.summary);
     }
     text
+}
+
+/// With its options as a JSON schema.
+fn json(description: &Description) -> Value {
+    json!({
+        "name": description.name,
+        "version": description.version,
+        "summary": description.summary,
+        "formula": description.formula,
+        "licence": description.licence,
+        "kind": match description.kind {
+            Kind::Linear => "linear",
+            Kind::Custom => "custom",
+        },
+        "options": schema(description.options),
+    })
 }
 
 fn kind(kind: Kind) -> &'static str {
