@@ -8,6 +8,7 @@ use crate::cargo;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::libtorch::Request;
+use crate::python;
 use crate::tally::Tally;
 use crate::tidy;
 use std::path::{Path, PathBuf};
@@ -71,9 +72,8 @@ pub(crate) fn run(context: &Context, with_gpu_bundle: bool) -> Result<()> {
 /// Where there is no GPU the script skips every check, and that is well.
 fn gpu_bundle(context: &Context, _: &mut Tally) -> Result<()> {
     super::gpu_bundle::run(context, None)?;
-    let mut script = context.command("python3");
-    script.arg(super::gpu_bundle::folder(context).join("run.py"));
-    cargo::run(&mut script)
+    let script = super::gpu_bundle::folder(context).join("run.py");
+    cargo::run(&mut python::file(context, "python3", &script))
 }
 
 fn formatting(context: &Context, _: &mut Tally) -> Result<()> {
