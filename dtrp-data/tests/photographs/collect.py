@@ -3,14 +3,13 @@
     python3 collect.py FOLDER
     DTRP_PHOTOGRAPHS=FOLDER cargo test --release -p dtrp-data --test suite photographs -- --nocapture
 
-Downloads the packages of `packages.txt` (some 900 MB, one after the other, so that the disk never holds them all; with the building of what pip
-needs to know of sdists some quarter of an hour), takes every
-JPEG out of them once, and leaves in FOLDER what the second command reads: the files, named by their MD5, and `expected.txt`, of
-which a line is
+Downloads the packages of `packages.txt` (several hundred megabytes, one after the other, so that the disk never holds them all;
+some quarter of an hour), takes every JPEG out of them once, and leaves in FOLDER what the second command reads: the files, named
+by their MD5, and `expected.txt`, of which a line is
 
     FILE  WIDTHxHEIGHT  MD5 of the pixels in colour  MD5 in grey  maker of the camera, or -  package
 
-or, where Pillow refuses the file, `FILE  refused  what it says  -  maker  package`. The pixels are those of convert("RGB") and of
+or, where Pillow refuses the file, `FILE  refused  what it says  -  maker  package` (all with tabs between). The pixels are those of convert("RGB") and of
 convert("RGB").convert("L"), planes one after the other.
 
 Needs Pillow, and the package managers apt-get (with Debian's sources), pip and npm. FOLDER must be new or empty.
