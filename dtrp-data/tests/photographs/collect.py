@@ -9,8 +9,8 @@ by their MD5, and `expected.txt`, of which a line is
 
     FILE  WIDTHxHEIGHT  MD5 of the pixels in colour  MD5 in grey  maker of the camera, or -  package
 
-or, where Pillow refuses the file, `FILE  refused  what it says  -  maker  package` (all with tabs between). The pixels are those of convert("RGB") and of
-convert("RGB").convert("L"), planes one after the other.
+or, where Pillow refuses the file, `FILE  refused  what it says  -  maker  package`, all with tabs between. The pixels are those of
+convert("RGB") and of convert("RGB").convert("L"), planes one after the other.
 
 Needs Pillow, and the package managers apt-get (with Debian's sources), pip and npm. FOLDER must be new or empty.
 """
