@@ -21,6 +21,8 @@ pub(crate) enum Error {
     },
     /// A check of `ci` found something (exit code 1).
     Check(String),
+    /// A step of `ci` cannot be done here, and why: told, and no failure.
+    Skipped(String),
     /// An error that has been printed already.
     Told(Box<Error>),
     /// A program could not be started, or a file not be read (exit code 1).
@@ -39,7 +41,7 @@ impl Error {
             Self::Usage(_) => 2,
             Self::Setup(_) => 3,
             Self::Child { code, .. } => *code,
-            Self::Check(_) | Self::Io { .. } => 1,
+            Self::Check(_) | Self::Skipped(_) | Self::Io { .. } => 1,
             Self::Told(error) => error.exit_code(),
         }
     }
@@ -60,6 +62,7 @@ impl fmt::Display for Error {
                 write!(f, "error: `{what}` failed with exit code {code}")
             }
             Self::Told(error) => error.fmt(f),
+            Self::Skipped(why) => write!(f, "skipped: {why}"),
             Self::Check(text) => write!(f, "error: {text}"),
             Self::Io { what, source } => write!(f, "error: could not {what}: {source}"),
         }

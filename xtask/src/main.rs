@@ -10,6 +10,7 @@
 //! | [`libtorch`] | which libtorch is used, and how one is provisioned |
 //! | [`cargo`] | starting cargo and reading what it says |
 //! | [`tidy`] | the house rules that `ci` checks |
+//! | [`python`] | starting python3, safe from the current folder |
 //! | [`context`] | the workspace folder and the environment, as data |
 
 mod cargo;
@@ -18,6 +19,7 @@ mod commands;
 mod context;
 mod error;
 mod libtorch;
+mod python;
 mod tally;
 mod tidy;
 

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// The one image of a folder, brought to a shape.
-fn decode(file: &[u8], name: &str, shape: ImageShape) -> Result<Vec<u8>, DataError> {
+pub(crate) fn decode(file: &[u8], name: &str, shape: ImageShape) -> Result<Vec<u8>, DataError> {
     let root = tempfile::tempdir().unwrap();
     for part in ["train", "test"] {
         put(root.path().join(part).join("one").join(name), file);

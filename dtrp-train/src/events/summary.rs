@@ -84,7 +84,7 @@ pub struct Summary {
     pub wall_seconds: f64,
     /// Training time alone.
     pub train_seconds: f64,
-    /// Most memory that the process ever held.
+    /// Most memory that the process ever held, pages of libtorch included: see [`peak_rss_bytes`].
     pub peak_rss_bytes: Option<u64>,
     /// Share of the training time that module 1 waited for data, 0..1.
     pub loader_wait_share: Option<f64>,
@@ -206,7 +206,8 @@ pub struct WorkerSummary {
     pub blocks: Vec<String>,
 }
 
-/// The most memory that this process has held, as Linux counts it.
+/// The most memory that this process has held, as Linux counts it (`VmHWM`): what it has asked for, and the pages of the program
+/// and of libtorch that are mapped in, some 50 MB more or fewer with the state of the system's cache.
 pub fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

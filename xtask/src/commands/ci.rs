@@ -3,11 +3,12 @@
 //! All steps share one target folder and two profiles (dev, release), so that the C++ wrappers of torch-sys, by far the
 //! slowest thing to build, are built twice and no more.
 
-use super::{doc, setup, test};
+use super::{dependencies, doc, setup, test};
 use crate::cargo;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::libtorch::Request;
+use crate::python;
 use crate::tally::Tally;
 use crate::tidy;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,11 @@ use std::time::Instant;
 /// A step: its name, and what it does.
 type Step = (&'static str, fn(&Context, &mut Tally) -> Result<()>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     ("formatting", formatting),
     ("house rules", house_rules),
+    ("dependencies", dependencies_allowed),
+    ("advisories", advisories),
     ("core without libtorch", core_without_libtorch),
     ("example plug-ins", example_plugins),
     ("set-up", set_up),
@@ -46,14 +49,23 @@ pub(crate) fn run(context: &Context, with_gpu_bundle: bool) -> Result<()> {
     for (number, (name, step)) in steps.iter().enumerate() {
         eprintln!("==> [{}/{}] {name}", number + 1, steps.len());
         let start = Instant::now();
-        result = step(&context, &mut tally);
-        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        let done = step(&context, &mut tally);
+        if let Err(error) = &done {
+            eprintln!("{error}");
+        }
+        let verdict = match done {
+            Ok(()) => "ok",
+            Err(Error::Skipped(_)) => "skipped",
+            Err(error) => {
+                result = Err(error);
+                "FAILED"
+            }
+        };
         report.push(format!(
             "  {name:<24}{verdict:<8}{:>7.1} s",
             start.elapsed().as_secs_f64()
         ));
-        if let Err(error) = &result {
-            eprintln!("{error}");
+        if result.is_err() {
             break;
         }
     }
@@ -71,9 +83,8 @@ pub(crate) fn run(context: &Context, with_gpu_bundle: bool) -> Result<()> {
 /// Where there is no GPU the script skips every check, and that is well.
 fn gpu_bundle(context: &Context, _: &mut Tally) -> Result<()> {
     super::gpu_bundle::run(context, None)?;
-    let mut script = context.command("python3");
-    script.arg(super::gpu_bundle::folder(context).join("run.py"));
-    cargo::run(&mut script)
+    let script = super::gpu_bundle::folder(context).join("run.py");
+    cargo::run(&mut python::file(context, "python3", &script))
 }
 
 fn formatting(context: &Context, _: &mut Tally) -> Result<()> {
@@ -82,6 +93,14 @@ fn formatting(context: &Context, _: &mut Tally) -> Result<()> {
 
 fn house_rules(context: &Context, _: &mut Tally) -> Result<()> {
     tidy::check(context)
+}
+
+fn dependencies_allowed(context: &Context, _: &mut Tally) -> Result<()> {
+    dependencies::check(context)
+}
+
+fn advisories(context: &Context, _: &mut Tally) -> Result<()> {
+    dependencies::advisories(context)
 }
 
 /// Schedules, analysis and the threaded engine need no tensor library, and their tests neither.

@@ -2,6 +2,7 @@
 
 mod build;
 mod ci;
+mod dependencies;
 mod doc;
 mod dtrp;
 mod fuzz;

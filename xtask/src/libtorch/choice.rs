@@ -3,6 +3,7 @@
 use super::error::wrong_flavor;
 use super::{Flavor, SetupError, VERSION, check};
 use crate::context::Context;
+use crate::python;
 use std::path::{Path, PathBuf};
 
 /// Whose libtorch.
@@ -53,9 +54,7 @@ print(list(spec.submodule_search_locations)[0])
 pub(crate) fn ask_python(context: &Context, wanted: Option<Flavor>) -> Result<PathBuf, SetupError> {
     let bad = |problem: String| SetupError::BadPyTorch { problem };
     let python = context.find_program("python3").ok_or(SetupError::NoPython)?;
-    let output = context
-        .command(&python)
-        .args(["-c", WHERE_IS_TORCH])
+    let output = python::with_packages(context, &python, WHERE_IS_TORCH)
         .output()
         .map_err(SetupError::io("start", &python))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,9 +1,10 @@
-//! `python3 -m pip download` of one wheel, with its progress in plain lines.
+//! `pip download` of one wheel, with its progress in plain lines.
 
 use super::error::mb;
 use super::wheels::Wheel;
 use super::{SetupError, space};
 use crate::context::Context;
+use crate::python;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -23,8 +24,8 @@ pub(crate) fn download(
     let open = || File::create(&log).map_err(SetupError::io("write", &log));
     let out = open()?;
     let err = out.try_clone().map_err(SetupError::io("write", &log))?;
-    let mut pip = context.command(python);
-    pip.args(["-m", "pip", "download", "-q", "--no-input", "--no-cache-dir"])
+    let mut pip = python::module(context, python, "pip");
+    pip.args(["download", "-q", "--no-input", "--no-cache-dir"])
         .args(["--disable-pip-version-check", "--no-deps", "--only-binary=:all:"])
         .args(["--python-version", "3.12"])
         // pip does not count an older tag as included in a newer one: name those of the wheel itself.

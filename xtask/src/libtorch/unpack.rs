@@ -3,6 +3,7 @@
 use super::wheels::Keep;
 use super::{SetupError, space};
 use crate::context::Context;
+use crate::python;
 use std::path::Path;
 
 /// Arguments: wheel, destination, then `from|pattern|to` for each rule. `*` in a pattern crosses folders.
@@ -41,9 +42,7 @@ pub(crate) fn unpack(
     let rules = keep
         .iter()
         .map(|rule| format!("{}|{}|{}", rule.from, rule.pattern, rule.to));
-    let output = context
-        .command(python)
-        .args(["-c", SCRIPT])
+    let output = python::isolated(context, python, SCRIPT)
         .args([wheel, destination])
         .args(rules)
         .output()

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Stands for python3: `-m pip` copies from `$FAKE/wheels`, or fails as `$FAKE_MODE` says; else the real python3.
+/// Stands for python3: pip's `download` copies from `$FAKE/wheels`, or fails as `$FAKE_MODE` says; else the real python3.
 const FAKE_PYTHON: &str = r#"#!/bin/sh
-[ "$1 $2" = "-m pip" ] || exec "$REAL_PYTHON" "$@"
+[ "$1 $3" = "-c download" ] || exec "$REAL_PYTHON" "$@"
+shift 2
 echo "$*" >> "$FAKE/calls"
 for last; do :; done
 while [ "$1" != "--dest" ]; do shift; done
@@ -169,7 +170,7 @@ fn set(
     if !path.exists() {
         let mut make = Command::new("python3");
         assert!(
-            make.args(["-c", MAKE_WHEEL])
+            make.args(["-I", "-c", MAKE_WHEEL])
                 .arg(&path)
                 .args(files)
                 .status()
