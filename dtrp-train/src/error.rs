@@ -1,5 +1,6 @@
 //! What can go wrong with a training, from the settings to the last batch.
 
+use crate::checkpoint::CheckpointError;
 use crate::settings::SettingError;
 use dtrp_core::costs::CostsError;
 use dtrp_core::engine::{EngineError, StageFailure};
@@ -43,6 +44,9 @@ pub enum TrainError {
         /// What does not fit.
         message: String,
     },
+    /// A checkpoint is not there, not whole, of another run, or cannot be written.
+    #[error("{0}")]
+    Checkpoint(#[from] CheckpointError),
     /// The method does not exist, or cannot be laid out as asked.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),

@@ -3,12 +3,13 @@
 use super::{GpuSummary, HostReadsSummary, WorkerReport, WorkerSummary};
 use dtrp_core::engine::Execution;
 use dtrp_core::torch::{DeviceMemory, TorchStage};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tch::Device;
 
 /// Sums over programs that have run to their end: images, time, and how it was spent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Training images.
     pub images: u64,

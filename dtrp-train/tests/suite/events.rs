@@ -20,7 +20,7 @@ fn names(events: &[Event]) -> Vec<&'static str> {
         Event::Program(_) => "program",
         Event::Evaluated(..) => "evaluated",
         Event::Epoch(_) => "epoch",
-        Event::Checkpoint(_) => "checkpoint",
+        Event::Weights(_) => "weights",
         Event::Ended(_) => "ended",
         _ => "another",
     };

@@ -1,0 +1,302 @@
+//! Checkpoints: when one is due, what it is made of, and how one is gone on with.
+
+use super::fit::Progress;
+use super::{Position, RunError, Trainer};
+use crate::assembly::{Length, learning_rate};
+use crate::checkpoint::{
+    Checkpoint, CheckpointState, Differences, Groups, InProgram, PredictorIdentity, Results, RunPosition, Taken, Tensors, Why,
+    listed,
+};
+use crate::error::{Result, TrainError};
+use crate::events::{Event, Tally};
+use dtrp_core::engine::{self, Execution, Mail, Pause, Paused, Ran};
+use dtrp_core::schedule::{Op, Program};
+use dtrp_core::torch::{Activation, Message, SavedStage, TorchStage};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// A program that was interrupted, as a checkpoint has it.
+pub(crate) struct Interrupted {
+    /// Its length in batches.
+    pub(super) batches: u32,
+    /// So many of them every module has trained on.
+    batch: u32,
+    mail: Vec<Mail<TorchStage>>,
+    stages: Vec<SavedStage>,
+}
+
+/// The place in a program that was paused.
+type Place<'a> = (&'a Program, &'a Paused<TorchStage>);
+
+impl Trainer {
+    /// Runs a program, or the rest of one that was interrupted, and makes the checkpoints that are due meanwhile. Where the run
+    /// is asked to stop, the last is made then.
+    pub(super) fn run_pausing(
+        &mut self,
+        program: &Program,
+        position: Position,
+        interrupted: Option<Interrupted>,
+    ) -> Result<(Execution, Tally), RunError> {
+        let pause = Pause::default();
+        let mut batch = interrupted.as_ref().map_or(0, |interrupted| interrupted.batch);
+        let from = batch;
+        let mut going_on = None;
+        let mut read = 0;
+        if let Some(Interrupted { batch, mail, stages, .. }) = interrupted {
+            let paused = Paused::new(program, batch, mail);
+            let paused = paused.map_err(|error| TrainError::Fit(format!("the checkpoint does not fit the program: {error}")))?;
+            read = first_to_read(program, paused.positions()[0]);
+            going_on = Some((paused, stages));
+        }
+        let interrupts = self.interrupts(Some(pause.clone()), self.deadline());
+        let waited = self.open(position, position.trained + read, interrupts)?;
+        let mut paused = match going_on {
+            Some((paused, saved)) => {
+                for (stage, saved) in self.stages.iter_mut().zip(saved) {
+                    let restored = stage.restore_flight(saved);
+                    restored.map_err(|error| TrainError::of_torch(error, self.recipe.plugin(), None))?;
+                }
+                Some(paused)
+            }
+            None => None,
+        };
+        let result = loop {
+            self.pause_after(&pause, program, position, batch);
+            let ran = match paused.take() {
+                None => engine::start(program, &mut self.stages, &self.engine, &pause),
+                Some(paused) => engine::go_on(program, &mut self.stages, paused, &self.engine, &pause),
+            };
+            match ran {
+                Err(error) => break Err(RunError::Engine(error)),
+                Ok(Ran::Finished(execution)) => break Ok(execution),
+                Ok(Ran::Paused(at)) => {
+                    batch = at.batch();
+                    let why = self.why(position.done + u64::from(batch));
+                    if let Err(error) = self.keep(why, Some((program, &at))) {
+                        break Err(error.into());
+                    }
+                    if why == Why::Stop {
+                        break Err(TrainError::Stopped(format!(" in epoch {}", position.epoch + 1)).into());
+                    }
+                    pause.clear();
+                    paused = Some(at);
+                }
+            }
+        };
+        self.close(position);
+        let execution = result?;
+        let images = self.images(position.trained + from, position.trained + program.batches);
+        let tally = Tally::of(&execution, images, waited.get());
+        Ok((execution, tally))
+    }
+
+    /// Lets the program be paused where the next checkpoint is due by its number of batches.
+    fn pause_after(&self, pause: &Pause, program: &Program, position: Position, batch: u32) {
+        let settings = &self.recipe.settings.checkpoint;
+        let Some(every) = settings.every_steps.filter(|_| settings.on()) else {
+            return;
+        };
+        let next = ((position.done + u64::from(batch)) / every + 1) * every - position.done;
+        // One at the end of the program comes after it, or with the epoch.
+        if let Ok(next) = u32::try_from(next)
+            && next <= program.batches
+        {
+            pause.after(next);
+        }
+    }
+
+    /// When a checkpoint is due by the time.
+    fn deadline(&self) -> Option<Instant> {
+        let settings = &self.recipe.settings.checkpoint;
+        let minutes = settings.every_minutes.filter(|_| settings.on())?;
+        self.progress.kept?.checked_add(Duration::from_secs_f64(60.0 * minutes))
+    }
+
+    /// Why a program was paused after so many batches of the run.
+    fn why(&self, step: u64) -> Why {
+        let every = self.recipe.settings.checkpoint.every_steps;
+        if self.recipe.stop.requested() {
+            Why::Stop
+        } else if every.is_some_and(|every| step.is_multiple_of(every)) {
+            Why::Steps
+        } else {
+            Why::Minutes
+        }
+    }
+
+    /// Why a checkpoint is due after an epoch, before which the best accuracy was `best`.
+    pub(super) fn due_after_epoch(&self, best: Option<f64>) -> Option<Why> {
+        let settings = &self.recipe.settings.checkpoint;
+        let Progress { epochs, done, last, .. } = &self.progress;
+        if !settings.on() {
+            return None;
+        }
+        if *done >= self.length.steps {
+            return Some(Why::End);
+        }
+        let every = settings.every_epochs.is_some_and(|every| epochs.is_multiple_of(every));
+        let accuracy = last.as_ref().map(|last| last.test_accuracy);
+        let among_best = settings.keep_best > 0 && (settings.keep_best > 1 || accuracy > best);
+        let steps = settings.every_steps.is_some_and(|every| done.is_multiple_of(every));
+        let minutes = self.deadline().is_some_and(|due| Instant::now() >= due);
+        (every || among_best || steps || minutes).then_some(Why::Epoch)
+    }
+
+    /// Makes a checkpoint and tells it, unless none are wanted.
+    pub(super) fn keep(&mut self, why: Why, place: Option<Place<'_>>) -> Result<()> {
+        if !self.recipe.settings.checkpoint.on() {
+            return Ok(());
+        }
+        let checkpoint = self.checkpoint(why, place)?;
+        self.progress.kept = Some(Instant::now());
+        self.spine.emit(&Event::Checkpoint(checkpoint))
+    }
+
+    fn checkpoint(&self, why: Why, place: Option<Place<'_>>) -> Result<Checkpoint> {
+        let Progress {
+            epochs,
+            done,
+            trained,
+            last,
+            best,
+            tally,
+            epoch_tally,
+            ..
+        } = &self.progress;
+        let mut groups = Groups::default();
+        let mut modules = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            let saved = stage.save().map_err(|error| self.explain_torch(error))?;
+            modules.push(saved.into_groups(&mut groups)?);
+        }
+        let mail = place.map(|(_, paused)| letters(paused, &mut groups.modules)).transpose()?;
+        let batch = place.map_or(0, |(_, paused)| paused.batch());
+        let state = CheckpointState {
+            why,
+            settings: self.recipe.settings.clone(),
+            predictor: self.predictor.as_ref().map(PredictorIdentity::from),
+            position: RunPosition {
+                epochs: *epochs,
+                step: done + u64::from(*trained) + u64::from(batch),
+                trained: *trained,
+                program: place.map(|(program, paused)| InProgram {
+                    batches: program.batches,
+                    batch: paused.batch(),
+                }),
+            },
+            results: Results {
+                done: *done,
+                last: last.clone(),
+                best: *best,
+                tally: tally.clone(),
+                epoch_tally: epoch_tally.clone(),
+                loss_sum: self.spine.loss_sum(),
+                told: self.spine.told(),
+                seconds: self.progress.seconds(),
+            },
+            modules,
+            mail,
+            ..CheckpointState::new()
+        };
+        Ok(Checkpoint::new(state, groups))
+    }
+}
+
+/// The batch (from 0, in its program) that module 1 reads next after so many of its actions.
+fn first_to_read(program: &Program, position: usize) -> u32 {
+    let rest = program.workers[0].iter().skip(position);
+    let mut reads = rest.filter(|action| matches!(action.op, Op::Forward | Op::ForwardGraph));
+    reads.next().map_or(program.batches, |action| action.unit.batch - 1)
+}
+
+impl Trainer {
+    /// Takes up a checkpoint, before training begins.
+    pub(crate) fn take_up(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let state = checkpoint.state();
+        let differences = Differences::of(&state.settings, &self.recipe.settings);
+        if !differences.refused.is_empty() {
+            return Err(TrainError::Fit(format!(
+                "this is not the run of the checkpoint: {}; to train something else with its weights, set model.init_from to its \
+                 model.safetensors",
+                listed(&differences.refused)
+            )));
+        }
+        let RunPosition { step, program, .. } = state.position;
+        if step > self.length.steps {
+            return Err(TrainError::Fit(format!(
+                "the checkpoint stands after {step} batches, but by run.epochs and run.max_steps the run is over after {}",
+                self.length.steps
+            )));
+        }
+        let taken = differences.taken();
+        self.take_tensors(checkpoint, taken)?;
+        self.take_progress(state, taken)?;
+        if taken == Taken::Weights {
+            let again = match program {
+                Some(_) => "; the batches that were in flight are trained again from its weights",
+                None => "",
+            };
+            tracing::warn!(
+                "after batch {step} the run goes on in another way, with what the optimizer has kept: {}{again}",
+                listed(&differences.pipeline)
+            );
+        }
+        if !differences.changed.is_empty() {
+            tracing::info!("from batch {} on: {}", step + 1, listed(&differences.changed));
+        }
+        self.tell_rate(state);
+        Ok(())
+    }
+
+    /// How far the run has come.
+    fn take_progress(&mut self, state: &CheckpointState, taken: Taken) -> Result<()> {
+        let RunPosition {
+            epochs,
+            trained,
+            program,
+            ..
+        } = state.position;
+        let results = &state.results;
+        let mut trained = trained;
+        if let (Taken::Weights, Some(place)) = (taken, program) {
+            trained += place.batch;
+            if let Some(fixed) = &self.programs.fixed {
+                trained -= trained % fixed.batches;
+            }
+        }
+        self.progress = Progress {
+            epochs,
+            done: results.done,
+            last: results.last.clone(),
+            best: results.best,
+            tally: results.tally.clone(),
+            trained,
+            epoch_tally: results.epoch_tally.clone(),
+            resumed: true,
+            before: results.seconds,
+            interrupted: self.progress.interrupted.take(),
+            ..Progress::default()
+        };
+        self.spine.set_loss_sum(results.loss_sum);
+        self.spine.set_told(results.told);
+        Ok(())
+    }
+
+    /// What becomes of the rate where the run is longer, or its schedule another.
+    fn tell_rate(&self, state: &CheckpointState) {
+        let rate = |settings: &crate::settings::Settings| {
+            let length = Length::of(&settings.run, &self.programs).ok()?;
+            let updates = self.stages.last()?.metrics().updates;
+            Some(learning_rate(&settings.optimizer, &length).ok()?.at(updates))
+        };
+        if let (Some(before), Some(now)) = (rate(&state.settings), rate(&self.recipe.settings))
+            && before != now
+        {
+            tracing::info!(
+                "the rate schedule goes over the {} batches of the run as it is now: the next rate is {now:.6}, where it would have \
+                 been {before:.6}",
+                self.length.steps
+            );
+        }
+    }
+}
