@@ -7,11 +7,13 @@
 //!
 //! Knows nothing of tensors or threads.
 
+mod cut;
 mod fault;
 mod progress;
 mod report;
 mod worker;
 
+pub use cut::Cuts;
 pub use fault::Fault;
 pub(crate) use fault::around;
 pub use report::{ProgramReport, WorkerReport};

@@ -1,6 +1,7 @@
 //! One worker: interprets the actions of its list on its stage. Both executors drive the same worker.
 
 use super::error::StageFailure;
+use super::pause::Mail;
 use super::stage::Stage;
 use crate::schedule::{Action, Op, Unit};
 use std::collections::HashMap;
@@ -18,22 +19,33 @@ pub(super) struct Worker<S: Stage> {
 }
 
 impl<S: Stage> Worker<S> {
-    /// Worker `index` (from 0) of `modules`.
-    pub(super) fn new(stage: S, index: usize, modules: usize) -> Self {
+    /// Worker `index` (from 0) of `modules`, at which this lies.
+    pub(super) fn new(stage: S, index: usize, modules: usize, mail: Mail<S>) -> Self {
         Self {
             stage,
             first: index == 0,
             last: index + 1 == modules,
-            arrived_up: HashMap::new(),
-            arrived_down: HashMap::new(),
-            ready_up: HashMap::new(),
-            ready_down: HashMap::new(),
+            arrived_up: mail.arrived_up.into_iter().collect(),
+            arrived_down: mail.arrived_down.into_iter().collect(),
+            ready_up: mail.ready_up.into_iter().collect(),
+            ready_down: mail.ready_down.into_iter().collect(),
         }
     }
 
-    /// The stage, when nothing is left to do.
-    pub(super) fn into_stage(self) -> S {
-        self.stage
+    /// The stage, and what lies at the worker.
+    pub(super) fn into_parts(self) -> (S, Mail<S>) {
+        fn sorted<T>(mail: HashMap<Unit, T>) -> Vec<(Unit, T)> {
+            let mut mail: Vec<_> = mail.into_iter().collect();
+            mail.sort_by_key(|(unit, _)| *unit);
+            mail
+        }
+        let mail = Mail {
+            arrived_up: sorted(self.arrived_up),
+            arrived_down: sorted(self.arrived_down),
+            ready_up: sorted(self.ready_up),
+            ready_down: sorted(self.ready_down),
+        };
+        (self.stage, mail)
     }
 
     /// Prepares the calling thread.
@@ -56,6 +68,16 @@ impl<S: Stage> Worker<S> {
     pub(super) fn take_down(&mut self, unit: Unit) -> Result<S::Down, StageFailure<S::Error>> {
         let missing = StageFailure::Contract("the stage gave no gradient to send");
         self.ready_down.remove(&unit).ok_or(missing)
+    }
+
+    /// Whether the activation of this unit lies there.
+    pub(super) fn has_up(&self, unit: Unit) -> bool {
+        self.arrived_up.contains_key(&unit)
+    }
+
+    /// Whether the gradient of this unit lies there.
+    pub(super) fn has_down(&self, unit: Unit) -> bool {
+        self.arrived_down.contains_key(&unit)
     }
 
     /// Lays down what `RECV_Y` received.

@@ -1,7 +1,8 @@
 //! One checkpoint as a folder: written beside its place, brought to the disk, renamed; read with every byte checked.
 
 use super::state::{CheckpointState, FORMAT, FileFacts, VERSION};
-use super::{Checkpoint, Groups, Tensors};
+use super::Checkpoint;
+use dtrp_core::torch::{SavedTensors, Tensors};
 use dtrp_models::{ModelError, weights};
 use dtrp_text::{to_json, write_whole};
 use serde::Deserialize;
@@ -19,7 +20,12 @@ pub(super) const STATE: &str = "state.json";
 const MOST_STATE: u64 = 1 << 30;
 
 /// The files with tensors.
-const FILES: [&str; 3] = ["model.safetensors", "optimizer.safetensors", "modules.safetensors"];
+const FILES: [&str; 4] = [
+    "model.safetensors",
+    "optimizer.safetensors",
+    "predictor.safetensors",
+    "flight.safetensors",
+];
 
 /// How the hidden folders' names end.
 pub(super) const HIDDEN: &str = ".dtrp-new";
@@ -83,10 +89,11 @@ fn fill(checkpoint: &Checkpoint, beside: &Path, path: &Path) -> Result<(), Check
     let position = checkpoint.state().position;
     let statistics = position.step * u64::from(checkpoint.state().settings.method.micro_batches);
     let mut files = BTreeMap::new();
-    checkpoint.with(|groups| {
-        for (name, tensors) in FILES.iter().zip([&groups.model, &groups.optimizer, &groups.modules]) {
+    checkpoint.with(|all| {
+        for (name, tensors) in FILES.iter().zip([&all.model, &all.optimizer, &all.predictor, &all.flight]) {
             let file = beside.join(name);
-            weights::save(&file, tensors, statistics).map_err(|error| CheckpointError {
+            let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+            weights::save(&file, &tensors, statistics).map_err(|error| CheckpointError {
                 path: path.join(name),
                 problem: message(error),
                 writing: true,
@@ -215,14 +222,12 @@ pub(super) fn read_state(path: &Path) -> Result<CheckpointState, CheckpointError
 
 pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let state = read_state(path)?;
-    let mut groups = Groups::default();
-    for (name, group) in FILES
-        .iter()
-        .zip([&mut groups.model, &mut groups.optimizer, &mut groups.modules])
-    {
-        *group = read_tensors(&path.join(name), state.files.get(*name))?;
+    let mut all = SavedTensors::default();
+    let places = [&mut all.model, &mut all.optimizer, &mut all.predictor, &mut all.flight];
+    for (name, place) in FILES.iter().zip(places) {
+        *place = read_tensors(&path.join(name), state.files.get(*name))?;
     }
-    Ok(Checkpoint::new(state, groups))
+    Ok(Checkpoint::new(state, all))
 }
 
 fn read_tensors(path: &Path, expected: Option<&FileFacts>) -> Result<Tensors, CheckpointError> {
@@ -247,7 +252,5 @@ fn read_tensors(path: &Path, expected: Option<&FileFacts>) -> Result<Tensors, Ch
         ));
     }
     let tensors = weights::load(path).map_err(|error| wrong(message(error)))?;
-    let mut tensors: Tensors = tensors.into_iter().collect();
-    tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(tensors)
+    Ok(tensors.into_iter().collect())
 }

@@ -3,8 +3,9 @@
 //! ```text
 //! <folder>/
 //!   model.safetensors       parameters and running statistics, under PyTorch's names
-//!   optimizer.safetensors   the optimizer's state of each parameter: <state>/<parameter>
-//!   modules.safetensors     what belongs to a module: what its predictor was shown, and what is in flight in it
+//!   optimizer.safetensors   the optimizer's state of each parameter: <state>.<parameter>
+//!   predictor.safetensors   of each module, what its predictor keeps and was shown, and its auxiliary head
+//!   flight.safetensors      of each module, what is in flight
 //!   state.json              where the run stands, its settings and results, and the checksums of the other files
 //! ```
 //!
@@ -18,18 +19,15 @@ mod state;
 
 pub use folder::CheckpointError;
 pub use keeper::{Keeper, LATEST, Newest};
-pub use state::{CheckpointState, FileFacts, InProgram, PredictorIdentity, Results, RunPosition, Why};
+pub use state::{CheckpointState, FileFacts, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Why};
 
-pub(crate) use differences::{Differences, Taken};
+pub(crate) use differences::{Differences, Taken, listed};
 
 use crate::error::Result;
+use dtrp_core::torch::SavedTensors;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use tch::Tensor;
-
-/// Tensors by name, in host memory.
-pub(crate) type Tensors = Vec<(String, Tensor)>;
 
 /// The whole state of a run at one moment. Clones share it.
 #[derive(Clone)]
@@ -38,25 +36,14 @@ pub struct Checkpoint(Arc<Content>);
 struct Content {
     state: CheckpointState,
     // A tensor may be sent to another thread, but not used by two at once.
-    tensors: Mutex<Groups>,
-}
-
-/// The tensors of a checkpoint.
-#[derive(Default)]
-pub(crate) struct Groups {
-    /// Parameters and running statistics.
-    pub(crate) model: Tensors,
-    /// By state and parameter.
-    pub(crate) optimizer: Tensors,
-    /// What belongs to one module, under `module.<k>.`.
-    pub(crate) modules: Tensors,
+    tensors: Mutex<SavedTensors>,
 }
 
 impl Checkpoint {
-    pub(crate) fn new(state: CheckpointState, groups: Groups) -> Self {
+    pub(crate) fn new(state: CheckpointState, tensors: SavedTensors) -> Self {
         Self(Arc::new(Content {
             state,
-            tensors: Mutex::new(groups),
+            tensors: Mutex::new(tensors),
         }))
     }
 
@@ -94,7 +81,7 @@ impl Checkpoint {
         Ok(folder::read(path.as_ref())?)
     }
 
-    pub(crate) fn with<T>(&self, look: impl FnOnce(&Groups) -> T) -> T {
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&SavedTensors) -> T) -> T {
         look(&self.0.tensors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

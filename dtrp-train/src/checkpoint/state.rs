@@ -2,9 +2,10 @@
 
 use crate::events::{EpochReport, Plugin, Tally};
 use crate::settings::Settings;
+use dtrp_core::schedule::Unit;
+use dtrp_core::torch::{ActivationFacts, SavedTensor, StageFacts};
 use dtrp_predictors::Provenance;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -63,11 +64,43 @@ pub struct CheckpointState {
     /// What has come of the run so far.
     pub results: Results,
     /// Of each module, module 1 first: what its stage keeps beside tensors.
-    pub modules: Vec<Value>,
+    pub modules: Vec<StageFacts>,
     /// Of each module: what lay at it and had not been used or sent. Null between programs.
-    pub mail: Option<Vec<Value>>,
+    pub mail: Option<Vec<MailFacts>>,
     /// The other files of the folder.
     pub files: BTreeMap<String, FileFacts>,
+}
+
+/// What lay at a module and had not been used or sent, by unit.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MailFacts {
+    /// Activations from below.
+    pub arrived_up: Vec<(Unit, ActivationFacts)>,
+    /// Gradients from above.
+    pub arrived_down: Vec<(Unit, SavedTensor)>,
+    /// Activations for the module above.
+    pub ready_up: Vec<(Unit, ActivationFacts)>,
+    /// Gradients for the module below.
+    pub ready_down: Vec<(Unit, SavedTensor)>,
+}
+
+impl CheckpointState {
+    /// Of this program and this version of the format; of a run that has not begun.
+    pub(crate) fn new(why: Why, settings: Settings) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            dtrp_version: env!("CARGO_PKG_VERSION").to_owned(),
+            why,
+            settings,
+            predictor: None,
+            position: RunPosition::default(),
+            results: Results::default(),
+            modules: Vec::new(),
+            mail: None,
+            files: BTreeMap::new(),
+        }
+    }
 }
 
 /// Who predicts.

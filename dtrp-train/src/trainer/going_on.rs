@@ -4,15 +4,15 @@ use super::fit::Progress;
 use super::{Position, RunError, Trainer};
 use crate::assembly::{Length, learning_rate};
 use crate::checkpoint::{
-    Checkpoint, CheckpointState, Differences, Groups, InProgram, PredictorIdentity, Results, RunPosition, Taken, Tensors, Why,
-    listed,
+    Checkpoint, CheckpointState, Differences, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Taken, Why, listed,
 };
 use crate::error::{Result, TrainError};
 use crate::events::{Event, Tally};
 use dtrp_core::engine::{self, Execution, Mail, Pause, Paused, Ran};
-use dtrp_core::schedule::{Op, Program};
-use dtrp_core::torch::{Activation, Message, SavedStage, TorchStage};
-use std::collections::HashMap;
+use dtrp_core::schedule::{Op, Program, Unit};
+use dtrp_core::torch::{
+    Activation, ActivationFacts, Message, SavedTensor, SavedTensors, Tensors, TorchError, TorchStage,
+};
 use std::time::{Duration, Instant};
 
 /// A program that was interrupted, as a checkpoint has it.
@@ -21,8 +21,8 @@ pub(crate) struct Interrupted {
     pub(super) batches: u32,
     /// So many of them every module has trained on.
     batch: u32,
-    mail: Vec<Mail<TorchStage>>,
-    stages: Vec<SavedStage>,
+    /// What it was taken from.
+    checkpoint: Checkpoint,
 }
 
 /// The place in a program that was paused.
@@ -38,28 +38,23 @@ impl Trainer {
         interrupted: Option<Interrupted>,
     ) -> Result<(Execution, Tally), RunError> {
         let pause = Pause::default();
-        let mut batch = interrupted.as_ref().map_or(0, |interrupted| interrupted.batch);
-        let from = batch;
-        let mut going_on = None;
+        let from = interrupted.as_ref().map_or(0, |interrupted| interrupted.batch);
+        let mut batch = from;
         let mut read = 0;
-        if let Some(Interrupted { batch, mail, stages, .. }) = interrupted {
-            let paused = Paused::new(program, batch, mail);
-            let paused = paused.map_err(|error| TrainError::Fit(format!("the checkpoint does not fit the program: {error}")))?;
-            read = first_to_read(program, paused.positions()[0]);
-            going_on = Some((paused, stages));
+        let mut paused = None;
+        if let Some(interrupted) = &interrupted {
+            let mail = self.mail(&interrupted.checkpoint)?;
+            let place = Paused::new(program, batch, mail);
+            let place = place.map_err(|error| TrainError::Fit(format!("the checkpoint does not fit its program: {error}")))?;
+            read = first_to_read(program, place.positions()[0]);
+            paused = Some(place);
         }
         let interrupts = self.interrupts(Some(pause.clone()), self.deadline());
         let waited = self.open(position, position.trained + read, interrupts)?;
-        let mut paused = match going_on {
-            Some((paused, saved)) => {
-                for (stage, saved) in self.stages.iter_mut().zip(saved) {
-                    let restored = stage.restore_flight(saved);
-                    restored.map_err(|error| TrainError::of_torch(error, self.recipe.plugin(), None))?;
-                }
-                Some(paused)
-            }
-            None => None,
-        };
+        if let Some(interrupted) = interrupted {
+            // Making room for the program has dropped what was in flight.
+            self.restore(&interrupted.checkpoint)?;
+        }
         let result = loop {
             self.pause_after(&pause, program, position, batch);
             let ran = match paused.take() {
@@ -163,17 +158,17 @@ impl Trainer {
             epoch_tally,
             ..
         } = &self.progress;
-        let mut groups = Groups::default();
+        let mut tensors = SavedTensors::default();
         let mut modules = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             let saved = stage.save().map_err(|error| self.explain_torch(error))?;
-            modules.push(saved.into_groups(&mut groups)?);
+            modules.push(saved.facts);
+            tensors.extend(saved.tensors);
         }
-        let mail = place.map(|(_, paused)| letters(paused, &mut groups.modules)).transpose()?;
+        let mail = place.map(|(_, paused)| letters(paused, &mut tensors.flight)).transpose();
+        let mail = mail.map_err(|error| self.explain_torch(error))?;
         let batch = place.map_or(0, |(_, paused)| paused.batch());
         let state = CheckpointState {
-            why,
-            settings: self.recipe.settings.clone(),
             predictor: self.predictor.as_ref().map(PredictorIdentity::from),
             position: RunPosition {
                 epochs: *epochs,
@@ -196,10 +191,37 @@ impl Trainer {
             },
             modules,
             mail,
-            ..CheckpointState::new()
+            ..CheckpointState::new(why, self.recipe.settings.clone())
         };
-        Ok(Checkpoint::new(state, groups))
+        Ok(Checkpoint::new(state, tensors))
     }
+}
+
+/// What lies at the modules, with its tensors put among `tensors`.
+fn letters(paused: &Paused<TorchStage>, tensors: &mut Tensors) -> Result<Vec<MailFacts>, TorchError> {
+    let mut all = Vec::new();
+    for (k, mail) in (1..).zip(paused.mail()) {
+        let mut name = |what: &str, unit: Unit| format!("module.{k}.{what}.{unit}");
+        let mut facts = MailFacts::default();
+        for (what, from, to) in [
+            ("arrived_up", &mail.arrived_up, &mut facts.arrived_up),
+            ("ready_up", &mail.ready_up, &mut facts.ready_up),
+        ] {
+            for (unit, activation) in from {
+                to.push((*unit, activation.save(&name(what, *unit), tensors)?));
+            }
+        }
+        for (what, from, to) in [
+            ("arrived_down", &mail.arrived_down, &mut facts.arrived_down),
+            ("ready_down", &mail.ready_down, &mut facts.ready_down),
+        ] {
+            for (unit, gradient) in from {
+                to.push((*unit, gradient.save(&name(what, *unit), tensors)?));
+            }
+        }
+        all.push(facts);
+    }
+    Ok(all)
 }
 
 /// The batch (from 0, in its program) that module 1 reads next after so many of its actions.
@@ -229,8 +251,11 @@ impl Trainer {
             )));
         }
         let taken = differences.taken();
-        self.take_tensors(checkpoint, taken)?;
-        self.take_progress(state, taken)?;
+        match taken {
+            Taken::Whole => self.restore(checkpoint)?,
+            Taken::Weights => self.restore_weights(checkpoint)?,
+        }
+        self.take_progress(checkpoint, taken);
         if taken == Taken::Weights {
             let again = match program {
                 Some(_) => "; the batches that were in flight are trained again from its weights",
@@ -249,7 +274,8 @@ impl Trainer {
     }
 
     /// How far the run has come.
-    fn take_progress(&mut self, state: &CheckpointState, taken: Taken) -> Result<()> {
+    fn take_progress(&mut self, checkpoint: &Checkpoint, taken: Taken) {
+        let state = checkpoint.state();
         let RunPosition {
             epochs,
             trained,
@@ -258,10 +284,22 @@ impl Trainer {
         } = state.position;
         let results = &state.results;
         let mut trained = trained;
-        if let (Taken::Weights, Some(place)) = (taken, program) {
-            trained += place.batch;
-            if let Some(fixed) = &self.programs.fixed {
-                trained -= trained % fixed.batches;
+        let mut interrupted = None;
+        match (taken, program) {
+            (_, None) => {}
+            (Taken::Whole, Some(InProgram { batches, batch })) => {
+                let checkpoint = checkpoint.clone();
+                interrupted = Some(Interrupted {
+                    batches,
+                    batch,
+                    checkpoint,
+                });
+            }
+            (Taken::Weights, Some(place)) => {
+                trained += place.batch;
+                if let Some(fixed) = &self.programs.fixed {
+                    trained -= trained % fixed.batches;
+                }
             }
         }
         self.progress = Progress {
@@ -274,12 +312,70 @@ impl Trainer {
             epoch_tally: results.epoch_tally.clone(),
             resumed: true,
             before: results.seconds,
-            interrupted: self.progress.interrupted.take(),
+            interrupted,
             ..Progress::default()
         };
         self.spine.set_loss_sum(results.loss_sum);
         self.spine.set_told(results.told);
-        Ok(())
+    }
+
+    /// Takes up all of a checkpoint of a pipeline like this one.
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let facts = &checkpoint.state().modules;
+        if facts.len() != self.stages.len() {
+            return Err(TrainError::Fit(format!(
+                "the checkpoint holds {} modules, and the run has {}",
+                facts.len(),
+                self.stages.len()
+            )));
+        }
+        let plugin = self.recipe.plugin();
+        checkpoint.with(|tensors| {
+            let mut pairs = self.stages.iter_mut().zip(facts);
+            pairs.try_for_each(|(stage, facts)| stage.restore(facts, tensors))
+        })
+        .map_err(|error| TrainError::of_torch(error, plugin, None))
+    }
+
+    /// Takes up what does not depend on where the network is cut.
+    fn restore_weights(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let facts: Vec<_> = checkpoint.state().modules.iter().map(|facts| &facts.optimizer).collect();
+        let plugin = self.recipe.plugin();
+        checkpoint.with(|tensors| {
+            self.stages.iter_mut().try_for_each(|stage| {
+                stage.restore_weights(&tensors.model)?;
+                stage.restore_optimizer(&facts, &tensors.optimizer)
+            })
+        })
+        .map_err(|error| TrainError::of_torch(error, plugin, None))
+    }
+
+    /// What lay at the modules, on their devices.
+    fn mail(&self, checkpoint: &Checkpoint) -> Result<Vec<Mail<TorchStage>>> {
+        let all = checkpoint.state().mail.iter().flatten().zip(&self.stages);
+        let mail = checkpoint.with(|tensors| {
+            let mail = all.map(|(facts, stage)| {
+                let (_, device) = stage.module().options();
+                let up = |list: &[(Unit, ActivationFacts)]| {
+                    let one = |(unit, facts): &(Unit, ActivationFacts)| {
+                        Ok((*unit, Activation::restore(facts, &tensors.flight, device)?))
+                    };
+                    list.iter().map(one).collect::<Result<Vec<_>, TorchError>>()
+                };
+                let down = |list: &[(Unit, SavedTensor)]| {
+                    let one = |(unit, facts): &(Unit, SavedTensor)| Ok((*unit, Message::restore(facts, &tensors.flight, device)?));
+                    list.iter().map(one).collect::<Result<Vec<_>, TorchError>>()
+                };
+                Ok(Mail {
+                    arrived_up: up(&facts.arrived_up)?,
+                    arrived_down: down(&facts.arrived_down)?,
+                    ready_up: up(&facts.ready_up)?,
+                    ready_down: down(&facts.ready_down)?,
+                })
+            });
+            mail.collect::<Result<Vec<_>, TorchError>>()
+        });
+        mail.map_err(|error| self.explain_torch(error))
     }
 
     /// What becomes of the rate where the run is longer, or its schedule another.
