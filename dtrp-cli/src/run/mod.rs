@@ -25,7 +25,7 @@ mod summary;
 
 pub(crate) use files::{Files, WEIGHTS};
 pub(crate) use folder::{Claim, Folder, InUse};
-pub(crate) use metrics::{Line, METRICS};
+pub(crate) use metrics::{Line, METRICS, Metrics};
 pub(crate) use resume::{CHECKPOINTS, Origin, Resume};
 pub(crate) use slots::first_slots;
 pub(crate) use summary::{SUMMARY, SummaryFile};

@@ -18,7 +18,7 @@ use tch::Tensor;
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// When the first program began.
-    start: Option<Instant>,
+    pub(super) start: Option<Instant>,
     /// Whole epochs.
     pub(crate) epochs: u64,
     /// Batches of whole epochs.
@@ -84,7 +84,7 @@ impl Trainer {
         self.spine.emit(&Event::Epoch(Arc::new(report.clone())))?;
         self.spine.emit(&Event::Weights(snapshot))?;
         if let Some(why) = self.due_after_epoch(best) {
-            self.keep(why, None)?;
+            self.keep(why)?;
         }
         Ok(report)
     }
@@ -158,6 +158,10 @@ impl Trainer {
         };
         self.spine.emit(&Event::Started(Arc::new(started)))?;
         self.progress.kept = Some(Instant::now());
+        if self.progress.resumed && (self.progress.trained > 0 || self.progress.interrupted.is_some()) {
+            // They are those of no whole epoch.
+            return Ok(());
+        }
         let snapshot = self.snapshot()?;
         self.spine.emit(&Event::Weights(snapshot))
     }
@@ -178,7 +182,7 @@ impl Trainer {
         let evaluation = self.run_evaluation();
         let evaluation = evaluation.map_err(|error| self.explain_in_epoch(error, 0));
         if let Err(TrainError::Stopped(_)) = &evaluation {
-            self.keep(Why::Stop, None)?;
+            self.keep(Why::Stop)?;
         }
         let evaluation = evaluation?;
         if !evaluation.loss.is_finite() {

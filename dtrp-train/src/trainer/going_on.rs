@@ -16,6 +16,7 @@ use dtrp_core::torch::{
 use std::time::{Duration, Instant};
 
 /// A program that was interrupted, as a checkpoint has it.
+#[derive(Debug)]
 pub(crate) struct Interrupted {
     /// Its length in batches.
     pub(super) batches: u32,
@@ -26,7 +27,12 @@ pub(crate) struct Interrupted {
 }
 
 /// The place in a program that was paused.
-type Place<'a> = (&'a Program, &'a Paused<TorchStage>);
+struct Place<'a> {
+    program: &'a Program,
+    paused: &'a Paused<TorchStage>,
+    /// What came of the part of it that ran in this process.
+    tally: Tally,
+}
 
 impl Trainer {
     /// Runs a program, or the rest of one that was interrupted, and makes the checkpoints that are due meanwhile. Where the run
@@ -67,7 +73,13 @@ impl Trainer {
                 Ok(Ran::Paused(at)) => {
                     batch = at.batch();
                     let why = self.why(position.done + u64::from(batch));
-                    if let Err(error) = self.keep(why, Some((program, &at))) {
+                    let images = self.images(position.trained + from, position.trained + batch);
+                    let place = Place {
+                        program,
+                        tally: Tally::of_part(&at, images, waited.get()),
+                        paused: &at,
+                    };
+                    if let Err(error) = self.keep_in(why, Some(place)) {
                         break Err(error.into());
                     }
                     if why == Why::Stop {
@@ -138,7 +150,11 @@ impl Trainer {
     }
 
     /// Makes a checkpoint and tells it, unless none are wanted.
-    pub(super) fn keep(&mut self, why: Why, place: Option<Place<'_>>) -> Result<()> {
+    pub(super) fn keep(&mut self, why: Why) -> Result<()> {
+        self.keep_in(why, None)
+    }
+
+    fn keep_in(&mut self, why: Why, place: Option<Place<'_>>) -> Result<()> {
         if !self.recipe.settings.checkpoint.on() {
             return Ok(());
         }
@@ -165,18 +181,23 @@ impl Trainer {
             modules.push(saved.facts);
             tensors.extend(saved.tensors);
         }
-        let mail = place.map(|(_, paused)| letters(paused, &mut tensors.flight)).transpose();
+        let place = place.as_ref();
+        let mail = place.map(|place| letters(place.paused, &mut tensors.flight)).transpose();
         let mail = mail.map_err(|error| self.explain_torch(error))?;
-        let batch = place.map_or(0, |(_, paused)| paused.batch());
+        let batch = place.map_or(0, |place| place.paused.batch());
+        let mut epoch_tally = epoch_tally.clone();
+        if let Some(place) = place {
+            epoch_tally.add(&place.tally);
+        }
         let state = CheckpointState {
             predictor: self.predictor.as_ref().map(PredictorIdentity::from),
             position: RunPosition {
                 epochs: *epochs,
                 step: done + u64::from(*trained) + u64::from(batch),
                 trained: *trained,
-                program: place.map(|(program, paused)| InProgram {
-                    batches: program.batches,
-                    batch: paused.batch(),
+                program: place.map(|place| InProgram {
+                    batches: place.program.batches,
+                    batch,
                 }),
             },
             results: Results {
@@ -184,7 +205,7 @@ impl Trainer {
                 last: last.clone(),
                 best: *best,
                 tally: tally.clone(),
-                epoch_tally: epoch_tally.clone(),
+                epoch_tally,
                 loss_sum: self.spine.loss_sum(),
                 told: self.spine.told(),
                 seconds: self.progress.seconds(),
@@ -201,7 +222,7 @@ impl Trainer {
 fn letters(paused: &Paused<TorchStage>, tensors: &mut Tensors) -> Result<Vec<MailFacts>, TorchError> {
     let mut all = Vec::new();
     for (k, mail) in (1..).zip(paused.mail()) {
-        let mut name = |what: &str, unit: Unit| format!("module.{k}.{what}.{unit}");
+        let name = |what: &str, unit: Unit| format!("module.{k}.{what}.{unit}");
         let mut facts = MailFacts::default();
         for (what, from, to) in [
             ("arrived_up", &mail.arrived_up, &mut facts.arrived_up),

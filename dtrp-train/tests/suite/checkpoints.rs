@@ -166,7 +166,7 @@ fn whatever_is_kept_between_batches_is_kept() {
         vec![("method.predictor", json!("adaptive")), ("method.probe_every", json!(1))],
         vec![("method.spike", json!(true)), ("method.predictor", json!("none"))],
         vec![("optimizer.momentum", json!(0.0)), ("method.predictor", json!("difference"))],
-        vec![("method.accumulate", json!(2))],
+        vec![("method.name", json!("fdg")), ("method.accumulate", json!(2))],
         vec![("run.dtype", json!("f64")), ("run.executor", json!("sequential"))],
         vec![("run.channels_last", json!(true)), ("optimizer.schedule.warmup_epochs", json!(1.5))],
     ];
