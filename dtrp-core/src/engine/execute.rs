@@ -3,8 +3,9 @@
 use super::channels::Channels;
 use super::error::EngineError;
 use super::link::Link;
+use super::mail::Mail;
 use super::pause::{Gate, Pause};
-use super::paused::{Mail, Past, Paused};
+use super::paused::{Past, Paused};
 use super::prepared::Prepared;
 use super::stage::Stage;
 use super::{EngineOptions, Execution, Executor, Ran, sequential, threads};

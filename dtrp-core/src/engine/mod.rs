@@ -11,6 +11,7 @@ mod doing;
 mod error;
 mod execute;
 mod link;
+mod mail;
 mod pause;
 mod paused;
 mod prepared;
@@ -25,8 +26,9 @@ pub use crew::{Crew, left_behind};
 pub use doing::{Busy, Doing};
 pub use error::{EngineError, StageFailure};
 pub use link::{Broken, Link, Unsent};
+pub use mail::Mail;
 pub use pause::Pause;
-pub use paused::{Mail, Paused, PausedError};
+pub use paused::{Paused, PausedError};
 pub use stage::Stage;
 
 use crate::analysis::{self, ProgramReport};
@@ -34,6 +36,7 @@ use crate::schedule::Program;
 use crate::trace::{Recording, Trace};
 use dtrp_text::words;
 use execute::{execute, inside, unpaused};
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -97,6 +100,15 @@ pub enum Ran<S: Stage> {
     Finished(Execution),
     /// It has paused, as was asked.
     Paused(Paused<S>),
+}
+
+impl<S: Stage> fmt::Debug for Ran<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ran::Finished(execution) => f.debug_tuple("Finished").field(execution).finish(),
+            Ran::Paused(paused) => f.debug_tuple("Paused").field(paused).finish(),
+        }
+    }
 }
 
 /// Runs a program with one stage for each of its workers, module 1 first.

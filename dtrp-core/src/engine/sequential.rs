@@ -3,8 +3,8 @@
 use super::EngineOptions;
 use super::error::{EngineError, StageFailure};
 use super::execute::{Clock, Ended, Work};
+use super::mail::Mail;
 use super::pause::Gate;
-use super::paused::Mail;
 use super::stage::Stage;
 use super::watch::Watch;
 use super::worker::Worker;

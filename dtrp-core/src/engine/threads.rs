@@ -4,7 +4,7 @@ use super::EngineOptions;
 use super::error::{EngineError, StageFailure};
 use super::execute::{Clock, Ended, Work};
 use super::link::{Broken, Link, Unsent};
-use super::paused::Mail;
+use super::mail::Mail;
 use super::stage::Stage;
 use super::watch::{PATIENCE, Watch};
 use super::worker::Worker;

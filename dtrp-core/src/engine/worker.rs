@@ -1,7 +1,7 @@
 //! One worker: interprets the actions of its list on its stage. Both executors drive the same worker.
 
 use super::error::StageFailure;
-use super::paused::Mail;
+use super::mail::Mail;
 use super::stage::Stage;
 use crate::schedule::{Action, Op, Program, Unit};
 use std::collections::HashMap;
