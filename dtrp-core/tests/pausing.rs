@@ -23,6 +23,7 @@ fn options(executor: Executor, capacity: usize) -> EngineOptions {
     EngineOptions {
         executor,
         capacity: NonZeroUsize::new(capacity).unwrap(),
+        watchdog: Duration::from_secs(20),
         ..EngineOptions::default()
     }
 }
