@@ -2,15 +2,19 @@
 //! prime, where neither order nor rounding can hide a difference.
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
+#[path = "common/exact.rs"]
+mod exact;
 
-use common::exact::Exact;
-use dtrp_core::engine::{self, Broken, Channels, EngineError, EngineOptions, Executor, Link, Unsent};
-use dtrp_core::schedule::{Program, Unit};
+use counting::Counting;
+use dtrp_core::engine::{self, Channels, EngineError, EngineOptions, Executor};
+use dtrp_core::schedule::Program;
+use exact::Exact;
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 fn run(program: &Program, executor: Executor, capacity: usize, delays: Option<u64>) -> Vec<Exact> {
     let mut stages = Exact::network(program.modules(), delays);
@@ -59,29 +63,6 @@ fn different_schedules_give_different_results() {
         .map(weights)
         .into();
     assert_eq!(all.len(), 6);
-}
-
-/// Links of another kind: they count what they carry, and pass it on.
-struct Counting {
-    inner: Channels<u64, u64>,
-    carried: Arc<AtomicUsize>,
-}
-
-impl Link<u64, u64> for Counting {
-    fn send_up(&mut self, unit: Unit, activation: u64, patience: Duration) -> Result<(), Unsent<u64>> {
-        self.carried.fetch_add(1, Ordering::Relaxed);
-        self.inner.send_up(unit, activation, patience)
-    }
-    fn receive_up(&mut self, patience: Duration) -> Result<(Unit, u64), Broken> {
-        self.inner.receive_up(patience)
-    }
-    fn send_down(&mut self, unit: Unit, gradient: u64, patience: Duration) -> Result<(), Unsent<u64>> {
-        self.carried.fetch_add(1, Ordering::Relaxed);
-        self.inner.send_down(unit, gradient, patience)
-    }
-    fn receive_down(&mut self, patience: Duration) -> Result<(Unit, u64), Broken> {
-        self.inner.receive_down(patience)
-    }
 }
 
 proptest! {

@@ -1,14 +1,20 @@
 //! Makes it happen: workers interpret a program over a [`Stage`] each, connected by links.
 //!
 //! [`run`] analyses the program first, runs it with the chosen [`Executor`], and checks at the end that what ran equals
-//! the program. The first error wins: everyone stops, nobody hangs. Knows nothing of tensors.
+//! the program. The first error wins: everyone stops, nobody hangs. [`start`] and [`go_on`] run it with [pauses](Pause).
+//! Knows nothing of tensors.
 
 mod channels;
 mod crew;
+mod cuts;
 mod doing;
 mod error;
+mod execute;
 mod link;
+mod mail;
 mod pause;
+mod paused;
+mod prepared;
 mod sequential;
 mod stage;
 mod threads;
@@ -20,15 +26,18 @@ pub use crew::{Crew, left_behind};
 pub use doing::{Busy, Doing};
 pub use error::{EngineError, StageFailure};
 pub use link::{Broken, Link, Unsent};
-pub use pause::{Mail, Pause, Paused};
+pub use mail::Mail;
+pub use pause::Pause;
+pub use paused::{Paused, PausedError};
 pub use stage::Stage;
 
-use crate::analysis::{self, Cuts, ProgramReport};
+use crate::analysis::{self, ProgramReport};
 use crate::schedule::Program;
-use crate::trace::{Recorder, Recording, Trace};
+use crate::trace::{Recording, Trace};
 use dtrp_text::words;
+use execute::{execute, inside, unpaused};
+use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Who executes the workers of a program.
@@ -75,19 +84,31 @@ impl Default for EngineOptions {
 /// What a finished run leaves behind.
 #[derive(Debug)]
 pub struct Execution {
-    /// What ran, action by action: all of the program, or the rest of one that had been paused in another process.
+    /// What ran, action by action; of a run that has paused, from [`begin`](Execution::begin) on.
     pub trace: Trace,
     /// The analysis of the program.
     pub report: ProgramReport,
+    /// The batch after whose cut the trace begins: 0 unless the run had paused in another process.
+    pub after: u32,
+    /// For each worker how many of its actions are before the trace: 0 unless the run had paused in another process.
+    pub begin: Vec<usize>,
 }
 
-/// What became of a program that may be paused.
-#[derive(Debug)]
+/// What a run that can be paused came to.
 pub enum Ran<S: Stage> {
-    /// It has run to its end.
+    /// It has come to the end of its program.
     Finished(Execution),
-    /// It has been paused: [`go_on`] runs the rest.
+    /// It has paused, as was asked.
     Paused(Paused<S>),
+}
+
+impl<S: Stage> fmt::Debug for Ran<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ran::Finished(execution) => f.debug_tuple("Finished").field(execution).finish(),
+            Ran::Paused(paused) => f.debug_tuple("Paused").field(paused).finish(),
+        }
+    }
 }
 
 /// Runs a program with one stage for each of its workers, module 1 first.
@@ -102,7 +123,8 @@ pub fn run<S: Stage>(
     stages: &mut Vec<S>,
     options: &EngineOptions,
 ) -> Result<Execution, EngineError<S::Error>> {
-    unpaused(part(program, stages, Part::whole(program, options, None), options)?)
+    let begin = Paused::beginning(program.modules());
+    unpaused(execute(program, stages, begin, inside::<S>(), options, None)?)
 }
 
 /// Runs a program as [`run`] does, a thread for every worker, over links of another kind: one for each worker, module 1
@@ -115,24 +137,18 @@ pub fn run<S: Stage>(
 pub fn run_over<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     program: &Program,
     stages: &mut Vec<S>,
-    links: Vec<L>,
+    mut links: Vec<L>,
     options: &EngineOptions,
 ) -> Result<Execution, EngineError<S::Error>> {
-    let report = analysed(program, stages, options)?;
-    if links.len() != stages.len() {
-        return Err(EngineError::Links {
-            links: links.len(),
-            modules: stages.len(),
-        });
-    }
-    let part = Part::whole(program, options, None);
-    let from = part.positions.clone();
-    let rest = threads::run(program, stages, links, part, options)?;
-    unpaused(ended(program, rest, &from, report)?)
+    let begin = Paused::beginning(program.modules());
+    unpaused(execute(program, stages, begin, Some(&mut links), options, None)?)
 }
 
-/// Runs a program as [`run`] does, unless it is asked to pause: then every worker stops at one consistent cut of the program
-/// ([`Cuts`](analysis::Cuts)), and the stages can be looked at, saved, and gone on with. Pausing changes no result.
+/// Runs a program as [`run`] does, until it ends or pauses.
+///
+/// A run that pauses is between two actions at every worker, and nothing is on its links. The stages are handed back as they
+/// are there, so that they can be looked at and saved, and [`go_on`] goes on with the same results as if nothing had been.
+/// Nothing waits for batches to end before a pause, and nothing is run in another order.
 ///
 /// # Errors
 ///
@@ -143,14 +159,20 @@ pub fn start<S: Stage>(
     options: &EngineOptions,
     pause: &Pause,
 ) -> Result<Ran<S>, EngineError<S::Error>> {
-    part(program, stages, Part::whole(program, options, Some(pause)), options)
+    let begin = Paused::beginning(program.modules());
+    execute(program, stages, begin, inside::<S>(), options, Some(pause))
 }
 
-/// Runs the rest of a program that was paused, in this process or in another, until its end or the next pause.
+/// Goes on with a run that has paused, until it ends or pauses again: with the program and the stages of before, or with
+/// stages that are in the same state.
+///
+/// In the same process the trace goes on where it was, and time in which the run had paused does not count; the recording is
+/// that of the beginning. A run that has paused in another process has a trace of what ran in this one, see
+/// [`Execution::begin`]. The executor may be another one.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// As [`run`]; and [`EngineError::Paused`] where the run that has paused is not one of this program.
 pub fn go_on<S: Stage>(
     program: &Program,
     stages: &mut Vec<S>,
@@ -158,172 +180,38 @@ pub fn go_on<S: Stage>(
     options: &EngineOptions,
     pause: &Pause,
 ) -> Result<Ran<S>, EngineError<S::Error>> {
-    part(program, stages, Part::rest(program, paused, options, pause), options)
+    execute(program, stages, paused, inside::<S>(), options, Some(pause))
 }
 
-/// A part of a program, from where it begins.
-struct Part<S: Stage> {
-    /// For each worker, the number of its actions that have been done.
-    positions: Vec<usize>,
-    mail: Vec<Mail<S>>,
-    recorders: Vec<Recorder>,
-    /// How long the parts before it took.
-    elapsed: Duration,
-    gate: Option<Gate>,
-}
-
-/// Where workers may be asked to stop.
-#[derive(Clone)]
-struct Gate {
-    pause: Pause,
-    cuts: Arc<Cuts>,
-    /// The batch of the cut that the part begins at.
-    from: u32,
-}
-
-/// What came of a part.
-struct Rest<S: Stage> {
-    recorders: Vec<Recorder>,
-    elapsed: Duration,
-    /// If it was paused: the batch, and what lies at the workers.
-    paused: Option<(u32, Vec<usize>, Vec<Mail<S>>)>,
-}
-
-impl<S: Stage> Part<S> {
-    /// All of it.
-    fn whole(program: &Program, options: &EngineOptions, pause: Option<&Pause>) -> Self {
-        let modules = program.modules();
-        Self {
-            positions: vec![0; modules],
-            mail: (0..modules).map(|_| Mail::default()).collect(),
-            recorders: vec![Recorder::new(options.recording); modules],
-            elapsed: Duration::ZERO,
-            gate: pause.map(|pause| Gate::new(program, pause, 0)),
-        }
-    }
-
-    /// What is left.
-    fn rest(program: &Program, paused: Paused<S>, options: &EngineOptions, pause: &Pause) -> Self {
-        let mut recorders = paused.recorders;
-        recorders.resize(program.modules(), Recorder::new(options.recording));
-        Self {
-            positions: paused.positions,
-            mail: paused.mail,
-            recorders,
-            elapsed: paused.elapsed,
-            gate: Some(Gate::new(program, pause, paused.batch)),
-        }
-    }
-}
-
-impl Gate {
-    fn new(program: &Program, pause: &Pause, from: u32) -> Self {
-        pause.begin(from);
-        Self {
-            pause: pause.clone(),
-            cuts: Arc::new(Cuts::of(program)),
-            from,
-        }
-    }
-}
-
-/// The cuts that one worker comes to.
-struct Turnstile {
-    gate: Option<Gate>,
-    worker: usize,
-    /// The batch of the next.
-    next: u32,
-}
-
-impl Turnstile {
-    fn new(gate: Option<Gate>, worker: usize) -> Self {
-        let next = gate.as_ref().map_or(0, |gate| gate.from + 1);
-        Self { gate, worker, next }
-    }
-
-    /// Whether the worker, which has done so many of its actions, stops here.
-    fn stops(&mut self, done: usize) -> bool {
-        let Some(gate) = &self.gate else { return false };
-        while gate.cuts.position(self.worker, self.next).is_some_and(|position| position <= done) {
-            if gate.pause.comes_to(self.next) {
-                return true;
-            }
-            self.next += 1;
-        }
-        false
-    }
-}
-
-/// Runs a part of a program.
-fn part<S: Stage>(
+/// Runs a program as [`start`] does, a thread for every worker, over links of another kind, as [`run_over`] does. When the run
+/// pauses, the links are handed back, with nothing on them; else they are gone.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn start_over_links<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     program: &Program,
     stages: &mut Vec<S>,
-    part: Part<S>,
+    links: &mut Vec<L>,
     options: &EngineOptions,
+    pause: &Pause,
 ) -> Result<Ran<S>, EngineError<S::Error>> {
-    let report = analysed(program, stages, options)?;
-    let from: Vec<usize> = part.positions.iter().zip(&part.recorders).map(|(at, ran)| at - ran.actions()).collect();
-    let rest = match options.executor {
-        Executor::Threads => {
-            let links = Channels::row(stages.len(), options.capacity);
-            threads::run(program, stages, links, part, options)?
-        }
-        Executor::Sequential => sequential::run(program, stages, part, options)?,
-    };
-    ended(program, rest, &from, report)
+    let begin = Paused::beginning(program.modules());
+    execute(program, stages, begin, Some(links), options, Some(pause))
 }
 
-/// What is checked before anything runs.
-fn analysed<S: Stage>(
+/// Goes on as [`go_on`] does, over the links that [`start_over_links`] has handed back, or other ones with nothing on them.
+///
+/// # Errors
+///
+/// As [`go_on`].
+pub fn go_on_over_links<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     program: &Program,
-    stages: &[S],
+    stages: &mut Vec<S>,
+    links: &mut Vec<L>,
+    paused: Paused<S>,
     options: &EngineOptions,
-) -> Result<ProgramReport, EngineError<S::Error>> {
-    if stages.len() != program.modules() {
-        return Err(EngineError::Stages {
-            stages: stages.len(),
-            modules: program.modules(),
-        });
-    }
-    Ok(analysis::analyse(program, options.capacity)?)
-}
-
-/// What a part of a program, whose trace begins at these actions, has come to.
-fn ended<S: Stage>(
-    program: &Program,
-    rest: Rest<S>,
-    from: &[usize],
-    report: ProgramReport,
+    pause: &Pause,
 ) -> Result<Ran<S>, EngineError<S::Error>> {
-    let Rest {
-        recorders,
-        elapsed,
-        paused,
-    } = rest;
-    if let Some((batch, positions, mut mail)) = paused {
-        for (worker, mail) in mail.iter_mut().enumerate() {
-            // What a stage gives and nobody sends is of no use to anybody.
-            let [_, _, up, down] = pause::expected(program, &positions, worker);
-            mail.ready_up.retain(|(unit, _)| up.contains(unit));
-            mail.ready_down.retain(|(unit, _)| down.contains(unit));
-        }
-        return Ok(Ran::Paused(Paused {
-            batch,
-            positions,
-            mail,
-            recorders,
-            elapsed,
-        }));
-    }
-    let trace = Trace::new(recorders, elapsed);
-    trace.check_against(program, from).map_err(EngineError::Trace)?;
-    Ok(Ran::Finished(Execution { trace, report }))
-}
-
-/// Of a program that nobody asks to pause.
-fn unpaused<S: Stage>(ran: Ran<S>) -> Result<Execution, EngineError<S::Error>> {
-    match ran {
-        Ran::Finished(execution) => Ok(execution),
-        Ran::Paused(_) => Err(EngineError::Trace("a program was paused that nobody asked to".to_owned())),
-    }
+    execute(program, stages, paused, Some(links), options, Some(pause))
 }

@@ -1,12 +1,14 @@
 //! One thread that interprets all workers in turn.
 
+use super::EngineOptions;
 use super::error::{EngineError, StageFailure};
+use super::execute::{Clock, Ended, Work};
+use super::mail::Mail;
+use super::pause::Gate;
 use super::stage::Stage;
-use super::threads::Start;
 use super::watch::Watch;
 use super::worker::Worker;
-use super::{EngineOptions, Gate, Part, Rest, Turnstile};
-use crate::schedule::{Action, Op, Program, Unit};
+use crate::schedule::{Action, Op, Unit};
 use crate::trace::Recorder;
 use crossbeam_channel::unbounded;
 use std::collections::VecDeque;
@@ -19,23 +21,53 @@ struct Queues<S: Stage> {
     capacity: usize,
 }
 
+impl<S: Stage> Queues<S> {
+    /// Hands a worker what was sent to it; false if there was nothing.
+    fn drain(&mut self, worker: &mut Worker<S>, index: usize) -> bool {
+        let from_below = index.checked_sub(1).map(|below| std::mem::take(&mut self.up[below]));
+        let from_above = std::mem::take(&mut self.down[index]);
+        let mut any = false;
+        for (unit, activation) in from_below.into_iter().flatten() {
+            worker.put_up(unit, activation);
+            any = true;
+        }
+        for (unit, gradient) in from_above {
+            worker.put_down(unit, gradient);
+            any = true;
+        }
+        any
+    }
+}
+
 /// Runs all workers in one thread, which owns their stages and hands them back; if it does not come back, `stages` stays
 /// empty.
 pub(super) fn run<S: Stage>(
-    program: &Program,
+    work: Work<S>,
     stages: &mut Vec<S>,
-    part: Part<S>,
     options: &EngineOptions,
-) -> Result<Rest<S>, EngineError<S::Error>> {
-    let watch = Arc::new(Watch::new(program, stages.iter().map(Stage::doing).collect(), true));
-    let start = Start::after(part.elapsed);
+) -> Result<Ended<S>, EngineError<S::Error>> {
+    let Work {
+        program,
+        positions,
+        mail,
+        recorders,
+        clock,
+        gate,
+    } = work;
+    let doing = stages.iter().map(Stage::doing).collect();
+    let watch = Arc::new(Watch::new(&program, &positions, doing, true, gate));
     let (hand_back, results) = unbounded();
-    let own = std::mem::take(stages);
-    let gate = part.gate.clone();
+    let own = std::mem::take(stages).into_iter().zip(mail).collect();
     let work = {
         let (watch, capacity) = (Arc::clone(&watch), options.capacity.get());
+        let state = State {
+            next: positions,
+            recorders,
+            clock,
+            capacity,
+        };
         move || {
-            let done = drive(own, part, &watch, capacity, start);
+            let done = drive(own, state, &watch);
             // Nobody waits any more if the run was given up.
             let _ = hand_back.send(done);
         }
@@ -44,137 +76,103 @@ pub(super) fn run<S: Stage>(
         watch.fail(0, 0, StageFailure::Panic(format!("cannot start a thread: {error}")));
     }
     let back = watch.gather(&results, 1, options.watchdog).pop();
-    let Some(done) = back else {
+    let Some((own, recorders)) = back else {
         options.crew.lose(0);
         return Err(watch.outcome().err().unwrap_or(EngineError::Lost));
     };
-    let (own, mail): (Vec<_>, Vec<_>) = done.workers.into_iter().map(Worker::into_parts).unzip();
+    let (own, mail): (Vec<_>, Vec<_>) = own.into_iter().unzip();
     *stages = own;
     watch.outcome()?;
-    let ends = done.next.iter().zip(&program.workers);
-    let paused = ends.into_iter().any(|(at, actions)| *at < actions.len());
-    let batch = gate.and_then(|gate| gate.pause.stopped_after()).unwrap_or(0);
-    Ok(Rest {
-        recorders: done.recorders,
-        elapsed: start.elapsed(),
-        paused: paused.then_some((batch, done.next, mail)),
-    })
+    let paused = watch.gate.as_ref().and_then(Gate::stop).map(|batch| (batch, mail));
+    Ok(Ended { recorders, paused })
 }
 
-/// Where the workers stand.
-struct Done<S: Stage> {
-    workers: Vec<Worker<S>>,
-    recorders: Vec<Recorder>,
-    /// The action that each comes to.
+/// Where the workers are, and what was noted.
+struct State {
+    /// The next action of each worker.
     next: Vec<usize>,
+    recorders: Vec<Recorder>,
+    clock: Clock,
+    capacity: usize,
 }
 
 fn drive<S: Stage>(
-    stages: Vec<S>,
-    part: Part<S>,
+    own: Vec<(S, Mail<S>)>,
+    mut state: State,
     watch: &Watch<S::Error>,
-    capacity: usize,
-    start: Start,
-) -> Done<S> {
-    let modules = stages.len();
-    let workers = stages.into_iter().zip(part.mail).enumerate();
-    let workers = workers.map(|(index, (stage, mail))| Worker::new(stage, index, modules, mail));
-    let mut done = Done {
-        workers: workers.collect(),
-        recorders: part.recorders,
-        next: part.positions,
-    };
-    done.workers.iter_mut().for_each(Worker::enter);
-    interpret(&mut done, part.gate.as_ref(), watch, capacity, start);
+) -> (Vec<(S, Mail<S>)>, Vec<Recorder>) {
+    let workers = own.into_iter().enumerate();
+    let mut workers: Vec<_> = workers
+        .map(|(index, (stage, mail))| Worker::new(stage, index, &watch.program, mail))
+        .collect();
+    workers.iter_mut().for_each(Worker::enter);
+    interpret(&mut workers, &mut state, watch);
     // In reverse, so that what a worker found in the thread is what it leaves there.
-    for (index, worker) in done.workers.iter_mut().enumerate().rev() {
-        let last = watch.program.workers[index].len().checked_sub(1);
-        if let Some(last) = last {
+    for (index, worker) in workers.iter_mut().enumerate().rev() {
+        let last = state.next[index].saturating_sub(1);
+        let any = !watch.program.workers[index].is_empty();
+        if any {
             watch.begin(index, last);
         }
-        if let (Err(failure), Some(last)) = (worker.leave(), last) {
+        if let (Err(failure), true) = (worker.leave(), any) {
             watch.fail(index, last, failure);
         }
         watch.finish(index);
     }
-    done
+    let own = workers.into_iter().map(Worker::into_parts).collect();
+    (own, state.recorders)
 }
 
-/// Interprets the workers' actions until all have come to their ends, or to a pause, or one has failed.
-fn interpret<S: Stage>(
-    done: &mut Done<S>,
-    gate: Option<&Gate>,
-    watch: &Watch<S::Error>,
-    capacity: usize,
-    start: Start,
-) {
-    let Done {
-        workers,
-        recorders,
-        next,
-    } = done;
+/// Interprets the workers' actions until all have come to their ends or have paused, or one has failed.
+fn interpret<S: Stage>(workers: &mut [Worker<S>], state: &mut State, watch: &Watch<S::Error>) {
     let modules = workers.len();
     let mut queues: Queues<S> = Queues {
         up: (0..modules).map(|_| VecDeque::new()).collect(),
         down: (0..modules).map(|_| VecDeque::new()).collect(),
-        capacity,
+        capacity: state.capacity,
     };
-    let mut turnstiles: Vec<_> = (0..modules).map(|worker| Turnstile::new(gate.cloned(), worker)).collect();
+    let mut cuts = vec![watch.first_cut(); modules];
+    let mut paused = vec![false; modules];
     loop {
         let mut progress = false;
         for index in 0..modules {
-            let mut stopped = false;
-            while let Some(action) = watch.program.workers[index].get(next[index]) {
+            let next = &mut state.next[index];
+            while !paused[index] {
+                if watch.stops(&mut cuts[index], index, *next) {
+                    watch.pause(index);
+                    paused[index] = true;
+                    progress = true;
+                    break;
+                }
+                let Some(action) = watch.program.workers[index].get(*next) else {
+                    watch.finish(index);
+                    break;
+                };
                 if watch.cancelled() {
                     return;
                 }
-                stopped = turnstiles[index].stops(next[index]);
-                if stopped {
-                    break;
-                }
-                watch.begin(index, next[index]);
-                let begin = start.elapsed();
+                watch.begin(index, *next);
+                let begin = state.clock.now();
                 match execute(&mut workers[index], index, action, &mut queues) {
-                    Ok(true) => recorders[index].record(*action, begin, start.elapsed()),
+                    Ok(true) => state.recorders[index].record(*action, begin, state.clock.now()),
                     Ok(false) => break,
                     Err(failure) => {
-                        watch.fail(index, next[index], failure);
+                        watch.fail(index, *next, failure);
                         return;
                     }
                 }
-                next[index] += 1;
+                *next += 1;
                 progress = true;
             }
-            if stopped {
-                // What its neighbours send it must not wait for it.
-                progress |= queues.deliver(&mut workers[index], index);
-            }
-            if next[index] == watch.program.workers[index].len() {
-                watch.finish(index);
+            if paused[index] {
+                // So that neighbours who are still to come to the cut have room for what they send.
+                progress |= queues.drain(&mut workers[index], index);
             }
         }
         if !progress {
-            // The analysis has proved that this is the end of the program, or its pause, and not a deadlock.
+            // The analysis has proved that this is the end of the program, or the cut, and not a deadlock.
             return;
         }
-    }
-}
-
-impl<S: Stage> Queues<S> {
-    /// Gives a worker all that it has been sent; whether that was anything.
-    fn deliver(&mut self, worker: &mut Worker<S>, index: usize) -> bool {
-        let mut any = false;
-        if let Some(below) = index.checked_sub(1) {
-            for (unit, activation) in self.up[below].drain(..) {
-                worker.put_up(unit, activation);
-                any = true;
-            }
-        }
-        for (unit, gradient) in self.down[index].drain(..) {
-            worker.put_down(unit, gradient);
-            any = true;
-        }
-        any
     }
 }
 
@@ -191,7 +189,7 @@ fn execute<S: Stage>(
         Op::SendY => queues.up[index].push_back((unit, worker.take_up(unit)?)),
         Op::SendD if queues.down[index - 1].len() >= queues.capacity => return Ok(false),
         Op::SendD => queues.down[index - 1].push_back((unit, worker.take_down(unit)?)),
-        // What was underway at a pause has arrived.
+        // What came while the worker paused is here already.
         Op::RecvY if worker.has_up(unit) => {}
         Op::RecvD if worker.has_down(unit) => {}
         Op::RecvY => match queues.up[index - 1].pop_front() {

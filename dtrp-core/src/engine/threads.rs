@@ -1,49 +1,60 @@
 //! A thread for every worker.
 
+use super::EngineOptions;
 use super::error::{EngineError, StageFailure};
+use super::execute::{Clock, Ended, Work};
 use super::link::{Broken, Link, Unsent};
+use super::mail::Mail;
 use super::stage::Stage;
 use super::watch::{PATIENCE, Watch};
 use super::worker::Worker;
-use super::{EngineOptions, Part, Rest, Turnstile};
-use crate::schedule::{Action, Op, Program};
+use crate::schedule::{Action, Op};
 use crate::trace::Recorder;
 use crossbeam_channel::unbounded;
 use std::sync::Arc;
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+
+/// What a worker's thread hands back.
+struct Done<S: Stage, L> {
+    index: usize,
+    stage: S,
+    recorder: Recorder,
+    /// If it has paused: what lies at it, and its link, on which nothing lies.
+    paused: Option<(Mail<S>, L)>,
+}
 
 /// Runs every worker in a thread of its own, over one link for each. Each thread owns its stage and hands it back; one that
-/// does not come back keeps it, and then `stages` stays empty.
+/// does not come back keeps it, and then `stages` stays empty. The links are handed back where the run has paused.
 pub(super) fn run<S: Stage, L: Link<S::Up, S::Down> + 'static>(
-    program: &Program,
+    work: Work<S>,
     stages: &mut Vec<S>,
-    links: Vec<L>,
-    part: Part<S>,
+    links: &mut Vec<L>,
     options: &EngineOptions,
-) -> Result<Rest<S>, EngineError<S::Error>> {
+) -> Result<Ended<S>, EngineError<S::Error>> {
+    let Work {
+        program,
+        positions,
+        mail,
+        recorders,
+        clock,
+        gate,
+    } = work;
     let modules = program.modules();
-    let watch = Arc::new(Watch::new(program, stages.iter().map(Stage::doing).collect(), false));
-    let start = Start::after(part.elapsed);
+    let doing = stages.iter().map(Stage::doing).collect();
+    let watch = Arc::new(Watch::new(&program, &positions, doing, false, gate));
     let (hand_back, results) = unbounded();
     let mut given = 0;
-    let gate = part.gate;
-    let own = std::mem::take(stages).into_iter().zip(part.mail);
-    let place = part.positions.into_iter().zip(part.recorders);
-    for (index, (((stage, mail), (position, recorder)), link)) in own.zip(place).zip(links).enumerate() {
-        let (watch, hand_back, gate) = (Arc::clone(&watch), hand_back.clone(), gate.clone());
+    let own = std::mem::take(stages).into_iter().zip(std::mem::take(links));
+    let lying = mail.into_iter().zip(recorders);
+    for (index, ((stage, link), (mail, recorder))) in own.zip(lying).enumerate() {
+        let (watch, hand_back, positions) = (Arc::clone(&watch), hand_back.clone(), positions.clone());
         let work = {
             let watch = Arc::clone(&watch);
             move || {
-                let seat = Seat {
-                    index,
-                    turnstile: Turnstile::new(gate, index),
-                    start,
-                };
-                let worker = Worker::new(stage, index, modules, mail);
-                let done = drive(worker, link, seat, &watch, position, recorder);
+                let worker = Worker::new(stage, index, &watch.program, mail);
+                let done = drive(worker, link, index, &watch, &positions, recorder, clock);
                 // Nobody waits any more if the run was given up.
-                let _ = hand_back.send((index, done));
+                let _ = hand_back.send(done);
             }
         };
         match options.crew.give(index, work) {
@@ -53,60 +64,34 @@ pub(super) fn run<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     }
     drop(hand_back);
     let mut back = watch.gather(&results, given, options.watchdog);
-    back.sort_by_key(|(index, _)| *index);
-    for lost in (0..modules).filter(|index| back.iter().all(|(own, _)| own != index)) {
+    back.sort_by_key(|done| done.index);
+    for lost in (0..modules).filter(|index| back.iter().all(|done| done.index != *index)) {
         options.crew.lose(lost);
     }
-    let whole = back.len() == modules;
-    let mut rest = Rest {
-        recorders: Vec::with_capacity(modules),
-        elapsed: start.elapsed(),
-        paused: None,
-    };
-    let (mut own, mut mail, mut positions) = (Vec::new(), Vec::new(), Vec::new());
-    for (_, done) in back {
-        let (stage, letters) = done.worker.into_parts();
-        own.push(stage);
-        mail.push(letters);
-        positions.push(done.position);
-        rest.recorders.push(done.recorder);
-    }
-    if whole {
-        *stages = own;
-    } else {
-        drop_aside(own);
-    }
-    watch.outcome()?;
-    if !whole {
+    if back.len() < modules {
+        drop_aside(back);
+        watch.outcome()?;
         return Err(EngineError::Lost);
     }
-    if positions.iter().zip(&program.workers).any(|(at, actions)| *at < actions.len()) {
-        let batch = gate.and_then(|gate| gate.pause.stopped_after()).unwrap_or(0);
-        rest.paused = Some((batch, positions, mail));
+    let mut recorders = Vec::with_capacity(modules);
+    let mut kept = Vec::with_capacity(modules);
+    for done in back {
+        stages.push(done.stage);
+        recorders.push(done.recorder);
+        kept.extend(done.paused);
     }
-    Ok(rest)
-}
-
-/// The clock of a program: time goes on from where it was paused.
-#[derive(Clone, Copy)]
-pub(super) struct Start {
-    now: Instant,
-    before: Duration,
-}
-
-impl Start {
-    /// So much of it has passed.
-    pub(super) fn after(before: Duration) -> Self {
-        Self {
-            now: Instant::now(),
-            before,
+    watch.outcome()?;
+    let mut paused = None;
+    if let Some(batch) = watch.gate.as_ref().and_then(|gate| gate.stop()) {
+        if kept.len() < modules {
+            let all = "not all workers have paused";
+            return Err(EngineError::Trace(format!("{all} after batch {batch}")));
         }
+        let (mail, own) = kept.into_iter().unzip();
+        *links = own;
+        paused = Some((batch, mail));
     }
-
-    /// Since the program began, without its pauses.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.before + self.now.elapsed()
-    }
+    Ok(Ended { recorders, paused })
 }
 
 /// Drops what is left of a run, in a thread of its own: whatever keeps one worker may keep who drops its neighbours too.
@@ -115,125 +100,91 @@ pub(super) fn drop_aside(rest: impl Send + 'static) {
     let _ = Builder::new().name("the rest".to_owned()).spawn(move || drop(rest));
 }
 
-/// Which worker it is, and what it looks at between its actions.
-struct Seat {
-    index: usize,
-    turnstile: Turnstile,
-    start: Start,
-}
-
-/// What a worker hands back.
-struct Done<S: Stage> {
-    worker: Worker<S>,
-    position: usize,
-    recorder: Recorder,
-}
-
-/// Interprets a worker's list from `position` on.
+/// Interprets a worker's list from its position on, to the end or a pause, and gives back its stage.
 fn drive<S: Stage, L: Link<S::Up, S::Down>>(
     mut worker: Worker<S>,
     mut link: L,
-    mut seat: Seat,
+    index: usize,
     watch: &Watch<S::Error>,
-    mut position: usize,
+    begin: &[usize],
     mut recorder: Recorder,
-) -> Done<S> {
-    let index = seat.index;
+    clock: Clock,
+) -> Done<S, L> {
     let actions = &watch.program.workers[index];
+    let mut at = begin[index];
+    let mut next = watch.first_cut();
+    let mut pauses = false;
     worker.enter();
-    let mut halted = false;
-    while let Some(action) = actions.get(position) {
-        if watch.cancelled() || seat.turnstile.stops(position) {
+    loop {
+        if watch.stops(&mut next, index, at) {
+            pauses = true;
             break;
         }
-        watch.begin(index, position);
-        let begin = seat.start.elapsed();
+        let Some(action) = actions.get(at).filter(|_| !watch.cancelled()) else {
+            break;
+        };
+        watch.begin(index, at);
+        let from = clock.now();
         match execute(&mut worker, &mut link, action, watch) {
-            Ok(()) => recorder.record(*action, begin, seat.start.elapsed()),
-            Err(halt) => {
-                if let Halt::Failure(failure) = halt {
-                    watch.fail(index, position, failure);
-                }
-                halted = true;
+            Ok(()) => recorder.record(*action, from, clock.now()),
+            Err(Halt::Neighbour) => break,
+            Err(Halt::Failure(failure)) => {
+                watch.fail(index, at, failure);
                 break;
             }
         }
-        position += 1;
+        at += 1;
     }
-    let paused = position < actions.len() && !halted && !watch.cancelled();
-    if paused {
-        // It is not to blame for what happens now.
+    if let (Err(failure), false) = (worker.leave(), actions.is_empty()) {
+        watch.fail(index, at.saturating_sub(1), failure);
+    }
+    if pauses {
+        watch.pause(index);
+        pauses = drain(&mut worker, &mut link, index, next, watch, begin).is_ok();
+    } else if at == actions.len() {
         watch.finish(index);
     }
-    if paused && let Err(Halt::Failure(failure)) = collect(&mut worker, &mut link, seat, watch) {
-        watch.fail(index, position, failure);
-    }
-    let last = actions.len().checked_sub(1);
-    if let (Err(failure), Some(last)) = (worker.leave(), last) {
-        watch.fail(index, last, failure);
-    }
-    if position == actions.len() {
-        watch.finish(index);
-    }
-    // The link is dropped here, which wakes the neighbours.
+    // The link of a worker that has not paused is dropped here, which wakes the neighbours.
+    let (stage, mail) = worker.into_parts();
     Done {
-        worker,
-        position,
+        index,
+        stage,
         recorder,
+        paused: pauses.then_some((mail, link)),
     }
 }
 
-/// Takes what the neighbours of a worker that has paused still send it before they pause too, so that they need not wait and
-/// nothing stays on the links.
-fn collect<S: Stage, L: Link<S::Up, S::Down>>(
+/// Takes what the neighbours have sent, and are still to send, before the cut at which all pause. How many messages that are
+/// is counted from the program, so nobody has to be told that a neighbour has come to the cut; and since they are taken, no
+/// neighbour waits for room on a link. The two directions need not take turns: what is below a worker that has paused does not
+/// wait for what is above it.
+fn drain<S: Stage, L: Link<S::Up, S::Down>>(
     worker: &mut Worker<S>,
     link: &mut L,
-    seat: Seat,
+    index: usize,
+    batch: u32,
     watch: &Watch<S::Error>,
+    begin: &[usize],
 ) -> Result<(), Halt<S::Error>> {
-    let Some((gate, batch)) = seat.turnstile.gate.as_ref().map(|gate| (gate, seat.turnstile.next)) else {
-        return Ok(());
+    let sent = |neighbour: Option<usize>, op: Op| {
+        let cut = watch.gate.as_ref().and_then(|gate| gate.cut(batch));
+        let sent = neighbour.zip(cut).and_then(|(neighbour, cut)| {
+            let actions = watch.program.workers.get(neighbour)?;
+            actions.get(begin[neighbour]..cut[neighbour])
+        });
+        sent.unwrap_or_default().iter().filter(|action| action.op == op).count()
     };
-    let (mut up, mut down) = underway(&watch.program, &gate.cuts.after(batch), seat.index);
-    // Neither direction may wait for the other.
-    const SHORT: Duration = Duration::from_millis(1);
-    while up + down > 0 {
-        if watch.cancelled() {
-            return Err(Halt::Neighbour);
-        }
-        if up > 0 {
-            match link.receive_up(if down > 0 { SHORT } else { PATIENCE }) {
-                Ok((unit, activation)) => {
-                    worker.put_up(unit, activation);
-                    up -= 1;
-                }
-                Err(Broken::Timeout) => {}
-                Err(Broken::Stopped) => return Err(Halt::Neighbour),
-            }
-        }
-        if down > 0 {
-            match link.receive_down(if up > 0 { SHORT } else { PATIENCE }) {
-                Ok((unit, gradient)) => {
-                    worker.put_down(unit, gradient);
-                    down -= 1;
-                }
-                Err(Broken::Timeout) => {}
-                Err(Broken::Stopped) => return Err(Halt::Neighbour),
-            }
-        }
+    for _ in worker.taken().up..sent(index.checked_sub(1), Op::SendY) {
+        let (unit, activation) = receive(watch, || link.receive_up(PATIENCE))?;
+        worker.put_up(unit, activation);
+        watch.came();
+    }
+    for _ in worker.taken().down..sent(Some(index + 1), Op::SendD) {
+        let (unit, gradient) = receive(watch, || link.receive_down(PATIENCE))?;
+        worker.put_down(unit, gradient);
+        watch.came();
     }
     Ok(())
-}
-
-/// How many messages a worker has been sent at a cut and has not received, from below and from above.
-fn underway(program: &Program, positions: &[usize], worker: usize) -> (usize, usize) {
-    let count = |worker: usize, op: Op| {
-        let Some(actions) = program.workers.get(worker) else { return 0 };
-        actions[..positions[worker]].iter().filter(|action| action.op == op).count()
-    };
-    let below = worker.checked_sub(1).map_or(0, |below| count(below, Op::SendY));
-    let above = count(worker + 1, Op::SendD);
-    (below - count(worker, Op::RecvY), above - count(worker, Op::RecvD))
 }
 
 /// Why a worker stops early.
@@ -263,13 +214,13 @@ fn execute<S: Stage, L: Link<S::Up, S::Down>>(
         Op::SendD => send(worker.take_down(unit)?, watch, |message| {
             link.send_down(unit, message, PATIENCE)
         })?,
-        // What was underway at a pause has arrived.
+        // What came while the worker paused is here already.
         Op::RecvY if worker.has_up(unit) => {}
-        Op::RecvD if worker.has_down(unit) => {}
         Op::RecvY => {
             let (unit, activation) = receive(watch, || link.receive_up(PATIENCE))?;
             worker.put_up(unit, activation);
         }
+        Op::RecvD if worker.has_down(unit) => {}
         Op::RecvD => {
             let (unit, gradient) = receive(watch, || link.receive_down(PATIENCE))?;
             worker.put_down(unit, gradient);

@@ -57,11 +57,6 @@ impl Recorder {
         }
     }
 
-    /// How long it computed, waiting for messages not counted.
-    pub(crate) fn busy(&self) -> Duration {
-        self.busy
-    }
-
     /// Number of actions noted.
     pub fn actions(&self) -> usize {
         self.logical.len()
@@ -135,12 +130,13 @@ impl Trace {
         complete.then(|| Timeline::executed(program, events()))
     }
 
-    /// Whether the logical trace equals the program from these actions of each worker on; if not, where it first differs.
-    pub(crate) fn check_against(&self, program: &Program, from: &[usize]) -> Result<(), String> {
+    /// Whether the logical trace equals the program from these positions on (one for each worker); if not, where it first
+    /// differs.
+    pub(crate) fn check_against(&self, program: &Program, begin: &[usize]) -> Result<(), String> {
         for (k, (ran, planned)) in (1..).zip(self.workers.iter().zip(&program.workers)) {
-            let from = from.get(k - 1).copied().unwrap_or(0);
-            let planned = &planned[from..];
-            if ran.logical == planned {
+            let begin = begin[k - 1];
+            let planned = &planned[begin..];
+            if ran.logical == *planned {
                 continue;
             }
             let at = ran
@@ -151,8 +147,8 @@ impl Trace {
                 .unwrap_or(ran.logical.len());
             let show = |action: Option<&Action>| action.map_or("nothing".to_owned(), ToString::to_string);
             let (planned, ran) = (show(planned.get(at)), show(ran.logical.get(at)));
-            let at = from + at + 1;
-            return Err(format!("worker {k}, action {at}: planned {planned}, ran {ran}"));
+            let number = begin + at + 1;
+            return Err(format!("worker {k}, action {number}: planned {planned}, ran {ran}"));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A stage so simple that everything is exact: integers modulo a prime, where neither order nor rounding can hide a difference.
+//! A stage so simple that everything is exact.
 
 use dtrp_core::engine::Stage;
 use dtrp_core::schedule::Unit;
@@ -28,7 +28,7 @@ pub(crate) struct Exact {
 pub(crate) struct Failure(pub(crate) String);
 
 impl Exact {
-    /// One for each module; with `delays` they take a while that looks random.
+    /// The stages of a network; with a seed they take some time for everything, anew in every run.
     pub(crate) fn network(modules: usize, delays: Option<u64>) -> Vec<Self> {
         let stage = |k| Exact {
             k,

@@ -1,8 +1,5 @@
 //! What the scheduler's tests share.
 
-#[allow(dead_code)] // Not every test has stages.
-pub(crate) mod exact;
-
 use dtrp_core::schedule::{Method, Order, Plan, Program};
 use proptest::prelude::*;
 
