@@ -7,4 +7,5 @@ mod methods;
 mod oracle;
 mod rates;
 mod reference;
+mod resumed;
 mod run;
