@@ -2,6 +2,8 @@
 
 mod averages;
 mod delayed;
+mod hand;
+mod lasting;
 mod losses;
 mod methods;
 mod oracle;

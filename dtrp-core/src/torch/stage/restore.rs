@@ -195,15 +195,13 @@ impl TorchStage {
                 forecaster.restore(facts, &names.prefix, tensors, || layout.zeros(options))?;
             }
             (None, None) => {}
-            (ours, theirs) => {
-                let said = |some: bool| if some { "one" } else { "none" };
-                return Err(TorchError::Unfit {
-                    what: format!(
-                        "it has {} for its predictor, but this run has {}",
-                        said(theirs.is_some()),
-                        said(ours.is_some())
-                    ),
-                });
+            (ours, _) => {
+                let what = if ours.is_some() {
+                    "it has no predictor, but this run has one"
+                } else {
+                    "it has a predictor, but this run has none"
+                };
+                return Err(TorchError::Unfit { what: what.to_owned() });
             }
         }
         let read = |kept: bool, name: &str| -> Result<Option<Tensor>, TorchError> {
