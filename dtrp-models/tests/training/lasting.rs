@@ -161,6 +161,36 @@ fn what_is_saved_survives_files() {
     assert_same_bits("predictor", &again.tensors.predictor, &saved.tensors.predictor);
 }
 
+/// Between two programs nothing is in flight: it may be restored before `begin`.
+#[test]
+fn the_next_program_goes_on() {
+    let run = Run {
+        predictor: "adaptive",
+        ..Run::new("dtrp", 3)
+    };
+    let mut stages = run.stages();
+    stages[0].begin(0, Some(run.source()));
+    run.train(&mut stages);
+    let saved = save(&stages);
+    let mut fresh = run.stages();
+    for (stage, saved) in fresh.iter_mut().zip(&saved) {
+        stage.restore(&saved.facts, &saved.tensors).unwrap();
+    }
+    let ends = [stages, fresh].map(|mut stages| {
+        stages
+            .iter_mut()
+            .for_each(|stage| stage.begin(u64::from(run.batches), None));
+        stages[0].begin(u64::from(run.batches), Some(run.source()));
+        run.train(&mut stages);
+        stages
+    });
+    assert_same_bits("weights", &state(&ends[0]), &state(&ends[1]));
+    let [a, b] = ends.map(|stages| joined(save(&stages)));
+    assert_same_bits("optimizer", &a.0.optimizer, &b.0.optimizer);
+    assert_same_bits("predictor", &a.0.predictor, &b.0.predictor);
+    assert_eq!(a.1, b.1);
+}
+
 /// Says nothing of what it keeps.
 struct Silent;
 
@@ -215,6 +245,7 @@ fn what_does_not_fit_is_refused() {
     assert!(told.unwrap().is_empty());
     let silent = with(|_| Box::new(Silent)).stages()[0].save();
     assert!(matches!(silent, Err(TorchError::NotSaved)));
+    assert!(run.stages()[0].can_be_saved() && !with(|_| Box::new(Silent)).stages()[0].can_be_saved());
     assert!(matches!(
         Silent.load(OptimizerMemory::new("silent")),
         Err(TorchError::NotSaved)

@@ -206,9 +206,9 @@ fn every_optimizer_and_predictor_goes_on_from_any_moment() {
             check(&Run {
                 optimizer,
                 predictor,
-                batches: 6,
-                order: Some(Order::Eager),
-                ..Run::new("dtrp", 3)
+                batches: 5,
+                order: Some(Order::Lockstep),
+                ..Run::new("dtrp", 2)
             });
         }
     }
