@@ -198,7 +198,11 @@ impl TrainError {
             TorchError::Data(source) => Self::Batch(source),
             TorchError::Stopped => Self::Stopped(String::new()),
             TorchError::Predictor(source) => Self::Predictor { plugin, source },
-            TorchError::Shape { .. } => Self::Fit(error.to_string()),
+            TorchError::Shape { .. }
+            | TorchError::ElementType { .. }
+            | TorchError::Absent { .. }
+            | TorchError::Unfit { .. }
+            | TorchError::NotSaved => Self::Fit(error.to_string()),
             TorchError::Diverged { unit, loss } => Self::Diverged(format!("the loss of batch {unit} is {loss}")),
             TorchError::Missing { .. } => Self::Bug(error.to_string()),
             // A rate, a decay or a predictor's coefficient, which libtorch refuses rather than make it infinite.

@@ -7,7 +7,7 @@
 //! | `device` | streams, messages and backward threads of a GPU; on a CPU they are nothing |
 //! | `optimizer` | optimizers on flat tensors, and learning-rate schedules |
 //! | `prediction` | predicted weights, and probes of what they are worth |
-//! | `stage` | [`TorchStage`], which ties it together as the engine's [`Stage`](crate::engine::Stage); losses, evaluation |
+//! | `stage` | [`TorchStage`], which ties it together as the engine's [`Stage`](crate::engine::Stage); losses, evaluation, saving |
 //!
 //! All parameters of a module are views into one flat tensor, its [`Arena`]; so are gradients and the optimizer's state.
 //! Which weights a pass uses is which arena it is given. Rooms use those above them in this table, and the shim.

@@ -71,7 +71,7 @@ impl Message {
     ///
     /// [`TorchError::Absent`] and [`TorchError::Shape`] where it is not among `tensors`; no room.
     pub fn restore(saved: &SavedTensor, tensors: &Tensors, device: Device) -> Result<Self, TorchError> {
-        Ok(Self::local(saved.restore(tensors, device)?))
+        Self::new(saved.restore(tensors, device)?)
     }
 
     /// The tensor where the sender left it. On a GPU it may not have been computed yet.

@@ -162,8 +162,16 @@ impl TorchStage {
         });
         let parameters: Vec<_> = parameters.collect::<Result<_, _>>()?;
         let parts = || parameters.iter().filter_map(|(_, part)| *part);
+        // A module without parameters makes updates too.
+        let latest = parts().max_by_key(|part| part.updates);
+        let latest = latest.or(facts.iter().copied().max_by_key(|part| part.updates));
+        let latest = latest.ok_or_else(|| TorchError::Unfit {
+            what: "it says nothing of an optimizer".to_owned(),
+        })?;
         let mut memory = OptimizerMemory::new(&kind);
-        let states: BTreeSet<&String> = parts().flat_map(|part| &part.states).collect();
+        let numbers = latest.numbers.iter();
+        memory.numbers = numbers.map(|(name, number)| (name.clone(), number.0)).collect();
+        let states: BTreeSet<&String> = parts().chain([latest]).flat_map(|part| &part.states).collect();
         for state in states {
             let flat = self.module.layout().zeros(self.module.options())?;
             for ((name, part), view) in parameters.iter().zip(self.module.layout().views(&flat)?) {
@@ -175,14 +183,7 @@ impl TorchStage {
             }
             memory.tensors.push((state.clone(), flat));
         }
-        let latest = parts().max_by_key(|part| part.updates);
-        let numbers = latest.iter().flat_map(|part| &part.numbers);
-        memory.numbers = numbers.map(|(name, number)| (name.clone(), number.0)).collect();
-        self.metrics.updates = latest.map_or(0, |part| part.updates);
-        if latest.is_none() {
-            // A module without parameters, or with those of its head alone.
-            return Ok(());
-        }
+        self.metrics.updates = latest.updates;
         tch::no_grad(|| self.options.optimizer.load(memory))
     }
 
@@ -194,15 +195,13 @@ impl TorchStage {
                 forecaster.restore(facts, &names.prefix, tensors, || layout.zeros(options))?;
             }
             (None, None) => {}
-            (ours, theirs) => {
-                let said = |some: bool| if some { "one" } else { "none" };
-                return Err(TorchError::Unfit {
-                    what: format!(
-                        "it has {} for its predictor, but this run has {}",
-                        said(theirs.is_some()),
-                        said(ours.is_some())
-                    ),
-                });
+            (ours, _) => {
+                let what = if ours.is_some() {
+                    "it has no predictor, but this run has one"
+                } else {
+                    "it has a predictor, but this run has none"
+                };
+                return Err(TorchError::Unfit { what: what.to_owned() });
             }
         }
         let read = |kept: bool, name: &str| -> Result<Option<Tensor>, TorchError> {

@@ -49,6 +49,11 @@ impl TorchStage {
         })
     }
 
+    /// Whether [`save`](Self::save) can be: the optimizer says what it keeps.
+    pub fn can_be_saved(&self) -> bool {
+        self.options.optimizer.save().is_some()
+    }
+
     pub(super) fn names(&self) -> Names {
         Names::of(self.options.module)
     }
