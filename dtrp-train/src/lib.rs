@@ -38,8 +38,8 @@ mod unused;
 
 pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
 pub use checkpoint::{
-    Checkpoint, CheckpointError, CheckpointState, FileFacts, InProgram, Keeper, LATEST, MailFacts, Newest, PredictorIdentity,
-    Results, RunPosition, Why,
+    Checkpoint, CheckpointError, CheckpointState, FileFacts, InProgram, Keeper, LATEST, MailFacts, Newest,
+    PredictorIdentity, Results, RunPosition, Why,
 };
 pub use data::Data;
 pub use error::{BoxError, Place, Result, TrainError};

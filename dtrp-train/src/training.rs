@@ -6,7 +6,9 @@ use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::measure::{compensate, profile};
 use crate::optimizers::{Optimize, Rate};
-use crate::settings::{BatchCompensation, Bytes, CheckpointSettings, Cuts, Devices, ModelSettings, PredictorSpec, Settings};
+use crate::settings::{
+    BatchCompensation, Bytes, CheckpointSettings, Cuts, Devices, ModelSettings, PredictorSpec, Settings,
+};
 use crate::stop::Stop;
 use crate::trainer::Trainer;
 use dtrp_core::costs::Costs;

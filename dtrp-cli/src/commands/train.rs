@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::run::{
     CHECKPOINTS, CONFIG, COSTS, Claim, Files, Folder, InUse, Metrics, Origin, Resume, SummaryFile, WEIGHTS,
+    came_to_nothing,
 };
 use crate::stop;
 use clap::Args;
@@ -99,6 +100,7 @@ pub(super) fn run(args: Train) -> Result<(), Error> {
     }
     let folder = match origin {
         Some(origin) => go_on(config, &args, &origin, &mut trainer)?,
+        None if args.resume.is_some() => begin_anew(config, args.in_use(), &mut trainer)?,
         None => prepare(config, args.in_use(), &mut trainer)?,
     };
     let result = trainer.fit();
@@ -132,7 +134,10 @@ fn of_same_name(config: &Config) -> Result<Option<Origin>, Error> {
     let run = config.program.run.dir.join(config.run_name());
     let origin = Origin::newest_of(&run)?;
     if origin.is_none() {
-        tracing::info!("{} has no checkpoint: training starts from the beginning", run.display());
+        tracing::info!(
+            "{} has no checkpoint: training starts from the beginning",
+            run.display()
+        );
     }
     Ok(origin)
 }
@@ -167,6 +172,29 @@ fn go_on(mut config: Config, args: &Train, origin: &Origin, trainer: &mut Traine
     tracing::info!("{told}");
     follow(&config, &folder, metrics, trainer);
     Ok(folder)
+}
+
+/// Begins the run of `--resume auto` that has no checkpoint: in the place of one that came to nothing, so that a job that is
+/// ended and started again does not leave a folder every time.
+fn begin_anew(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folder, Error> {
+    let run = config.program.run.dir.join(config.run_name());
+    if !came_to_nothing(&run) {
+        return prepare(config, in_use, trainer);
+    }
+    let config = config.resolved(trainer.settings());
+    let yaml = config.to_yaml()?;
+    match Folder::reopen(&run, config.program.run.log_every, 0, 0) {
+        Ok((folder, metrics)) => {
+            folder.write(CONFIG, &yaml)?;
+            if let Some(costs) = trainer.costs() {
+                folder.write(COSTS, &as_yaml(costs)?)?;
+            }
+            follow(&config, &folder, metrics, trainer);
+            Ok(folder)
+        }
+        // It is still going on, or cannot be written to: as for any other run.
+        Err(_) => prepare(config, in_use, trainer),
+    }
 }
 
 /// Makes the run's folder, and has everything that happens written there and shown.

@@ -26,7 +26,7 @@ mod summary;
 pub(crate) use files::{Files, WEIGHTS};
 pub(crate) use folder::{Claim, Folder, InUse};
 pub(crate) use metrics::{Line, METRICS, Metrics};
-pub(crate) use resume::{CHECKPOINTS, Origin, Resume};
+pub(crate) use resume::{CHECKPOINTS, Origin, Resume, came_to_nothing};
 pub(crate) use slots::first_slots;
 pub(crate) use summary::{SUMMARY, SummaryFile};
 

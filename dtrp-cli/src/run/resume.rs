@@ -1,6 +1,6 @@
 //! Going on with a run: which checkpoint, and in which folder.
 
-use super::{CONFIG, METRICS};
+use super::{CONFIG, Line, METRICS};
 use crate::config::expanded;
 use crate::error::Error;
 use dtrp_train::{Checkpoint, Newest, TrainError};
@@ -98,6 +98,14 @@ impl Origin {
             outdated: false,
         }))
     }
+}
+
+/// Whether a run has left nothing in this folder that is worth keeping: it was ended before its first checkpoint, and before the
+/// end of its first epoch.
+pub(crate) fn came_to_nothing(folder: &Path) -> bool {
+    let epoch = |line: &str| matches!(serde_json::from_str(line), Ok(Line::Epoch(_)));
+    let metrics = std::fs::read_to_string(folder.join(METRICS));
+    is_run(folder) && metrics.is_ok_and(|text| !text.lines().any(epoch))
 }
 
 /// Whether a run has made this folder.

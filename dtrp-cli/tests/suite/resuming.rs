@@ -46,10 +46,20 @@ fn numbers(place: &Place, name: &str) -> Vec<String> {
 }
 
 fn same(place: &Place, name: &str, expected: &str) {
-    assert!(place.weights(name) == place.weights(expected), "{name}: the weights differ");
+    assert!(
+        place.weights(name) == place.weights(expected),
+        "{name}: the weights differ"
+    );
     assert_eq!(numbers(place, name), numbers(place, expected), "{name}");
     let (a, b) = (place.summary(name), place.summary(expected));
-    for field in ["end", "epochs", "steps", "final_test_accuracy", "best_test_accuracy", "final_train_loss"] {
+    for field in [
+        "end",
+        "epochs",
+        "steps",
+        "final_test_accuracy",
+        "best_test_accuracy",
+        "final_train_loss",
+    ] {
         assert_eq!(a[field], b[field], "{name}: {field}");
     }
 }
@@ -72,22 +82,32 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % most
     }
 }
 
+/// The checkpoints that have their names.
+fn steps(checkpoints: &Path) -> Vec<(String, Option<SystemTime>)> {
+    let mut all = listing(checkpoints);
+    all.retain(|(name, _)| name.starts_with("step-"));
+    all
+}
+
 /// Kills it at a random moment after it has written a checkpoint of its own. False if it ended before that.
 fn kill_at_random(mut child: Child, checkpoints: &Path, dice: &mut Dice) -> bool {
-    let before = listing(checkpoints);
+    let before = steps(checkpoints);
     let start = Instant::now();
-    let wait = Duration::from_micros(dice.below(40_000));
+    let wait = Duration::from_micros(dice.below(60_000));
     let mut seen = None;
     loop {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        if seen.is_none() && listing(checkpoints) != before {
+        if seen.is_none() && steps(checkpoints) != before {
             seen = Some(Instant::now());
         }
         if seen.is_some_and(|seen| seen.elapsed() >= wait) {
@@ -118,7 +138,12 @@ fn killed_at_any_moment_it_goes_on_with_the_same_bits() {
     {
         let (name, whole) = (format!("killed{number}"), format!("whole{number}"));
         let sets = [sets, &["run.epochs=60"]].concat();
-        let ran = run(&mut train(&place, &whole, &[&sets[..], &["checkpoint.keep_last=0"]].concat(), &[]));
+        let ran = run(&mut train(
+            &place,
+            &whole,
+            &[&sets[..], &["checkpoint.keep_last=0"]].concat(),
+            &[],
+        ));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         let kept = [&sets[..], &["checkpoint.every_steps=1", "checkpoint.every_epochs=1"]].concat();
         let checkpoints = place.file(&format!("runs/{name}/checkpoints"));
@@ -174,19 +199,40 @@ fn every_signal_stops_in_good_order() {
 #[test]
 fn trained_longer_and_as_a_run_of_its_own() {
     let place = Place::new();
-    let ran = run(&mut train(&place, "a", &["run.epochs=2", "checkpoint.every_epochs=1"], &[]));
+    let ran = run(&mut train(
+        &place,
+        "a",
+        &["run.epochs=2", "checkpoint.every_epochs=1"],
+        &[],
+    ));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let ran = place.dtrp(&["train", "--resume", "runs/a", "--name", "b", "--set", "run.epochs=4"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("the rate schedule goes over the 24 batches"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the rate schedule goes over the 24 batches"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("run.epochs was 2 and is 4 now"), "{}", ran.stderr);
     assert_eq!(place.summary("b")["epochs"], 4);
     assert_eq!(place.summary("a")["epochs"], 2);
     assert_eq!(place.events("b", "epoch").len(), 2);
     // In place.
-    let ran = place.dtrp(&["train", "--resume", "runs/a", "--set", "run.epochs=3", "--set", "method.modules=1"]);
+    let ran = place.dtrp(&[
+        "train",
+        "--resume",
+        "runs/a",
+        "--set",
+        "run.epochs=3",
+        "--set",
+        "method.modules=1",
+    ]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("method.modules was 2 and is 1 now"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("method.modules was 2 and is 1 now"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(place.events("a", "epoch").len(), 3);
     assert!(place.read("a/config.yaml").contains("epochs: 3"));
     // What is not its newest is not trained over.
@@ -205,7 +251,12 @@ fn trained_longer_and_as_a_run_of_its_own() {
 #[test]
 fn what_cannot_be_gone_on_with_is_named() {
     let place = Place::new();
-    let ran = run(&mut train(&place, "a", &["run.epochs=2", "checkpoint.every_epochs=1"], &[]));
+    let ran = run(&mut train(
+        &place,
+        "a",
+        &["run.epochs=2", "checkpoint.every_epochs=1"],
+        &[],
+    ));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let refused = |args: &[&str], code: i32, says: &str| {
         let ran = place.dtrp(&[&["train"], args].concat());
@@ -214,16 +265,28 @@ fn what_cannot_be_gone_on_with_is_named() {
     };
     refused(&["--resume", "nowhere"], 4, "nowhere: there is no such folder");
     refused(&["--resume", "runs"], 4, "runs: is no checkpoint");
-    refused(&["--resume", "runs/a", "--set", "run.seed=2"], 5, "run.seed was 1 and is 2 now");
+    refused(
+        &["--resume", "runs/a", "--set", "run.seed=2"],
+        5,
+        "run.seed was 1 and is 2 now",
+    );
     let newest = place.file("runs/a/checkpoints/step-00000012/model.safetensors");
     fs::write(&newest, "x").unwrap();
     refused(&["--resume", "runs/a/checkpoints/latest"], 4, "truncated or damaged");
     let ran = place.dtrp(&["train", "--resume", "runs/a"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("truncated or damaged"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("going on from runs/a/checkpoints/step-00000006"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("going on from runs/a/checkpoints/step-00000006"),
+        "{}",
+        ran.stderr
+    );
     for step in ["06", "12"] {
-        fs::write(place.file(&format!("runs/a/checkpoints/step-000000{step}/state.json")), "{").unwrap();
+        fs::write(
+            place.file(&format!("runs/a/checkpoints/step-000000{step}/state.json")),
+            "{",
+        )
+        .unwrap();
     }
     refused(&["--resume", "runs/a"], 4, "step-00000012/state.json: is damaged");
     let auto = train(&place, "a", &["run.epochs=2"], &["--resume", "auto"]);
@@ -241,7 +304,10 @@ fn a_full_disk_at_every_write() {
     fs::create_dir(place.file("small")).unwrap();
     let sets = [&sets[..], &["checkpoint.every_steps=1", "run.dir=small"]].concat();
     let command = train(&place, "a", &sets, &["-q", "--resume", "auto"]);
-    let args: Vec<String> = command.get_args().map(|arg| format!("'{}'", arg.to_str().unwrap())).collect();
+    let args: Vec<String> = command
+        .get_args()
+        .map(|arg| format!("'{}'", arg.to_str().unwrap()))
+        .collect();
     let args = args.join(" ");
     let script = format!(
         r#"mount -t tmpfs -o size=1m tmpfs small || exit 77
@@ -257,7 +323,9 @@ fn a_full_disk_at_every_write() {
     );
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", &script, env!("CARGO_BIN_EXE_dtrp")]);
-    let Ok(output) = command.current_dir(place.path()).output() else { return };
+    let Ok(output) = command.current_dir(place.path()).output() else {
+        return;
+    };
     if output.status.code() != Some(0) {
         eprintln!("not tested: no tmpfs may be mounted here");
         return;
@@ -270,8 +338,18 @@ fn a_full_disk_at_every_write() {
         .collect();
     let codes: Vec<i32> = rounds.iter().map(|round| round[1]).collect();
     assert_eq!(codes.last(), Some(&0), "{}\n{}", ran.stdout, ran.stderr);
-    assert!(codes.iter().filter(|code| **code == 9).count() > 5, "{}\n{}", ran.stdout, ran.stderr);
-    assert!(codes.iter().all(|code| [0, 9].contains(code)), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(
+        codes.iter().filter(|code| **code == 9).count() > 5,
+        "{}\n{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert!(
+        codes.iter().all(|code| [0, 9].contains(code)),
+        "{}\n{}",
+        ran.stdout,
+        ran.stderr
+    );
     assert!(rounds.iter().all(|round| round[2] == 0), "{}", ran.stdout);
     same(&place, "a", "whole");
 }
@@ -336,7 +414,11 @@ fn four_at_once_fourteen_times_have_folders_of_their_own() {
         let config = place.read(&format!("{name}/config.yaml"));
         assert!(config.contains(&format!("seed: {seed}\n")), "{name}");
         assert_eq!(place.events(name, "epoch").len(), 1, "{name}");
-        assert!(place.file(&format!("runs/{name}/checkpoints/step-00000006/state.json")).exists());
+        assert!(
+            place
+                .file(&format!("runs/{name}/checkpoints/step-00000006/state.json"))
+                .exists()
+        );
         seeds.push(seed);
         weights.push(place.weights(name));
     }

@@ -87,6 +87,19 @@ impl<S: Stage> Paused<S> {
         &self.mail
     }
 
+    /// How long it has run in this process, pauses not counted.
+    pub fn wall(&self) -> Duration {
+        self.past.wall
+    }
+
+    /// How long worker `worker` (from 1) has computed in this process, waiting for messages not counted.
+    pub fn busy(&self, worker: usize) -> Duration {
+        self.past
+            .recorders
+            .get(worker - 1)
+            .map_or(Duration::ZERO, Recorder::busy)
+    }
+
     /// What lies at each worker, worker 1 first.
     pub fn into_mail(self) -> Vec<Mail<S>> {
         self.mail

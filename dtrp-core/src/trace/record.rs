@@ -57,6 +57,11 @@ impl Recorder {
         }
     }
 
+    /// How long it computed, waiting for messages not counted.
+    pub(crate) fn busy(&self) -> Duration {
+        self.busy
+    }
+
     /// Number of actions noted.
     pub fn actions(&self) -> usize {
         self.logical.len()

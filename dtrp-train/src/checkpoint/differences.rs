@@ -82,7 +82,10 @@ const KINDS: [(&str, Kind); 29] = [
 ];
 
 fn kind_of(key: &str) -> Kind {
-    let begins = |start: &str| key.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let begins = |start: &str| {
+        key.strip_prefix(start)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
     let found = KINDS.iter().find(|(start, _)| begins(start));
     found.map_or(Kind::Changed, |(_, kind)| *kind)
 }
@@ -120,7 +123,11 @@ fn walk(path: &str, theirs: &Value, ours: &Value, all: &mut Vec<Difference>) {
         let mut keys: Vec<&String> = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))).collect();
         keys.dedup();
         for key in keys {
-            let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let here = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
             let of = |section: &serde_json::Map<String, Value>| section.get(key).cloned().unwrap_or(Value::Null);
             walk(&here, &of(a), &of(b), all);
         }

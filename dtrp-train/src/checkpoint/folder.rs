@@ -1,7 +1,7 @@
 //! One checkpoint as a folder: written beside its place, brought to the disk, renamed; read with every byte checked.
 
-use super::state::{CheckpointState, FORMAT, FileFacts, VERSION};
 use super::Checkpoint;
+use super::state::{CheckpointState, FORMAT, FileFacts, VERSION};
 use dtrp_core::torch::{SavedTensors, Tensors};
 use dtrp_models::{ModelError, weights};
 use dtrp_text::{to_json, write_whole};
@@ -71,7 +71,10 @@ fn hidden(path: &Path, word: &str) -> PathBuf {
 pub(super) fn write(checkpoint: &Checkpoint, path: &Path) -> Result<(), CheckpointError> {
     let wrong = |error: io::Error| CheckpointError::writing(path, &error);
     if path.file_name().is_none() {
-        return Err(wrong(io::Error::new(ErrorKind::InvalidInput, "not the name of a folder")));
+        return Err(wrong(io::Error::new(
+            ErrorKind::InvalidInput,
+            "not the name of a folder",
+        )));
     }
     let beside = hidden(path, "");
     // Left by a process of this number that was killed.
@@ -90,9 +93,15 @@ fn fill(checkpoint: &Checkpoint, beside: &Path, path: &Path) -> Result<(), Check
     let statistics = position.step * u64::from(checkpoint.state().settings.method.micro_batches);
     let mut files = BTreeMap::new();
     checkpoint.with(|all| {
-        for (name, tensors) in FILES.iter().zip([&all.model, &all.optimizer, &all.predictor, &all.flight]) {
+        for (name, tensors) in FILES
+            .iter()
+            .zip([&all.model, &all.optimizer, &all.predictor, &all.flight])
+        {
             let file = beside.join(name);
-            let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+            let tensors: Vec<_> = tensors
+                .iter()
+                .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()))
+                .collect();
             weights::save(&file, &tensors, statistics).map_err(|error| CheckpointError {
                 path: path.join(name),
                 problem: message(error),

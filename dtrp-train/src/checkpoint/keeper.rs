@@ -91,7 +91,11 @@ impl Keeper {
         let accuracy = |path: &Path| {
             let state = folder::read_state(path).ok()?;
             let after_epoch = matches!(state.why, Why::Epoch | Why::End);
-            state.results.last.filter(|_| after_epoch).map(|last| last.test_accuracy)
+            state
+                .results
+                .last
+                .filter(|_| after_epoch)
+                .map(|last| last.test_accuracy)
         };
         let mut best: Vec<_> = all
             .iter()

@@ -47,7 +47,7 @@ impl Tally {
         }
         Self {
             images,
-            wall: paused.elapsed(),
+            wall: paused.wall(),
             waited,
             busy,
             staleness: Vec::new(),
@@ -60,7 +60,8 @@ impl Tally {
         self.wall += other.wall;
         self.waited += other.waited;
         self.busy.resize(self.busy.len().max(other.busy.len()), Duration::ZERO);
-        self.staleness.resize(self.staleness.len().max(other.staleness.len()), 0);
+        self.staleness
+            .resize(self.staleness.len().max(other.staleness.len()), 0);
         for (sum, busy) in self.busy.iter_mut().zip(&other.busy) {
             *sum += *busy;
         }

@@ -1,7 +1,8 @@
 //! Values that are of the right type but make no sense.
 
 use super::{
-    CheckpointSettings, Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings, RunSettings, Settings,
+    CheckpointSettings, Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings,
+    RunSettings, Settings,
 };
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{Dtype, Precision};
@@ -210,7 +211,12 @@ fn check_checkpoint(checkpoint: &CheckpointSettings) -> Result<(), SettingError>
     }
     if let Some(minutes) = checkpoint.every_minutes {
         let sound = minutes > 0.0 && minutes <= MOST_MINUTES;
-        that(sound, "checkpoint.every_minutes", minutes, "above 0 and at most 1e6, or null")?;
+        that(
+            sound,
+            "checkpoint.every_minutes",
+            minutes,
+            "above 0 and at most 1e6, or null",
+        )?;
     }
     at_most("checkpoint.keep_last", checkpoint.keep_last, MOST_KEPT)?;
     at_most("checkpoint.keep_best", checkpoint.keep_best, MOST_KEPT)

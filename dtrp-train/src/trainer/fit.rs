@@ -177,6 +177,9 @@ impl Trainer {
             let length = length.unwrap_or_else(|| self.program_batches().min(batches - self.progress.trained));
             let program = self.program(length)?;
             self.train_program(program, interrupted)?;
+            if self.progress.trained < batches && self.due_by_steps() {
+                self.keep(Why::Steps)?;
+            }
         }
         let epoch = self.progress.epochs + 1;
         let evaluation = self.run_evaluation();

@@ -4,7 +4,8 @@ use super::fit::Progress;
 use super::{Position, RunError, Trainer};
 use crate::assembly::{Length, learning_rate};
 use crate::checkpoint::{
-    Checkpoint, CheckpointState, Differences, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Taken, Why, listed,
+    Checkpoint, CheckpointState, Differences, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Taken,
+    Why, listed,
 };
 use crate::error::{Result, TrainError};
 use crate::events::{Event, Tally};
@@ -51,7 +52,8 @@ impl Trainer {
         if let Some(interrupted) = &interrupted {
             let mail = self.mail(&interrupted.checkpoint)?;
             let place = Paused::new(program, batch, mail);
-            let place = place.map_err(|error| TrainError::Fit(format!("the checkpoint does not fit its program: {error}")))?;
+            let place =
+                place.map_err(|error| TrainError::Fit(format!("the checkpoint does not fit its program: {error}")))?;
             read = first_to_read(program, place.positions()[0]);
             paused = Some(place);
         }
@@ -104,12 +106,20 @@ impl Trainer {
             return;
         };
         let next = ((position.done + u64::from(batch)) / every + 1) * every - position.done;
-        // One at the end of the program comes after it, or with the epoch.
+        // There is no pause at the end of a program: that one comes after it, or with the epoch.
         if let Ok(next) = u32::try_from(next)
             && next <= program.batches
         {
             pause.after(next);
         }
+    }
+
+    /// Whether one is due by the number of batches, between two programs of an epoch.
+    pub(super) fn due_by_steps(&self) -> bool {
+        let settings = &self.recipe.settings.checkpoint;
+        let step = self.progress.done + u64::from(self.progress.trained);
+        let every = settings.every_steps.filter(|_| settings.on());
+        every.is_some_and(|every| step.is_multiple_of(every))
     }
 
     /// When a checkpoint is due by the time.
@@ -182,7 +192,9 @@ impl Trainer {
             tensors.extend(saved.tensors);
         }
         let place = place.as_ref();
-        let mail = place.map(|place| letters(place.paused, &mut tensors.flight)).transpose();
+        let mail = place
+            .map(|place| letters(place.paused, &mut tensors.flight))
+            .transpose();
         let mail = mail.map_err(|error| self.explain_torch(error))?;
         let batch = place.map_or(0, |place| place.paused.batch());
         let mut epoch_tally = epoch_tally.clone();
@@ -351,24 +363,31 @@ impl Trainer {
             )));
         }
         let plugin = self.recipe.plugin();
-        checkpoint.with(|tensors| {
-            let mut pairs = self.stages.iter_mut().zip(facts);
-            pairs.try_for_each(|(stage, facts)| stage.restore(facts, tensors))
-        })
-        .map_err(|error| TrainError::of_torch(error, plugin, None))
+        checkpoint
+            .with(|tensors| {
+                let mut pairs = self.stages.iter_mut().zip(facts);
+                pairs.try_for_each(|(stage, facts)| stage.restore(facts, tensors))
+            })
+            .map_err(|error| TrainError::of_torch(error, plugin, None))
     }
 
     /// Takes up what does not depend on where the network is cut.
     fn restore_weights(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let facts: Vec<_> = checkpoint.state().modules.iter().map(|facts| &facts.optimizer).collect();
+        let facts: Vec<_> = checkpoint
+            .state()
+            .modules
+            .iter()
+            .map(|facts| &facts.optimizer)
+            .collect();
         let plugin = self.recipe.plugin();
-        checkpoint.with(|tensors| {
-            self.stages.iter_mut().try_for_each(|stage| {
-                stage.restore_weights(&tensors.model)?;
-                stage.restore_optimizer(&facts, &tensors.optimizer)
+        checkpoint
+            .with(|tensors| {
+                self.stages.iter_mut().try_for_each(|stage| {
+                    stage.restore_weights(&tensors.model)?;
+                    stage.restore_optimizer(&facts, &tensors.optimizer)
+                })
             })
-        })
-        .map_err(|error| TrainError::of_torch(error, plugin, None))
+            .map_err(|error| TrainError::of_torch(error, plugin, None))
     }
 
     /// What lay at the modules, on their devices.
@@ -384,7 +403,9 @@ impl Trainer {
                     list.iter().map(one).collect::<Result<Vec<_>, TorchError>>()
                 };
                 let down = |list: &[(Unit, SavedTensor)]| {
-                    let one = |(unit, facts): &(Unit, SavedTensor)| Ok((*unit, Message::restore(facts, &tensors.flight, device)?));
+                    let one = |(unit, facts): &(Unit, SavedTensor)| {
+                        Ok((*unit, Message::restore(facts, &tensors.flight, device)?))
+                    };
                     list.iter().map(one).collect::<Result<Vec<_>, TorchError>>()
                 };
                 Ok(Mail {

@@ -27,7 +27,14 @@ impl Came {
         let steps = self.steps.iter();
         let steps = steps.map(|step| (step.step, step.epoch, step.loss.to_bits(), step.lr.to_bits()));
         let epochs = self.epochs.iter();
-        let epochs = epochs.map(|e| (e.step, e.train_loss.to_bits(), e.test_loss.to_bits(), e.test_accuracy.to_bits()));
+        let epochs = epochs.map(|e| {
+            (
+                e.step,
+                e.train_loss.to_bits(),
+                e.test_loss.to_bits(),
+                e.test_accuracy.to_bits(),
+            )
+        });
         (steps.collect(), epochs.collect())
     }
 }
@@ -162,13 +169,25 @@ fn whatever_is_kept_between_batches_is_kept() {
     let more: [Changes; 9] = [
         vec![("optimizer.name", json!("adam"))],
         vec![("optimizer.name", json!("adamw")), ("method.predictor", json!("adam"))],
-        vec![("optimizer.nesterov", json!(true)), ("method.predictor", json!("difference"))],
-        vec![("method.predictor", json!("adaptive")), ("method.probe_every", json!(1))],
+        vec![
+            ("optimizer.nesterov", json!(true)),
+            ("method.predictor", json!("difference")),
+        ],
+        vec![
+            ("method.predictor", json!("adaptive")),
+            ("method.probe_every", json!(1)),
+        ],
         vec![("method.spike", json!(true)), ("method.predictor", json!("none"))],
-        vec![("optimizer.momentum", json!(0.0)), ("method.predictor", json!("difference"))],
+        vec![
+            ("optimizer.momentum", json!(0.0)),
+            ("method.predictor", json!("difference")),
+        ],
         vec![("method.name", json!("fdg")), ("method.accumulate", json!(2))],
         vec![("run.dtype", json!("f64")), ("run.executor", json!("sequential"))],
-        vec![("run.channels_last", json!(true)), ("optimizer.schedule.warmup_epochs", json!(1.5))],
+        vec![
+            ("run.channels_last", json!(true)),
+            ("optimizer.schedule.warmup_epochs", json!(1.5)),
+        ],
     ];
     for changes in more {
         for modules in [2, 4] {
@@ -284,7 +303,10 @@ fn another_run_is_refused() {
         changes.push((key, value));
         let error = training(&changes).unwrap().resume(&checkpoint).build().err().unwrap();
         let message = error.to_string();
-        assert!(message.contains(key) && message.contains("model.init_from"), "{message}");
+        assert!(
+            message.contains(key) && message.contains("model.init_from"),
+            "{message}"
+        );
     }
 }
 
@@ -304,16 +326,25 @@ fn damaged_ones_are_told_and_passed_over() {
     };
     assert_eq!(names(), ["latest", "step-00000005", "step-00000010", "step-00000012"]);
     let newest = folder.path().join("step-00000012");
-    assert_eq!(folder.path().join("latest").canonicalize().unwrap(), newest.canonicalize().unwrap());
+    assert_eq!(
+        folder.path().join("latest").canonicalize().unwrap(),
+        newest.canonicalize().unwrap()
+    );
     for file in ["model", "optimizer", "predictor", "flight"] {
         let file = newest.join(format!("{file}.safetensors"));
         let whole = std::fs::read(&file).unwrap();
         let mut other = whole.clone();
         *other.last_mut().unwrap() ^= 1;
-        for (bytes, says) in [(&whole[..whole.len() - 1], "truncated or damaged"), (&other, "checksum")] {
+        for (bytes, says) in [
+            (&whole[..whole.len() - 1], "truncated or damaged"),
+            (&other, "checksum"),
+        ] {
             std::fs::write(&file, bytes).unwrap();
             let error = Checkpoint::read(&newest).unwrap_err().to_string();
-            assert!(error.contains(says) && error.contains(&*file.to_string_lossy()), "{error}");
+            assert!(
+                error.contains(says) && error.contains(&*file.to_string_lossy()),
+                "{error}"
+            );
         }
         std::fs::remove_file(&file).unwrap();
         let error = Checkpoint::read(&newest).unwrap_err().to_string();
@@ -354,14 +385,22 @@ fn the_newest_and_the_best_are_kept() {
     trainer.subscribe(Keeper::new(folder.path(), 1, 2));
     let came = follow(&mut trainer, Stop::new(), |_| false);
     trainer.fit().unwrap();
-    let mut best: Vec<(f64, u64)> = came.lock().unwrap().epochs.iter().map(|e| (e.test_accuracy, e.step)).collect();
+    let mut best: Vec<(f64, u64)> = came
+        .lock()
+        .unwrap()
+        .epochs
+        .iter()
+        .map(|e| (e.test_accuracy, e.step))
+        .collect();
     best.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut expected: Vec<u64> = best[..2].iter().map(|(_, step)| *step).chain([48]).collect();
     expected.sort_unstable();
     expected.dedup();
     let entries = std::fs::read_dir(folder.path()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut steps: Vec<u64> = names.filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect();
+    let mut steps: Vec<u64> = names
+        .filter_map(|name| name.strip_prefix("step-")?.parse().ok())
+        .collect();
     steps.sort_unstable();
     assert_eq!(steps, expected);
 }
