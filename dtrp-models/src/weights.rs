@@ -15,12 +15,17 @@ use std::path::Path;
 use tch::{Kind, TchError, Tensor};
 
 /// Element types that are written, with their names in the format.
-const TYPES: [(Kind, Dtype); 5] = [
+const TYPES: [(Kind, Dtype); 10] = [
     (Kind::Float, Dtype::F32),
     (Kind::Double, Dtype::F64),
     (Kind::Half, Dtype::F16),
     (Kind::BFloat16, Dtype::BF16),
     (Kind::Int64, Dtype::I64),
+    (Kind::Int, Dtype::I32),
+    (Kind::Int16, Dtype::I16),
+    (Kind::Int8, Dtype::I8),
+    (Kind::Uint8, Dtype::U8),
+    (Kind::Bool, Dtype::BOOL),
 ];
 
 /// Writes named tensors. Where there is a `running_mean`, PyTorch expects a `num_batches_tracked` beside it: it is written

@@ -1,5 +1,6 @@
 //! What can go wrong with a training, from the settings to the last batch.
 
+use crate::checkpoint::CheckpointError;
 use crate::settings::SettingError;
 use dtrp_core::costs::CostsError;
 use dtrp_core::engine::{EngineError, StageFailure};
@@ -43,6 +44,9 @@ pub enum TrainError {
         /// What does not fit.
         message: String,
     },
+    /// A checkpoint is not there, not whole, of another run, or cannot be written.
+    #[error("{0}")]
+    Checkpoint(#[from] CheckpointError),
     /// The method does not exist, or cannot be laid out as asked.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
@@ -196,7 +200,11 @@ impl TrainError {
             TorchError::Data(source) => Self::Batch(source),
             TorchError::Stopped => Self::Stopped(String::new()),
             TorchError::Predictor(source) => Self::Predictor { plugin, source },
-            TorchError::Shape { .. } => Self::Fit(error.to_string()),
+            TorchError::Shape { .. }
+            | TorchError::ElementType { .. }
+            | TorchError::Absent { .. }
+            | TorchError::Unfit { .. }
+            | TorchError::NotSaved => Self::Fit(error.to_string()),
             TorchError::Diverged { unit, loss } => Self::Diverged(format!("the loss of batch {unit} is {loss}")),
             TorchError::Missing { .. } => Self::Bug(error.to_string()),
             // A rate, a decay or a predictor's coefficient, which libtorch refuses rather than make it infinite.

@@ -23,6 +23,7 @@
 //! how a program of your own begins.
 
 mod assembly;
+mod checkpoint;
 mod data;
 mod error;
 mod events;
@@ -36,6 +37,10 @@ mod training;
 mod unused;
 
 pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
+pub use checkpoint::{
+    Checkpoint, CheckpointError, CheckpointState, FileFacts, InProgram, Keeper, LATEST, MailFacts, Newest,
+    PredictorIdentity, Results, RunPosition, Why,
+};
 pub use data::Data;
 pub use error::{BoxError, Place, Result, TrainError};
 pub use events::{

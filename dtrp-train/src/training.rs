@@ -1,11 +1,14 @@
 //! From a network and data to a trainer, one setting at a time.
 
 use crate::assembly::{OptimizerContext, OptimizerFactory, Recipe};
+use crate::checkpoint::Checkpoint;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
 use crate::measure::{compensate, profile};
 use crate::optimizers::{Optimize, Rate};
-use crate::settings::{BatchCompensation, Bytes, Cuts, Devices, ModelSettings, PredictorSpec, Settings};
+use crate::settings::{
+    BatchCompensation, Bytes, CheckpointSettings, Cuts, Devices, ModelSettings, PredictorSpec, Settings,
+};
 use crate::stop::Stop;
 use crate::trainer::Trainer;
 use dtrp_core::costs::Costs;
@@ -27,6 +30,8 @@ pub struct Training {
     recipe: Recipe,
     /// The first thing that was asked for and does not exist.
     wrong: Option<TrainError>,
+    /// What to go on from.
+    checkpoint: Option<Checkpoint>,
 }
 
 impl Training {
@@ -70,6 +75,7 @@ impl Training {
                 described: Arc::default(),
             },
             wrong: None,
+            checkpoint: None,
         }
     }
 
@@ -260,6 +266,20 @@ impl Training {
         self
     }
 
+    /// When the whole state is kept, for [`Event::Checkpoint`](crate::Event::Checkpoint).
+    pub fn checkpoints(self, checkpoint: CheckpointSettings) -> Self {
+        self.set(|settings| settings.checkpoint = checkpoint)
+    }
+
+    /// Goes on from a checkpoint instead of from initial weights. Where data, network, seed or optimizer are not those of its
+    /// run, [`build`](Self::build) refuses; where the pipeline is another one (method, modules, cuts, order, …), weights,
+    /// statistics and the optimizer's state are taken up, and the batches that were in flight are trained again. Otherwise what
+    /// follows is, on a CPU, bit for bit what would have followed. What had been measured for its run is not measured again.
+    pub fn resume(mut self, checkpoint: &Checkpoint) -> Self {
+        self.checkpoint = Some(checkpoint.clone());
+        self
+    }
+
     /// The settings as they are so far.
     pub fn settings(&self) -> &Settings {
         &self.recipe.settings
@@ -285,16 +305,23 @@ impl Training {
     ///
     /// Every kind of [`TrainError`] that has to do with what was asked for; where something is measured, also what can go
     /// wrong in training.
-    pub fn build(self) -> Result<Trainer> {
+    pub fn build(mut self) -> Result<Trainer> {
+        let checkpoint = self.checkpoint.take();
         let mut recipe = self.checked()?;
+        if let Some(checkpoint) = &checkpoint {
+            take_measured(&mut recipe.settings, &checkpoint.state().settings);
+        }
         let (compensation, costs) = compensate(&mut recipe)?;
         for part in [&recipe.split.train, &recipe.split.test] {
             for note in part.notes() {
                 tracing::warn!("data: {note}");
             }
         }
-        let mut trainer = Trainer::assemble(recipe)?;
+        let mut trainer = Trainer::assemble(recipe, checkpoint.is_none())?;
         (trainer.compensation, trainer.costs) = (compensation, costs);
+        if let Some(checkpoint) = &checkpoint {
+            trainer.take_up(checkpoint)?;
+        }
         for unused in trainer.unused().iter().filter(|unused| unused.set) {
             tracing::warn!("{unused}");
         }
@@ -318,5 +345,22 @@ impl Training {
         split_evenly(recipe.network.blocks.len(), recipe.settings.method.modules)?;
         recipe.settings = recipe.settings.resolved();
         Ok(recipe)
+    }
+}
+
+/// Puts in what was measured for the run that is gone on with, where it would be measured again.
+fn take_measured(settings: &mut Settings, theirs: &Settings) {
+    if settings.model.init_from == theirs.model.init_from {
+        settings.model.init_sha256 = theirs.model.init_sha256.clone();
+    }
+    let asked = settings.method.batch_compensation.clone();
+    if asked.fill || asked.balance {
+        settings.method.batch_compensation = theirs.method.batch_compensation.clone();
+        settings.method.memory_budget = theirs.method.memory_budget;
+        settings.method.cuts = theirs.method.cuts.clone();
+        settings.data.batch_size = theirs.data.batch_size;
+        settings.optimizer.lr = theirs.optimizer.lr;
+    } else if settings.method.cuts == Cuts::Auto && settings.method.modules == theirs.method.modules {
+        settings.method.cuts = theirs.method.cuts.clone();
     }
 }

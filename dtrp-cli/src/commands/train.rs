@@ -1,16 +1,20 @@
 //! `dtrp train`.
 
-use super::training::build;
+use super::training::build_from;
 use crate::config::{Config, DIGITS, Layers, Set, as_yaml, path_argument};
 use crate::error::{EXIT_CODES, Error};
 use crate::output;
 use crate::plan;
 use crate::progress::Progress;
 use crate::report;
-use crate::run::{CONFIG, COSTS, Claim, Files, Folder, InUse, SummaryFile, WEIGHTS};
+use crate::run::{
+    CHECKPOINTS, CONFIG, COSTS, Claim, Files, Folder, InUse, Metrics, Origin, Resume, SummaryFile, WEIGHTS,
+    came_to_nothing,
+};
 use crate::stop;
 use clap::Args;
-use dtrp_train::{Summary, TrainError, Trainer};
+use dtrp_text::to_json;
+use dtrp_train::{Keeper, Summary, TrainError, Trainer};
 use std::path::{Path, PathBuf};
 
 /// Of the whole program.
@@ -24,6 +28,8 @@ Examples:
       four workers, eager order, results in runs/four
   dtrp train --set 'method.predictor={name: momentum, options: {rho: 0.5}}' --set run.max_steps=200
       a predictor with an option, and a short run
+  dtrp train --resume runs/four --set run.epochs=60
+      goes on with a run that was stopped, or that has ended, up to 60 epochs
   dtrp config show --set optimizer.lr=0.05
       the configuration that a run would use
   dtrp schedule show --method dtrp --modules 3 --batches 6 --order eager
@@ -48,28 +54,55 @@ pub(crate) struct Train {
     /// Fail, instead of taking NAME-2, where a run of this name is still going on
     #[arg(long)]
     no_number: bool,
+    /// Go on with a run: `auto` for the one that this configuration would train (from the beginning where it has no
+    /// checkpoint), or the folder of a run or of a checkpoint; with --name as a run of its own
+    #[arg(long, value_name = "auto|PATH")]
+    resume: Option<Resume>,
     /// Build everything and print the plan: modules, schedule, memory; train nothing
     #[arg(long)]
     dry_run: bool,
 }
 
+impl Train {
+    /// What is done where a run of the name is still going on.
+    fn in_use(&self) -> InUse {
+        if self.no_number { InUse::Refuse } else { InUse::Number }
+    }
+}
+
 /// Trains as the configuration says, and prints what came of it.
 pub(super) fn run(args: Train) -> Result<(), Error> {
-    let mut layers = args.layers;
+    let mut layers = args.layers.clone();
     if let Some(name) = &args.name {
         layers.sets.push(Set::by_flag("--name", "run.name", name));
     }
-    let mut config = layers.load(DIGITS)?;
+    let origin = match &args.resume {
+        Some(Resume::From(path)) => Some(Origin::at(path)?),
+        _ => None,
+    };
+    let mut config = match &origin {
+        Some(origin) if layers.config.is_none() => of_checkpoint(origin, &layers.sets)?,
+        _ => layers.load(DIGITS)?,
+    };
     if let Some(dir) = &args.dir {
         config.program.run.dir.clone_from(dir);
     }
+    let origin = match &args.resume {
+        Some(Resume::Auto) => of_same_name(&config)?,
+        _ => origin,
+    };
     // Whatever can be wrong is found before the folder is made.
-    let mut trainer = build(&config, &stop::at_signals()?)?;
+    let stop = stop::at_signals()?;
+    let checkpoint = origin.as_ref().map(|origin| &origin.checkpoint);
+    let mut trainer = build_from(&config, &stop, checkpoint)?;
     if args.dry_run {
         return output::print(&plan::describe(&trainer)?);
     }
-    let in_use = if args.no_number { InUse::Refuse } else { InUse::Number };
-    let folder = prepare(config, in_use, &mut trainer)?;
+    let folder = match origin {
+        Some(origin) => go_on(config, &args, &origin, &mut trainer)?,
+        None if args.resume.is_some() => begin_anew(config, args.in_use(), &mut trainer)?,
+        None => prepare(config, args.in_use(), &mut trainer)?,
+    };
     let result = trainer.fit();
     let summary = trainer.summary(&result);
     let printed = if summary.epochs > 0 {
@@ -79,6 +112,89 @@ pub(super) fn run(args: Train) -> Result<(), Error> {
     };
     result.map_err(|error| with_advice(error, &summary, folder.path()))?;
     printed
+}
+
+/// The configuration that a checkpoint's run has, with what is typed.
+fn of_checkpoint(origin: &Origin, sets: &[Set]) -> Result<Config, Error> {
+    if let Some(run) = &origin.run {
+        let file = run.join(CONFIG);
+        let layers = Layers {
+            config: Some(file),
+            sets: sets.to_vec(),
+        };
+        return Ok(layers.load(DIGITS)?);
+    }
+    let settings = &origin.checkpoint.state().settings;
+    let name = format!("the settings in {}", origin.path.display());
+    Ok(Config::parse(&name, &to_json(settings), sets)?)
+}
+
+/// The newest checkpoint of the run that has the name of this one, for `--resume auto`.
+fn of_same_name(config: &Config) -> Result<Option<Origin>, Error> {
+    let run = config.program.run.dir.join(config.run_name());
+    let origin = Origin::newest_of(&run)?;
+    if origin.is_none() {
+        tracing::info!(
+            "{} has no checkpoint: training starts from the beginning",
+            run.display()
+        );
+    }
+    Ok(origin)
+}
+
+/// Goes on in the folder of the run that the checkpoint belongs to, or, where another name or folder was asked for or it belongs
+/// to none, in one of its own.
+fn go_on(mut config: Config, args: &Train, origin: &Origin, trainer: &mut Trainer) -> Result<Folder, Error> {
+    let (path, checkpoint) = (origin.path.display(), &origin.checkpoint);
+    let own = args.resume != Some(Resume::Auto) && (args.name.is_some() || args.dir.is_some());
+    let told = format!("going on from {path}, after {} batches", checkpoint.step());
+    let Some(run) = origin.run.as_ref().filter(|_| !own) else {
+        tracing::info!("{told}");
+        return prepare(config, args.in_use(), trainer);
+    };
+    if origin.outdated {
+        return Err(Error::Fit(format!(
+            "{path}: the run has gone on since: `--resume {}` takes its newest checkpoint, and with --name NAME this one becomes \
+             the start of a run of its own",
+            run.display()
+        )));
+    }
+    config = config.resolved(trainer.settings());
+    let (dir, name) = (run.parent(), run.file_name());
+    config.program.run.dir = dir.unwrap_or(Path::new(".")).to_owned();
+    config.program.run.name = name.map(|name| name.to_string_lossy().into_owned());
+    let yaml = config.to_yaml()?;
+    let state = checkpoint.state();
+    let log_every = config.program.run.log_every;
+    let (folder, metrics) = Folder::reopen(run, log_every, state.results.told, state.position.epochs)?;
+    folder.write(CONFIG, &yaml)?;
+    keeper(&folder, trainer).forget_after(checkpoint.step());
+    tracing::info!("{told}");
+    follow(&config, &folder, metrics, trainer);
+    Ok(folder)
+}
+
+/// Begins the run of `--resume auto` that has no checkpoint: in the place of one that came to nothing, so that a job that is
+/// ended and started again does not leave a folder every time.
+fn begin_anew(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folder, Error> {
+    let run = config.program.run.dir.join(config.run_name());
+    if !came_to_nothing(&run) {
+        return prepare(config, in_use, trainer);
+    }
+    let config = config.resolved(trainer.settings());
+    let yaml = config.to_yaml()?;
+    match Folder::reopen(&run, config.program.run.log_every, 0, 0) {
+        Ok((folder, metrics)) => {
+            folder.write(CONFIG, &yaml)?;
+            if let Some(costs) = trainer.costs() {
+                folder.write(COSTS, &as_yaml(costs)?)?;
+            }
+            follow(&config, &folder, metrics, trainer);
+            Ok(folder)
+        }
+        // It is still going on, or cannot be written to: as for any other run.
+        Err(_) => prepare(config, in_use, trainer),
+    }
 }
 
 /// Makes the run's folder, and has everything that happens written there and shown.
@@ -103,17 +219,28 @@ fn prepare(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folde
     if let Some(costs) = trainer.costs() {
         claim.write(COSTS, &as_yaml(costs)?)?;
     }
-    let keys = &config.program.run;
-    let (folder, metrics, earlier) = claim.publish(keys.log_every)?;
+    let (folder, metrics, earlier) = claim.publish(config.program.run.log_every)?;
     if let Some(earlier) = earlier {
         tracing::info!("the earlier run of this name is now in {}", earlier.display());
     }
+    follow(&config, &folder, metrics, trainer);
+    Ok(folder)
+}
+
+/// Has everything that happens written into the folder, and shown.
+fn follow(config: &Config, folder: &Folder, metrics: Metrics, trainer: &mut Trainer) {
     tracing::info!("training into {}", folder.path().display());
     trainer.subscribe(SummaryFile::new(folder.clone(), trainer.summary(&Ok(()))));
     trainer.subscribe(metrics);
-    trainer.subscribe(Progress::new(keys.progress, trainer.length().steps));
+    trainer.subscribe(Progress::new(config.program.run.progress, trainer.length().steps));
     trainer.subscribe(Files::new(folder.clone()));
-    Ok(folder)
+    trainer.subscribe(keeper(folder, trainer));
+}
+
+/// What writes the checkpoints.
+fn keeper(folder: &Folder, trainer: &Trainer) -> Keeper {
+    let keys = &trainer.settings().checkpoint;
+    Keeper::new(folder.path().join(CHECKPOINTS), keys.keep_last, keys.keep_best)
 }
 
 /// Adds what was kept, and what may help.
@@ -129,6 +256,9 @@ fn with_advice(error: TrainError, summary: &Summary, folder: &Path) -> Error {
         epochs => format!("{weights} holds the weights after epoch {epochs}"),
     };
     let advice = match error {
+        TrainError::Stopped(_) if folder.join(CHECKPOINTS).exists() => {
+            format!("; `dtrp train --resume {}` goes on from there", folder.display())
+        }
         TrainError::Stopped(_) => format!("; {kept}"),
         TrainError::Diverged(_) => {
             format!("\n{kept}; a smaller optimizer.lr, or a longer optimizer.schedule.warmup_epochs, may help")

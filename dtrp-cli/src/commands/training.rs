@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::costs;
 use crate::error::Error;
-use dtrp_train::{Stop, TrainError, Trainer, Training};
+use dtrp_train::{Checkpoint, Stop, TrainError, Trainer, Training};
 
 /// The training that a configuration describes.
 pub(super) fn training(config: &Config, stop: &Stop) -> Result<Training, Error> {
@@ -18,7 +18,16 @@ pub(super) fn training(config: &Config, stop: &Stop) -> Result<Training, Error> 
 /// Builds it, and tells keys of the command line that have no effect. (Others whose value is not the default are told by the
 /// training itself.)
 pub(super) fn build(config: &Config, stop: &Stop) -> Result<Trainer, Error> {
-    let trainer = training(config, stop)?.build();
+    build_from(config, stop, None)
+}
+
+/// As [`build`], to go on from a checkpoint if there is one.
+pub(super) fn build_from(config: &Config, stop: &Stop, from: Option<&Checkpoint>) -> Result<Trainer, Error> {
+    let mut training = training(config, stop)?;
+    if let Some(checkpoint) = from {
+        training = training.resume(checkpoint);
+    }
+    let trainer = training.build();
     let trainer = trainer.map_err(|error| at_its_key(config, error))?;
     let unused = trainer.unused().iter();
     for unused in unused.filter(|unused| !unused.set && config.was_set(&unused.key)) {

@@ -13,7 +13,7 @@ use dtrp_train::Settings;
 use serde_json::Value;
 
 /// Keys that are not in the name.
-const LEFT_OUT: [&str; 15] = [
+const LEFT_OUT: [&str; 20] = [
     "run.name",
     "run.dir",
     "run.progress",
@@ -29,6 +29,11 @@ const LEFT_OUT: [&str; 15] = [
     "data.prefetch",
     "model.name",
     "method.costs",
+    "checkpoint.every_epochs",
+    "checkpoint.every_steps",
+    "checkpoint.every_minutes",
+    "checkpoint.keep_last",
+    "checkpoint.keep_best",
 ];
 
 /// Of these the beginning of the name tells the value.

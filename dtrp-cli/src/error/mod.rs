@@ -25,14 +25,14 @@ Exit codes:
     1  a bug in dtrp
     2  wrong usage of the command line
     3  configuration: YAML, unknown key, wrong type or value
-    4  data: missing, truncated, unreadable, or not to be had
+    4  data or checkpoint: missing, truncated, unreadable, or not to be had
     5  model, method, cuts or schedule: no such thing, or they do not fit together
     6  device not available, or an error of libtorch
     7  training has diverged (the loss is no longer a finite number)
     8  predictor plug-in
     9  output: the run's folder, another file or stdout cannot be written
    10  a worker failed or stalled, or the system killed a run of a comparison
-  130  interrupted (Ctrl-C)";
+  130  interrupted (Ctrl-C, SIGTERM, SIGHUP, SIGUSR1)";
 
 /// An error of the program.
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +166,8 @@ fn code_of(error: &TrainError) -> u8 {
         TrainError::Device { .. } | TrainError::Libtorch { .. } | TrainError::Model(ModelError::Memory { .. }) => 6,
         TrainError::Diverged(_) => Error::DIVERGED,
         TrainError::Predictor { plugin: true, .. } => 8,
-        TrainError::Weights(_) | TrainError::Subscriber(_) => 9,
+        TrainError::Checkpoint(error) if !error.writing => 4,
+        TrainError::Checkpoint(_) | TrainError::Weights(_) | TrainError::Subscriber(_) => 9,
         TrainError::Worker { .. } => Error::WORKER,
         TrainError::Stopped(_) => 130,
         TrainError::Bug(_) => BUG,
@@ -181,7 +182,11 @@ impl From<TrainError> for Error {
         match error {
             TrainError::Subscriber(source) => match source.downcast::<Error>() {
                 Ok(own) => *own,
-                Err(source) => Error::Train(TrainError::Subscriber(source)),
+                // Of a subscriber of the library's, which names its file.
+                Err(source) => match source.downcast::<TrainError>() {
+                    Ok(own) => Error::Train(*own),
+                    Err(source) => Error::Train(TrainError::Subscriber(source)),
+                },
             },
             other => Error::Train(other),
         }

@@ -41,7 +41,7 @@ impl Subscriber for Files {
             Event::Started(started) => self.folder.write("schedule.txt", &first_slots(&started.program))?,
             Event::Program(run) => self.trace(run)?,
             // After every epoch, so that whatever happens later, those of the last whole epoch are kept.
-            Event::Checkpoint(snapshot) => snapshot.save(self.folder.path().join(WEIGHTS)).map_err(Error::from)?,
+            Event::Weights(snapshot) => snapshot.save(self.folder.path().join(WEIGHTS)).map_err(Error::from)?,
             _ => {}
         }
         Ok(())

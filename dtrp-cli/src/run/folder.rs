@@ -5,7 +5,7 @@
 //! others only look at that lock and never take it.
 
 use super::metrics::{METRICS, Metrics};
-use super::{CONFIG, COSTS};
+use super::{CONFIG, COSTS, SUMMARY};
 use crate::error::Error;
 use dtrp_text::write_whole;
 use std::fs::{self, File, TryLockError};
@@ -24,6 +24,20 @@ impl Folder {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Goes on in the folder of a run, from after the batch `told` and the epoch `epochs`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FolderInUse`] where it is still going on, [`Error::File`].
+    pub(crate) fn reopen(path: &Path, log_every: u64, told: u64, epochs: u64) -> Result<(Self, Metrics), Error> {
+        let metrics = Metrics::reopen(path, log_every, told, epochs)?;
+        let summary = path.join(SUMMARY);
+        match fs::remove_file(&summary) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::file("remove", &summary)(error)),
+            _ => Ok((Self { path: path.to_owned() }, metrics)),
+        }
     }
 
     /// Writes a file of the folder: it appears whole or not at all.

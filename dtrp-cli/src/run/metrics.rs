@@ -3,8 +3,8 @@
 use crate::error::Error;
 use dtrp_train::{BoxError, EpochReport, Event, StepReport, Subscriber};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, TryLockError};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The file's name.
@@ -40,6 +40,38 @@ impl Metrics {
             file,
             path,
             whole: 0,
+            every,
+        })
+    }
+
+    /// Goes on with the file in `folder`: lines of what comes after the batch `told` or the epoch `epochs` will be written again,
+    /// and go, as does the half line of a program that was killed.
+    pub(super) fn reopen(folder: &Path, every: u64, told: u64, epochs: u64) -> Result<Self, Error> {
+        let path = folder.join(METRICS);
+        let file = File::options().read(true).append(true).open(&path);
+        let mut file = file.map_err(Error::file("write", &path))?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(Error::FolderInUse(folder.to_owned()));
+        }
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(Error::file("read", &path))?;
+        let mut whole = 0;
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            let known = match serde_json::from_slice(line) {
+                Ok(Line::Step(step)) => step.step <= told,
+                Ok(Line::Epoch(epoch)) => epoch.epoch <= epochs,
+                Err(_) => false,
+            };
+            if !known || !line.ends_with(b"\n") {
+                break;
+            }
+            whole += line.len() as u64;
+        }
+        file.set_len(whole).map_err(Error::file("write", &path))?;
+        Ok(Self {
+            file,
+            path,
+            whole,
             every,
         })
     }

@@ -9,6 +9,7 @@
 //!   trace.txt             the first slots as executed; equal to schedule.txt
 //!   trace.json, .svg      when every action of the first epoch ran, with `run.trace: timed`
 //!   weights.safetensors   parameters and running statistics after the last whole epoch, with PyTorch's names
+//!   checkpoints/          the whole state at some moments, to go on with
 //!   summary.json          how it ended
 //! ```
 //!
@@ -18,12 +19,14 @@
 mod files;
 mod folder;
 mod metrics;
+mod resume;
 mod slots;
 mod summary;
 
 pub(crate) use files::{Files, WEIGHTS};
 pub(crate) use folder::{Claim, Folder, InUse};
-pub(crate) use metrics::{Line, METRICS};
+pub(crate) use metrics::{Line, METRICS, Metrics};
+pub(crate) use resume::{CHECKPOINTS, Origin, Resume, came_to_nothing};
 pub(crate) use slots::first_slots;
 pub(crate) use summary::{SUMMARY, SummaryFile};
 

@@ -25,6 +25,7 @@ mod paths;
 mod plugins;
 mod predictors;
 mod results;
+mod resuming;
 mod run_folders;
 mod sets;
 mod streams;

@@ -5,13 +5,17 @@
 //! the ones counted from the updates. It then derives what the program costs: staleness, stored inputs, live graphs,
 //! weight versions, messages.
 //!
+//! [`cut_after`] says where a program that runs can be interrupted.
+//!
 //! Knows nothing of tensors or threads.
 
+mod cut;
 mod fault;
 mod progress;
 mod report;
 mod worker;
 
+pub use cut::{Cuts, cut_after};
 pub use fault::Fault;
 pub(crate) use fault::around;
 pub use report::{ProgramReport, WorkerReport};

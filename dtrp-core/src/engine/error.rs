@@ -1,5 +1,6 @@
 //! How a run can fail.
 
+use super::paused::PausedError;
 use crate::analysis::Fault;
 use crate::schedule::Action;
 
@@ -26,6 +27,9 @@ pub enum EngineError<E: std::error::Error + 'static> {
     /// The analysis rejected the program; nothing ran.
     #[error("the program is faulty: {0}")]
     Program(#[from] Fault),
+    /// The run cannot go on from where it is said to have paused; nothing ran.
+    #[error("the run cannot go on: {0}")]
+    Paused(#[from] PausedError),
     /// What ran is not what the program says: a bug.
     #[error("the trace differs from the program: {0}")]
     Trace(String),

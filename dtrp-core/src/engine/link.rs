@@ -28,6 +28,9 @@ pub enum Unsent<T> {
 /// a worker stops, its link is dropped, and a neighbour that waits for it gets [`Broken::Stopped`], once what was sent before
 /// has been received.
 ///
+/// A worker that [pauses](super::Pause) receives whatever its neighbours send before they pause too, and keeps its link until
+/// all have. A link needs to know nothing of it.
+///
 /// Inside a process a link is a [`Channels`](super::Channels).
 pub trait Link<Up, Down>: Send {
     /// Sends a unit's activation to the worker above.
@@ -55,6 +58,6 @@ pub trait Link<Up, Down>: Send {
     ///
     /// # Errors
     ///
-    /// [`Unsent`], after `patience` at the latest.
+    /// [`Broken`], after `patience` at the latest.
     fn receive_down(&mut self, patience: Duration) -> Result<(Unit, Down), Broken>;
 }

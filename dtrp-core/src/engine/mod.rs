@@ -1,13 +1,20 @@
 //! Makes it happen: workers interpret a program over a [`Stage`] each, connected by links.
 //!
 //! [`run`] analyses the program first, runs it with the chosen [`Executor`], and checks at the end that what ran equals
-//! the program. The first error wins: everyone stops, nobody hangs. Knows nothing of tensors.
+//! the program. The first error wins: everyone stops, nobody hangs. [`start`] and [`go_on`] run it with [pauses](Pause).
+//! Knows nothing of tensors.
 
 mod channels;
 mod crew;
+mod cuts;
 mod doing;
 mod error;
+mod execute;
 mod link;
+mod mail;
+mod pause;
+mod paused;
+mod prepared;
 mod sequential;
 mod stage;
 mod threads;
@@ -19,12 +26,17 @@ pub use crew::{Crew, left_behind};
 pub use doing::{Busy, Doing};
 pub use error::{EngineError, StageFailure};
 pub use link::{Broken, Link, Unsent};
+pub use mail::Mail;
+pub use pause::Pause;
+pub use paused::{Paused, PausedError};
 pub use stage::Stage;
 
 use crate::analysis::{self, ProgramReport};
 use crate::schedule::Program;
 use crate::trace::{Recording, Trace};
 use dtrp_text::words;
+use execute::{execute, inside, unpaused};
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -72,10 +84,31 @@ impl Default for EngineOptions {
 /// What a finished run leaves behind.
 #[derive(Debug)]
 pub struct Execution {
-    /// What ran, action by action.
+    /// What ran, action by action; of a run that has paused, from [`begin`](Execution::begin) on.
     pub trace: Trace,
     /// The analysis of the program.
     pub report: ProgramReport,
+    /// The batch after whose cut the trace begins: 0 unless the run had paused in another process.
+    pub after: u32,
+    /// For each worker how many of its actions are before the trace: 0 unless the run had paused in another process.
+    pub begin: Vec<usize>,
+}
+
+/// What a run that can be paused came to.
+pub enum Ran<S: Stage> {
+    /// It has come to the end of its program.
+    Finished(Execution),
+    /// It has paused, as was asked.
+    Paused(Paused<S>),
+}
+
+impl<S: Stage> fmt::Debug for Ran<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ran::Finished(execution) => f.debug_tuple("Finished").field(execution).finish(),
+            Ran::Paused(paused) => f.debug_tuple("Paused").field(paused).finish(),
+        }
+    }
 }
 
 /// Runs a program with one stage for each of its workers, module 1 first.
@@ -90,15 +123,8 @@ pub fn run<S: Stage>(
     stages: &mut Vec<S>,
     options: &EngineOptions,
 ) -> Result<Execution, EngineError<S::Error>> {
-    let report = analysed(program, stages, options)?;
-    let trace = match options.executor {
-        Executor::Threads => {
-            let links = Channels::row(stages.len(), options.capacity);
-            threads::run(program, stages, links, options)?
-        }
-        Executor::Sequential => sequential::run(program, stages, options)?,
-    };
-    finished(program, trace, report)
+    let begin = Paused::beginning(program.modules());
+    unpaused(execute(program, stages, begin, inside::<S>(), options, None)?)
 }
 
 /// Runs a program as [`run`] does, a thread for every worker, over links of another kind: one for each worker, module 1
@@ -111,41 +137,81 @@ pub fn run<S: Stage>(
 pub fn run_over<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     program: &Program,
     stages: &mut Vec<S>,
-    links: Vec<L>,
+    mut links: Vec<L>,
     options: &EngineOptions,
 ) -> Result<Execution, EngineError<S::Error>> {
-    let report = analysed(program, stages, options)?;
-    if links.len() != stages.len() {
-        return Err(EngineError::Links {
-            links: links.len(),
-            modules: stages.len(),
-        });
-    }
-    let trace = threads::run(program, stages, links, options)?;
-    finished(program, trace, report)
+    let begin = Paused::beginning(program.modules());
+    unpaused(execute(program, stages, begin, Some(&mut links), options, None)?)
 }
 
-/// What is checked before anything runs.
-fn analysed<S: Stage>(
+/// Runs a program as [`run`] does, until it ends or pauses.
+///
+/// A run that pauses is between two actions at every worker, and nothing is on its links. The stages are handed back as they
+/// are there, so that they can be looked at and saved, and [`go_on`] goes on with the same results as if nothing had been.
+/// Nothing waits for batches to end before a pause, and nothing is run in another order.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn start<S: Stage>(
     program: &Program,
-    stages: &[S],
+    stages: &mut Vec<S>,
     options: &EngineOptions,
-) -> Result<ProgramReport, EngineError<S::Error>> {
-    if stages.len() != program.modules() {
-        return Err(EngineError::Stages {
-            stages: stages.len(),
-            modules: program.modules(),
-        });
-    }
-    Ok(analysis::analyse(program, options.capacity)?)
+    pause: &Pause,
+) -> Result<Ran<S>, EngineError<S::Error>> {
+    let begin = Paused::beginning(program.modules());
+    execute(program, stages, begin, inside::<S>(), options, Some(pause))
 }
 
-/// What is checked when everything has run.
-fn finished<E: std::error::Error + 'static>(
+/// Goes on with a run that has paused, until it ends or pauses again: with the program and the stages of before, or with
+/// stages that are in the same state.
+///
+/// In the same process the trace goes on where it was, and time in which the run had paused does not count; the recording is
+/// that of the beginning. A run that has paused in another process has a trace of what ran in this one, see
+/// [`Execution::begin`]. The executor may be another one.
+///
+/// # Errors
+///
+/// As [`run`]; and [`EngineError::Paused`] where the run that has paused is not one of this program.
+pub fn go_on<S: Stage>(
     program: &Program,
-    trace: Trace,
-    report: ProgramReport,
-) -> Result<Execution, EngineError<E>> {
-    trace.check_against(program).map_err(EngineError::Trace)?;
-    Ok(Execution { trace, report })
+    stages: &mut Vec<S>,
+    paused: Paused<S>,
+    options: &EngineOptions,
+    pause: &Pause,
+) -> Result<Ran<S>, EngineError<S::Error>> {
+    execute(program, stages, paused, inside::<S>(), options, Some(pause))
+}
+
+/// Runs a program as [`start`] does, a thread for every worker, over links of another kind, as [`run_over`] does. When the run
+/// pauses, the links are handed back, with nothing on them; else they are gone.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn start_over_links<S: Stage, L: Link<S::Up, S::Down> + 'static>(
+    program: &Program,
+    stages: &mut Vec<S>,
+    links: &mut Vec<L>,
+    options: &EngineOptions,
+    pause: &Pause,
+) -> Result<Ran<S>, EngineError<S::Error>> {
+    let begin = Paused::beginning(program.modules());
+    execute(program, stages, begin, Some(links), options, Some(pause))
+}
+
+/// Goes on as [`go_on`] does, over the links that [`start_over_links`] has handed back, or other ones with nothing on them.
+///
+/// # Errors
+///
+/// As [`go_on`].
+pub fn go_on_over_links<S: Stage, L: Link<S::Up, S::Down> + 'static>(
+    program: &Program,
+    stages: &mut Vec<S>,
+    links: &mut Vec<L>,
+    paused: Paused<S>,
+    options: &EngineOptions,
+    pause: &Pause,
+) -> Result<Ran<S>, EngineError<S::Error>> {
+    execute(program, stages, paused, Some(links), options, Some(pause))
 }

@@ -15,17 +15,17 @@ pub trait Stage: Send + 'static {
     /// Why an action failed.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Where it says what it is busy with inside an action; asked for once, before the first action. By default it says
-    /// nothing.
+    /// Where it says what it is busy with inside an action; asked for once, before the first action of a run, and again when
+    /// the run goes on after a pause. By default it says nothing.
     fn doing(&self) -> Doing {
         Doing::default()
     }
 
-    /// Called in the thread that executes the stage, before its first action.
+    /// Called in the thread that executes the stage, before its first action, and before the first one after a pause.
     fn enter(&mut self) {}
 
-    /// Called in the same thread after its last action, whether or not that succeeded. What an action has begun and not
-    /// waited for ends here.
+    /// Called in the same thread after its last action, whether or not that succeeded, and after the last one before a pause.
+    /// What an action has begun and not waited for ends here. What the stage keeps between its actions it keeps over a pause.
     ///
     /// # Errors
     ///

@@ -2,45 +2,59 @@
 
 use super::EngineOptions;
 use super::error::{EngineError, StageFailure};
+use super::execute::{Clock, Ended, Work};
 use super::link::{Broken, Link, Unsent};
+use super::mail::Mail;
 use super::stage::Stage;
 use super::watch::{PATIENCE, Watch};
 use super::worker::Worker;
-use crate::schedule::{Action, Op, Program};
-use crate::trace::{Recorder, Recording, Trace};
+use crate::schedule::{Action, Op};
+use crate::trace::Recorder;
 use crossbeam_channel::unbounded;
 use std::sync::Arc;
 use std::thread::Builder;
-use std::time::Instant;
+
+/// What a worker's thread hands back.
+struct Done<S: Stage, L> {
+    index: usize,
+    stage: S,
+    recorder: Recorder,
+    /// If it has paused: what lies at it, and its link, on which nothing lies.
+    paused: Option<(Mail<S>, L)>,
+}
 
 /// Runs every worker in a thread of its own, over one link for each. Each thread owns its stage and hands it back; one that
-/// does not come back keeps it, and then `stages` stays empty.
+/// does not come back keeps it, and then `stages` stays empty. The links are handed back where the run has paused.
 pub(super) fn run<S: Stage, L: Link<S::Up, S::Down> + 'static>(
-    program: &Program,
+    work: Work<S>,
     stages: &mut Vec<S>,
-    links: Vec<L>,
+    links: &mut Vec<L>,
     options: &EngineOptions,
-) -> Result<Trace, EngineError<S::Error>> {
+) -> Result<Ended<S>, EngineError<S::Error>> {
+    let Work {
+        program,
+        positions,
+        mail,
+        recorders,
+        clock,
+        gate,
+    } = work;
     let modules = program.modules();
-    let watch = Arc::new(Watch::new(program, stages.iter().map(Stage::doing).collect(), false));
-    let start = Instant::now();
+    let doing = stages.iter().map(Stage::doing).collect();
+    let watch = Arc::new(Watch::new(&program, &positions, doing, false, gate));
     let (hand_back, results) = unbounded();
     let mut given = 0;
-    for (index, (stage, link)) in std::mem::take(stages).into_iter().zip(links).enumerate() {
-        let (watch, hand_back, recording) = (Arc::clone(&watch), hand_back.clone(), options.recording);
+    let own = std::mem::take(stages).into_iter().zip(std::mem::take(links));
+    let lying = mail.into_iter().zip(recorders);
+    for (index, ((stage, link), (mail, recorder))) in own.zip(lying).enumerate() {
+        let (watch, hand_back, positions) = (Arc::clone(&watch), hand_back.clone(), positions.clone());
         let work = {
             let watch = Arc::clone(&watch);
             move || {
-                let done = drive(
-                    Worker::new(stage, index, modules),
-                    link,
-                    index,
-                    &watch,
-                    recording,
-                    start,
-                );
+                let worker = Worker::new(stage, index, &watch.program, mail);
+                let done = drive(worker, link, index, &watch, &positions, recorder, clock);
                 // Nobody waits any more if the run was given up.
-                let _ = hand_back.send((index, done));
+                let _ = hand_back.send(done);
             }
         };
         match options.crew.give(index, work) {
@@ -50,22 +64,34 @@ pub(super) fn run<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     }
     drop(hand_back);
     let mut back = watch.gather(&results, given, options.watchdog);
-    back.sort_by_key(|(index, _)| *index);
-    for lost in (0..modules).filter(|index| back.iter().all(|(own, _)| own != index)) {
+    back.sort_by_key(|done| done.index);
+    for lost in (0..modules).filter(|index| back.iter().all(|done| done.index != *index)) {
         options.crew.lose(lost);
     }
-    let whole = back.len() == modules;
-    let (own, recorders): (Vec<_>, Vec<_>) = back.into_iter().map(|(_, done)| done).unzip();
-    if whole {
-        *stages = own;
-    } else {
-        drop_aside(own);
-    }
-    watch.outcome()?;
-    if !whole {
+    if back.len() < modules {
+        drop_aside(back);
+        watch.outcome()?;
         return Err(EngineError::Lost);
     }
-    Ok(Trace::new(recorders, start.elapsed()))
+    let mut recorders = Vec::with_capacity(modules);
+    let mut kept = Vec::with_capacity(modules);
+    for done in back {
+        stages.push(done.stage);
+        recorders.push(done.recorder);
+        kept.extend(done.paused);
+    }
+    watch.outcome()?;
+    let mut paused = None;
+    if let Some(batch) = watch.gate.as_ref().and_then(|gate| gate.stop()) {
+        if kept.len() < modules {
+            let all = "not all workers have paused";
+            return Err(EngineError::Trace(format!("{all} after batch {batch}")));
+        }
+        let (mail, own) = kept.into_iter().unzip();
+        *links = own;
+        paused = Some((batch, mail));
+    }
+    Ok(Ended { recorders, paused })
 }
 
 /// Drops what is left of a run, in a thread of its own: whatever keeps one worker may keep who drops its neighbours too.
@@ -74,42 +100,91 @@ pub(super) fn drop_aside(rest: impl Send + 'static) {
     let _ = Builder::new().name("the rest".to_owned()).spawn(move || drop(rest));
 }
 
-/// Interprets a worker's list, and gives back its stage.
+/// Interprets a worker's list from its position on, to the end or a pause, and gives back its stage.
 fn drive<S: Stage, L: Link<S::Up, S::Down>>(
     mut worker: Worker<S>,
     mut link: L,
     index: usize,
     watch: &Watch<S::Error>,
-    recording: Recording,
-    start: Instant,
-) -> (S, Recorder) {
-    let mut recorder = Recorder::new(recording);
+    begin: &[usize],
+    mut recorder: Recorder,
+    clock: Clock,
+) -> Done<S, L> {
     let actions = &watch.program.workers[index];
+    let mut at = begin[index];
+    let mut next = watch.first_cut();
+    let mut pauses = false;
     worker.enter();
-    for (at, action) in actions.iter().enumerate() {
-        if watch.cancelled() {
+    loop {
+        if watch.stops(&mut next, index, at) {
+            pauses = true;
             break;
         }
+        let Some(action) = actions.get(at).filter(|_| !watch.cancelled()) else {
+            break;
+        };
         watch.begin(index, at);
-        let begin = start.elapsed();
+        let from = clock.now();
         match execute(&mut worker, &mut link, action, watch) {
-            Ok(()) => recorder.record(*action, begin, start.elapsed()),
+            Ok(()) => recorder.record(*action, from, clock.now()),
             Err(Halt::Neighbour) => break,
             Err(Halt::Failure(failure)) => {
                 watch.fail(index, at, failure);
                 break;
             }
         }
+        at += 1;
     }
-    let last = actions.len().checked_sub(1);
-    if let (Err(failure), Some(last)) = (worker.leave(), last) {
-        watch.fail(index, last, failure);
+    if let (Err(failure), false) = (worker.leave(), actions.is_empty()) {
+        watch.fail(index, at.saturating_sub(1), failure);
     }
-    if recorder.actions() == actions.len() {
+    if pauses {
+        watch.pause(index);
+        pauses = drain(&mut worker, &mut link, index, next, watch, begin).is_ok();
+    } else if at == actions.len() {
         watch.finish(index);
     }
-    // The link is dropped here, which wakes the neighbours.
-    (worker.into_stage(), recorder)
+    // The link of a worker that has not paused is dropped here, which wakes the neighbours.
+    let (stage, mail) = worker.into_parts();
+    Done {
+        index,
+        stage,
+        recorder,
+        paused: pauses.then_some((mail, link)),
+    }
+}
+
+/// Takes what the neighbours have sent, and are still to send, before the cut at which all pause. How many messages that are
+/// is counted from the program, so nobody has to be told that a neighbour has come to the cut; and since they are taken, no
+/// neighbour waits for room on a link. The two directions need not take turns: what is below a worker that has paused does not
+/// wait for what is above it.
+fn drain<S: Stage, L: Link<S::Up, S::Down>>(
+    worker: &mut Worker<S>,
+    link: &mut L,
+    index: usize,
+    batch: u32,
+    watch: &Watch<S::Error>,
+    begin: &[usize],
+) -> Result<(), Halt<S::Error>> {
+    let sent = |neighbour: Option<usize>, op: Op| {
+        let cut = watch.gate.as_ref().and_then(|gate| gate.cut(batch));
+        let sent = neighbour.zip(cut).and_then(|(neighbour, cut)| {
+            let actions = watch.program.workers.get(neighbour)?;
+            actions.get(begin[neighbour]..cut[neighbour])
+        });
+        sent.unwrap_or_default().iter().filter(|action| action.op == op).count()
+    };
+    for _ in worker.taken().up..sent(index.checked_sub(1), Op::SendY) {
+        let (unit, activation) = receive(watch, || link.receive_up(PATIENCE))?;
+        worker.put_up(unit, activation);
+        watch.came();
+    }
+    for _ in worker.taken().down..sent(Some(index + 1), Op::SendD) {
+        let (unit, gradient) = receive(watch, || link.receive_down(PATIENCE))?;
+        worker.put_down(unit, gradient);
+        watch.came();
+    }
+    Ok(())
 }
 
 /// Why a worker stops early.
@@ -139,10 +214,13 @@ fn execute<S: Stage, L: Link<S::Up, S::Down>>(
         Op::SendD => send(worker.take_down(unit)?, watch, |message| {
             link.send_down(unit, message, PATIENCE)
         })?,
+        // What came while the worker paused is here already.
+        Op::RecvY if worker.has_up(unit) => {}
         Op::RecvY => {
             let (unit, activation) = receive(watch, || link.receive_up(PATIENCE))?;
             worker.put_up(unit, activation);
         }
+        Op::RecvD if worker.has_down(unit) => {}
         Op::RecvD => {
             let (unit, gradient) = receive(watch, || link.receive_down(PATIENCE))?;
             worker.put_down(unit, gradient);

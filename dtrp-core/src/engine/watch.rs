@@ -3,6 +3,7 @@
 
 use super::doing::Doing;
 use super::error::{EngineError, StageFailure};
+use super::pause::Gate;
 use crate::analysis::around;
 use crate::schedule::Program;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -17,10 +18,15 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 /// The longest time between two looks at the workers.
 const LONGEST_TICK: Duration = Duration::from_millis(200);
 
+/// In place of the index of an action: the worker has paused.
+const PAUSED: usize = usize::MAX - 1;
+
 /// Shared by the workers of a run and by who looks after them.
 pub(super) struct Watch<E: std::error::Error + 'static> {
     pub(super) program: Arc<Program>,
-    /// Index of the action that each worker is at; past the end when it has finished.
+    /// Where the run can pause, if it can.
+    pub(super) gate: Option<Gate>,
+    /// Index of the action that each worker is at; past the end when it has finished or paused.
     at: Vec<AtomicUsize>,
     /// The worker whose action has begun last; with one thread for all, the only one that does anything.
     last: AtomicUsize,
@@ -42,13 +48,20 @@ struct Failed<E: std::error::Error + 'static> {
 
 impl<E: std::error::Error + 'static> Watch<E> {
     /// For a thread for every worker, or `one_thread` for all.
-    pub(super) fn new(program: &Program, doing: Vec<Doing>, one_thread: bool) -> Self {
+    pub(super) fn new(
+        program: &Arc<Program>,
+        positions: &[usize],
+        doing: Vec<Doing>,
+        one_thread: bool,
+        gate: Option<Gate>,
+    ) -> Self {
         Self {
             doing,
             last: AtomicUsize::new(0),
             one_thread,
-            program: Arc::new(program.clone()),
-            at: (0..program.modules()).map(|_| AtomicUsize::new(0)).collect(),
+            program: Arc::clone(program),
+            gate,
+            at: positions.iter().map(|at| AtomicUsize::new(*at)).collect(),
             happened: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
             first: Mutex::new(None),
@@ -65,6 +78,27 @@ impl<E: std::error::Error + 'static> Watch<E> {
     /// Worker `worker` has come to the end of its list.
     pub(super) fn finish(&self, worker: usize) {
         self.begin(worker, usize::MAX);
+    }
+
+    /// The batch whose cut workers come to first.
+    pub(super) fn first_cut(&self) -> u32 {
+        self.gate.as_ref().map_or(0, Gate::first)
+    }
+
+    /// Whether worker `index`, which has done so many actions of its list, pauses here. `next` is the batch whose cut it comes
+    /// to next; if it pauses, that of the cut at which.
+    pub(super) fn stops(&self, next: &mut u32, index: usize, done: usize) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.stops(next, index, done))
+    }
+
+    /// Worker `worker` has paused, and takes what still comes to it.
+    pub(super) fn pause(&self, worker: usize) {
+        self.begin(worker, PAUSED);
+    }
+
+    /// A message has come to a worker that has paused.
+    pub(super) fn came(&self) {
+        self.happened.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether everyone is to stop.
@@ -157,7 +191,9 @@ impl<E: std::error::Error + 'static> Watch<E> {
     fn table(&self) -> String {
         let mut table = String::new();
         for (k, actions) in (1..).zip(&self.program.workers) {
-            let state = match actions.get(self.at[k - 1].load(Ordering::Acquire)) {
+            let at = self.at[k - 1].load(Ordering::Acquire);
+            let state = match actions.get(at) {
+                None if at == PAUSED => "has paused".to_owned(),
                 None => "has finished".to_owned(),
                 Some(a) if self.one_thread && self.last.load(Ordering::Acquire) != k - 1 => {
                     format!("comes to {a} in its turn")

@@ -1,8 +1,9 @@
 //! One worker: interprets the actions of its list on its stage. Both executors drive the same worker.
 
 use super::error::StageFailure;
+use super::mail::Mail;
 use super::stage::Stage;
-use crate::schedule::{Action, Op, Unit};
+use crate::schedule::{Action, Op, Program, Unit};
 use dtrp_text::without_frames;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,29 +13,49 @@ pub(super) struct Worker<S: Stage> {
     stage: S,
     first: bool,
     last: bool,
+    /// Whether the program has it send gradients; if not, those that the stage gives are not kept.
+    sends_down: bool,
+    /// Messages taken from the links.
+    taken: Taken,
     arrived_up: HashMap<Unit, S::Up>,
     arrived_down: HashMap<Unit, S::Down>,
     ready_up: HashMap<Unit, S::Up>,
     ready_down: HashMap<Unit, S::Down>,
 }
 
+/// So many messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Taken {
+    pub(super) up: usize,
+    pub(super) down: usize,
+}
+
 impl<S: Stage> Worker<S> {
-    /// Worker `index` (from 0) of `modules`.
-    pub(super) fn new(stage: S, index: usize, modules: usize) -> Self {
+    /// Worker `index` (from 0) of a program, and what lies at it.
+    pub(super) fn new(stage: S, index: usize, program: &Program, mail: Mail<S>) -> Self {
         Self {
             stage,
             first: index == 0,
-            last: index + 1 == modules,
-            arrived_up: HashMap::new(),
-            arrived_down: HashMap::new(),
-            ready_up: HashMap::new(),
-            ready_down: HashMap::new(),
+            last: index + 1 == program.modules(),
+            sends_down: program.count(index + 1, Op::SendD) > 0,
+            taken: Taken::default(),
+            arrived_up: mail.arrived_up.into_iter().collect(),
+            arrived_down: mail.arrived_down.into_iter().collect(),
+            ready_up: mail.ready_up.into_iter().collect(),
+            ready_down: mail.ready_down.into_iter().collect(),
         }
     }
 
-    /// The stage, when nothing is left to do.
-    pub(super) fn into_stage(self) -> S {
-        self.stage
+    /// The stage, and what lies at the worker.
+    pub(super) fn into_parts(self) -> (S, Mail<S>) {
+        let mut mail = Mail {
+            arrived_up: self.arrived_up.into_iter().collect(),
+            arrived_down: self.arrived_down.into_iter().collect(),
+            ready_up: self.ready_up.into_iter().collect(),
+            ready_down: self.ready_down.into_iter().collect(),
+        };
+        mail.sort();
+        (self.stage, mail)
     }
 
     /// Prepares the calling thread.
@@ -59,13 +80,30 @@ impl<S: Stage> Worker<S> {
         self.ready_down.remove(&unit).ok_or(missing)
     }
 
-    /// Lays down what `RECV_Y` received.
+    /// Whether the activation of this unit has come already, while the worker paused.
+    pub(super) fn has_up(&self, unit: Unit) -> bool {
+        self.arrived_up.contains_key(&unit)
+    }
+
+    /// Whether the gradient of this unit has come already, while the worker paused.
+    pub(super) fn has_down(&self, unit: Unit) -> bool {
+        self.arrived_down.contains_key(&unit)
+    }
+
+    /// How many messages it has taken from its links.
+    pub(super) fn taken(&self) -> Taken {
+        self.taken
+    }
+
+    /// Lays down what came from the worker below.
     pub(super) fn put_up(&mut self, unit: Unit, activation: S::Up) {
+        self.taken.up += 1;
         self.arrived_up.insert(unit, activation);
     }
 
-    /// Lays down what `RECV_D` received.
+    /// Lays down what came from the worker above.
     pub(super) fn put_down(&mut self, unit: Unit, gradient: S::Down) {
+        self.taken.down += 1;
         self.arrived_down.insert(unit, gradient);
     }
 
@@ -105,7 +143,8 @@ impl<S: Stage> Worker<S> {
             Op::Recompute => self.stage.recompute(unit).map_err(StageFailure::Error)?,
             Op::Backward => {
                 let delta = self.arrived_down.remove(&unit);
-                if let Some(down) = self.stage.backward(unit, delta).map_err(StageFailure::Error)? {
+                let down = self.stage.backward(unit, delta).map_err(StageFailure::Error)?;
+                if let Some(down) = down.filter(|_| self.sends_down) {
                     self.ready_down.insert(unit, down);
                 }
             }

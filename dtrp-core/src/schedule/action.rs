@@ -1,12 +1,13 @@
 //! What a worker does in one step.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// A batch, or one of its micro-batches: the identity that travels with every activation, gradient and label.
 ///
 /// Written `7` or, where batches are split, `7.2`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Unit {
     /// Number of the batch in its program, from 1.
     pub batch: u32,

@@ -2,6 +2,7 @@
 
 use crate::schedule::Unit;
 use dtrp_text::without_frames;
+use tch::Kind;
 
 /// An error of the libtorch stage.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,45 @@ pub enum TorchError {
         found: Vec<i64>,
         /// The shape needed.
         expected: Vec<i64>,
+    },
+    /// A tensor to go on with has another element type than what it is for.
+    #[error(
+        "`{name}` is of type {found:?} in the checkpoint, but this run needs {expected:?}: a run goes on with the element type \
+         that it began with (`run.dtype`)"
+    )]
+    ElementType {
+        /// The tensor.
+        name: String,
+        /// The type given.
+        found: Kind,
+        /// The type needed.
+        expected: Kind,
+    },
+    /// A checkpoint lacks a tensor.
+    #[error("the checkpoint has no tensor `{name}`: it is of another network, or not whole")]
+    Absent {
+        /// The tensor.
+        name: String,
+    },
+    /// A checkpoint is of a run that is set up in another way.
+    #[error("the checkpoint is not of a run like this one: {what}")]
+    Unfit {
+        /// What does not fit.
+        what: String,
+    },
+    /// An optimizer of one's own does not implement [`Optimizer::save`](super::Optimizer::save).
+    #[error(
+        "this optimizer does not say what it keeps between updates, so a run with it cannot be taken up again: implement \
+         `save` and `load` of `Optimizer`"
+    )]
+    NotSaved,
+    /// A stage cannot be saved at this moment.
+    #[error("module {module} cannot be saved while {why}")]
+    Busy {
+        /// The module.
+        module: usize,
+        /// What has not ended.
+        why: &'static str,
     },
 }
 

@@ -3,10 +3,11 @@
 //! | room | holds |
 //! |---|---|
 //! | `network` | blocks, modules, and the flat tensors ([`Arena`]) that their parameters are views of |
+//! | `saved` | tensors and numbers as files keep them |
 //! | `device` | streams, messages and backward threads of a GPU; on a CPU they are nothing |
 //! | `optimizer` | optimizers on flat tensors, and learning-rate schedules |
 //! | `prediction` | predicted weights, and probes of what they are worth |
-//! | `stage` | [`TorchStage`], which ties it together as the engine's [`Stage`](crate::engine::Stage); losses, evaluation |
+//! | `stage` | [`TorchStage`], which ties it together as the engine's [`Stage`](crate::engine::Stage); losses, evaluation, saving |
 //!
 //! All parameters of a module are views into one flat tensor, its [`Arena`]; so are gradients and the optimizer's state.
 //! Which weights a pass uses is which arena it is given. Rooms use those above them in this table, and the shim.
@@ -16,6 +17,7 @@ mod error;
 mod network;
 mod optimizer;
 mod prediction;
+mod saved;
 mod shim;
 mod stage;
 
@@ -25,10 +27,12 @@ pub use network::{
     Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Init, Mode, Module, ParamId, ParamSpec, Pass,
     Precision, Role, Scope, Vars, allow_tf32,
 };
-pub use optimizer::{Adam, Curve, LearningRate, Optimizer, RateError, Rescale, Sgd, Warmup};
-pub use prediction::{Forecaster, Gain};
+pub use optimizer::{Adam, Curve, LearningRate, Optimizer, OptimizerMemory, RateError, Rescale, Sgd, Warmup};
+pub use prediction::{Forecaster, Gain, PredictorFacts, ProbeFacts};
+pub use saved::{Exact, SavedTensor, Tensors};
 pub use shim::{build_information, flush_denormals, parallel_information};
 pub use stage::{
-    Activation, CrossEntropy, Evaluation, Input, Loss, LossEvent, Source, StageMetrics, StageOptions, TorchStage,
+    Activation, ActivationFacts, CrossEntropy, Evaluation, FlightFacts, GraphFacts, Input, Loss, LossEvent,
+    ModuleFacts, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics, StageOptions, TorchStage,
     WorkerThread, evaluate,
 };

@@ -57,6 +57,11 @@ impl Recorder {
         }
     }
 
+    /// How long it computed, waiting for messages not counted.
+    pub(crate) fn busy(&self) -> Duration {
+        self.busy
+    }
+
     /// Number of actions noted.
     pub fn actions(&self) -> usize {
         self.logical.len()
@@ -130,9 +135,12 @@ impl Trace {
         complete.then(|| Timeline::executed(program, events()))
     }
 
-    /// Whether the logical trace equals the program; if not, where it first differs.
-    pub(crate) fn check_against(&self, program: &Program) -> Result<(), String> {
+    /// Whether the logical trace equals the program from these positions on (one for each worker); if not, where it first
+    /// differs.
+    pub(crate) fn check_against(&self, program: &Program, begin: &[usize]) -> Result<(), String> {
         for (k, (ran, planned)) in (1..).zip(self.workers.iter().zip(&program.workers)) {
+            let begin = begin[k - 1];
+            let planned = &planned[begin..];
             if ran.logical == *planned {
                 continue;
             }
@@ -144,7 +152,8 @@ impl Trace {
                 .unwrap_or(ran.logical.len());
             let show = |action: Option<&Action>| action.map_or("nothing".to_owned(), ToString::to_string);
             let (planned, ran) = (show(planned.get(at)), show(ran.logical.get(at)));
-            return Err(format!("worker {k}, action {}: planned {planned}, ran {ran}", at + 1));
+            let number = begin + at + 1;
+            return Err(format!("worker {k}, action {number}: planned {planned}, ran {ran}"));
         }
         Ok(())
     }

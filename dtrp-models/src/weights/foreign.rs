@@ -5,6 +5,10 @@ pub(super) const SHOWS: u64 = 512;
 
 /// What a file is that begins so, and what to do, as the rest of a sentence; `None` where it may be a safetensors file.
 pub(super) fn recognise(beginning: &[u8]) -> Option<String> {
+    // Eight bytes of a length, which can be any other format's first ones, and a JSON object.
+    if beginning.get(4..9) == Some(b"\0\0\0\0{") {
+        return None;
+    }
     let text = String::from_utf8_lossy(beginning);
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let starts = |magic: &[u8]| beginning.starts_with(magic);
@@ -78,5 +82,8 @@ mod tests {
         // A header of 123 bytes: its length is the byte `{`.
         assert_eq!(recognise(b"{\0\0\0\0\0\0\0{\"a\": "), None);
         assert_eq!(recognise(b"\x10\0\0\0\0\0\0\0{}"), None);
+        // Of 896 bytes: so begins a pickle of protocol 3. And of 67,324,752: a zip archive.
+        assert_eq!(recognise(b"\x80\x03\0\0\0\0\0\0{\"a\": "), None);
+        assert_eq!(recognise(b"PK\x03\x04\0\0\0\0{\"a\": "), None);
     }
 }

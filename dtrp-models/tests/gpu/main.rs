@@ -1,7 +1,11 @@
 //! Training on GPUs: on simulated ones where libtorch has none, which find races between streams; else on real ones.
 
+#[path = "../training/hand.rs"]
+#[allow(dead_code, clippy::allow_attributes, reason = "shared with the tests on the CPU")]
+mod hand;
 mod plugin;
 mod precision;
+mod resumed;
 #[path = "../training/run.rs"]
 #[allow(dead_code, clippy::allow_attributes, reason = "shared with the tests on the CPU")]
 mod run;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 /// Whether there is a GPU, simulated or real; says so if not.
-fn gpu() -> bool {
+pub(crate) fn gpu() -> bool {
     let found = tch::Cuda::is_available();
     if !found {
         eprintln!("skipped: libtorch is for CUDA but sees no GPU");
@@ -17,7 +17,7 @@ fn gpu() -> bool {
 }
 
 /// Whether races and waits are counted; says so if not.
-fn simulated() -> bool {
+pub(crate) fn simulated() -> bool {
     if !dtrp_simulated_gpu::AVAILABLE {
         eprintln!("skipped: libtorch is for CUDA, so no GPU is simulated");
     }
@@ -25,12 +25,12 @@ fn simulated() -> bool {
 }
 
 /// Two GPUs, or the only one twice.
-fn two() -> [Device; 2] {
+pub(crate) fn two() -> [Device; 2] {
     let count = tch::Cuda::device_count().max(1) as usize;
     [Device::Cuda(0), Device::Cuda(1 % count)]
 }
 
-const GPU: [Device; 1] = [Device::Cuda(0)];
+pub(crate) const GPU: [Device; 1] = [Device::Cuda(0)];
 
 fn on(devices: &[Device], run: Run) -> Run {
     Run {
@@ -50,7 +50,7 @@ fn assert_close(what: &str, a: &BTreeMap<String, Tensor>, b: &BTreeMap<String, T
     }
 }
 
-fn assert_no_races(what: &str) {
+pub(crate) fn assert_no_races(what: &str) {
     let races = dtrp_simulated_gpu::races();
     assert!(races.is_empty(), "{what}: {}", races.join("\n"));
 }

@@ -2,9 +2,12 @@
 
 mod averages;
 mod delayed;
+mod hand;
+mod lasting;
 mod losses;
 mod methods;
 mod oracle;
 mod rates;
 mod reference;
+mod resumed;
 mod run;

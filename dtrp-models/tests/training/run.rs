@@ -2,12 +2,12 @@
 //! by hand as the oracle.
 
 use dtrp_core::engine::{self, EngineOptions, Execution, Executor, Stage};
-use dtrp_core::schedule::{Method, Order, Plan, Unit};
+use dtrp_core::schedule::{Method, Order, Plan, Program, Unit};
 use dtrp_core::torch::{
-    Activation, BlockSpec, CrossEntropy, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Precision, Sgd,
-    Source, StageOptions, TorchError, TorchStage, Upload, Warmup, WorkerThread,
+    Activation, BlockSpec, CrossEntropy, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Optimizer,
+    Precision, Sgd, Source, StageOptions, TorchError, TorchStage, Upload, Warmup, WorkerThread,
 };
-use dtrp_models::{ModelInput, build, option_values, split_evenly};
+use dtrp_models::{ModelInput, auxiliary, build, option_values, split_evenly};
 use dtrp_predictors::Spec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -52,6 +52,10 @@ pub(crate) struct Run {
     /// Instead of the small ResNet.
     pub(crate) network: Option<fn() -> Vec<BlockSpec>>,
     pub(crate) gradient_shrink: f64,
+    /// Instead of SGD with the numbers above.
+    pub(crate) optimizer: Option<fn(&Run) -> Box<dyn Optimizer>>,
+    /// A probe of every so many predictions.
+    pub(crate) probe_every: u32,
 }
 
 impl Run {
@@ -82,6 +86,8 @@ impl Run {
             shortcut: "A",
             network: None,
             gradient_shrink: 1.0,
+            optimizer: None,
+            probe_every: 1,
         }
     }
 
@@ -112,15 +118,27 @@ impl Run {
             ("width", 4.into()),
             ("shortcut", self.shortcut.into()),
         ]);
-        let blocks = match self.network {
-            Some(blocks) => blocks(),
-            None => build("resnet-cifar", &choice, &INPUT).unwrap().blocks,
+        let (blocks, described) = match self.network {
+            Some(blocks) => (blocks(), None),
+            None => {
+                let network = build("resnet-cifar", &choice, &INPUT).unwrap();
+                let described = network.describe(&INPUT).unwrap();
+                (network.blocks, Some(described))
+            }
         };
-        let mut blocks = blocks.into_iter();
+        let method = Method::named(self.method).unwrap();
         let ranges = split_evenly(blocks.len(), self.modules).unwrap();
+        let heads = match described {
+            Some(described) if !method.gradients => {
+                auxiliary::heads(auxiliary::list()[0], &described, &ranges, INPUT.classes)
+            }
+            _ => Vec::new(),
+        };
+        let (mut blocks, mut heads) = (blocks.into_iter(), heads.into_iter());
         let stage = |(index, range): (usize, std::ops::Range<usize>)| {
             let own = blocks.by_ref().take(range.len()).collect();
-            let module = Module::new(own, range.start, self.kind, self.device(index)).unwrap();
+            let module = Module::with_auxiliary(own, heads.next(), range.start, self.kind, self.device(index));
+            let module = module.unwrap();
             let module = module.precision(self.precision);
             let module = if self.channels_last {
                 module.channels_last()
@@ -138,21 +156,25 @@ impl Run {
                     })
                 }),
                 rate: self.learning_rate(),
-                optimizer: Box::new(
-                    Sgd::new()
-                        .momentum(self.momentum)
-                        .nesterov(self.nesterov)
-                        .weight_decay(self.weight_decay)
-                        .decay_bias_and_norm(self.decay_all),
-                ),
+                optimizer: self
+                    .optimizer
+                    .map_or_else(|| Box::new(self.sgd()) as _, |own| own(self)),
                 gradient_shrink: self.gradient_shrink,
-                gradients: Method::named(self.method).unwrap().gradients,
-                forecaster: Some(Forecaster::new(predictor, 1)),
+                gradients: method.gradients,
+                forecaster: Some(Forecaster::new(predictor, self.probe_every)),
                 worker: WorkerThread { threads: 1 },
             };
             TorchStage::new(module, options).unwrap()
         };
         ranges.into_iter().enumerate().map(stage).collect()
+    }
+
+    pub(crate) fn sgd(&self) -> Sgd {
+        Sgd::new()
+            .momentum(self.momentum)
+            .nesterov(self.nesterov)
+            .weight_decay(self.weight_decay)
+            .decay_bias_and_norm(self.decay_all)
     }
 
     fn learning_rate(&self) -> LearningRate {
@@ -175,11 +197,15 @@ impl Run {
         })
     }
 
-    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut Vec<S>) -> Execution {
+    pub(crate) fn program(&self) -> Program {
         let mut plan = Plan::new(self.modules, self.batches);
         plan.order = self.order;
         let plan = plan.micro_batches(self.micro_batches).accumulate(self.accumulate);
-        let program = Method::named(self.method).unwrap().program(&plan).unwrap();
+        Method::named(self.method).unwrap().program(&plan).unwrap()
+    }
+
+    pub(crate) fn train<S: Stage<Error = TorchError>>(&self, stages: &mut Vec<S>) -> Execution {
+        let program = self.program();
         let options = EngineOptions {
             executor: self.executor,
             ..EngineOptions::default()

@@ -2,7 +2,7 @@
 
 mod source;
 
-pub(crate) use source::{BatchForm, Batches, Feed};
+pub(crate) use source::{BatchForm, Batches, Feed, Interrupts, Waited};
 
 use crate::error::TrainError;
 use crate::settings::DataSettings;

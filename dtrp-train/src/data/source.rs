@@ -4,12 +4,13 @@
 //! change their layout and are normalised. Labels go straight to the device of the module that computes the loss.
 
 use crate::stop::Stop;
+use dtrp_core::engine::Pause;
 use dtrp_core::schedule::Unit;
 use dtrp_core::torch::{Input, Source, TorchError, Upload};
 use dtrp_data::{Batch, Epoch, Normalization};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 /// The form of batches.
@@ -90,11 +91,40 @@ impl Waited {
     }
 }
 
+/// Who may interrupt a program, and how.
+#[derive(Clone)]
+pub(crate) struct Interrupts {
+    /// Ends it at once, in the middle of what it is doing.
+    pub(crate) halt: Stop,
+    /// Ends it as soon as may be.
+    pub(crate) stop: Stop,
+    /// From then on a pause is due.
+    pub(crate) due: Option<Instant>,
+    /// How a program is paused, so that it can be gone on with; without it a stop ends it at once.
+    pub(crate) pause: Option<Pause>,
+}
+
+impl Interrupts {
+    /// Looks whether somebody wants something.
+    fn check(&self) -> Result<(), TorchError> {
+        if self.halt.requested() {
+            return Err(TorchError::Stopped);
+        }
+        let due = self.due.is_some_and(|due| Instant::now() >= due);
+        match &self.pause {
+            Some(pause) if due || self.stop.requested() => pause.request(),
+            None if self.stop.requested() => return Err(TorchError::Stopped),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
 /// The batches of an epoch, or of a part of it.
 pub(crate) struct Batches {
     epoch: Epoch,
     feed: Feed,
-    stops: [Stop; 2],
+    interrupts: Interrupts,
     waited: Waited,
     current: Option<Whole>,
 }
@@ -107,12 +137,12 @@ struct Whole {
 }
 
 impl Batches {
-    /// Turns what `epoch` loads into tensors, until one of `stops` is requested.
-    pub(crate) fn new(epoch: Epoch, feed: Feed, stops: [Stop; 2]) -> Self {
+    /// Turns what `epoch` loads into tensors, until somebody interrupts.
+    pub(crate) fn new(epoch: Epoch, feed: Feed, interrupts: Interrupts) -> Self {
         Self {
             epoch,
             feed,
-            stops,
+            interrupts,
             waited: Waited::default(),
             current: None,
         }
@@ -141,14 +171,13 @@ impl Batches {
 
 impl Source for Batches {
     fn next(&mut self, unit: Unit) -> Result<Input, TorchError> {
-        if self.stops.iter().any(Stop::requested) {
-            return Err(TorchError::Stopped);
-        }
-        if unit.micro <= 1 {
-            self.current = Some(self.load()?);
-        }
-        let missing = || TorchError::Data(format!("micro-batch {unit} is asked for too early").into());
-        let whole = self.current.as_ref().ok_or_else(missing)?;
+        self.interrupts.check()?;
+        let whole = match self.current.take() {
+            Some(whole) if unit.micro > 1 => whole,
+            // A program that is gone on with may begin in the middle of a batch.
+            _ => self.load()?,
+        };
+        let whole = self.current.insert(whole);
         if unit.micro == 0 {
             return Ok(Input {
                 images: whole.images.shallow_clone(),

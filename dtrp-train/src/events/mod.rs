@@ -4,8 +4,10 @@
 //! [`Event`]s, in the order in which they happen:
 //!
 //! ```text
-//! Started  Checkpoint  { { Step … Program } …  Evaluated  Epoch  Checkpoint } …  Ended
+//! Started  Weights  { { Step … Program } …  Evaluated  Epoch  Weights } …  Ended
 //! ```
+//!
+//! A [`Checkpoint`](Event::Checkpoint) may come after any step and after any epoch's weights.
 
 mod snapshot;
 mod spine;
@@ -19,6 +21,7 @@ pub use tally::Tally;
 pub(crate) use spine::{Now, Spine};
 pub(crate) use tally::{gpus, parameters};
 
+use crate::checkpoint::Checkpoint;
 use crate::error::BoxError;
 use crate::settings::Settings;
 use dtrp_core::schedule::{Order, Program};
@@ -45,7 +48,9 @@ pub enum Event {
     /// A whole epoch is trained and evaluated.
     Epoch(Arc<EpochReport>),
     /// The weights after a whole epoch, and once before the first.
-    Checkpoint(Snapshot),
+    Weights(Snapshot),
+    /// The whole state, where `checkpoint` in the settings says so, and where the run is asked to stop.
+    Checkpoint(Checkpoint),
     /// Training has ended, well or not.
     Ended(Arc<Summary>),
 }
@@ -175,7 +180,11 @@ impl fmt::Display for Event {
                 percent(Some(evaluation.accuracy), 2),
             ),
             Event::Epoch(epoch) => epoch.fmt(f),
-            Event::Checkpoint(snapshot) => write!(f, "weights after epoch {}", snapshot.epoch()),
+            Event::Weights(snapshot) => write!(f, "weights after epoch {}", snapshot.epoch()),
+            Event::Checkpoint(checkpoint) => {
+                let why = checkpoint.state().why;
+                write!(f, "checkpoint after {} batches ({why})", checkpoint.step())
+            }
             Event::Ended(summary) => write!(f, "{} after {} epochs", summary.end, summary.epochs),
         }
     }

@@ -22,12 +22,16 @@ struct Inner {
     now: Option<Now>,
     /// Sum of the epoch's losses over its samples.
     loss_sum: f64,
+    /// The last batch of the run whose loss was told.
+    told: u64,
 }
 
 /// The part of a run that a program trains.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
     pub(crate) start: Instant,
+    /// Seconds of the run before that.
+    pub(crate) before: f64,
     /// From 1.
     pub(crate) epoch: u64,
     /// Batches of the run before the program.
@@ -61,7 +65,7 @@ impl Spine {
         self.lock().now = now;
     }
 
-    /// The sum of the losses over the samples since it was last asked for.
+    /// The sum of the losses over the samples of the epoch; it begins anew.
     pub(crate) fn take_loss_sum(&self) -> f64 {
         std::mem::take(&mut self.lock().loss_sum)
     }
@@ -71,12 +75,14 @@ impl Spine {
         let mut inner = self.lock();
         let Some(now) = inner.now else { return };
         inner.loss_sum += loss.loss * now.sizes.of((now.trained + loss.batch) as usize) as f64;
+        inner.told = now.done + u64::from(loss.batch);
+        let step = inner.told;
         inner.emit(&Event::Step(StepReport {
-            step: now.done + u64::from(loss.batch),
+            step,
             epoch: now.epoch,
             loss: loss.loss,
             lr: loss.rate,
-            seconds: now.start.elapsed().as_secs_f64(),
+            seconds: now.before + now.start.elapsed().as_secs_f64(),
         }));
     }
 
@@ -89,6 +95,26 @@ impl Spine {
             }
         }
         true
+    }
+
+    /// The same, left as it is.
+    pub(crate) fn loss_sum(&self) -> f64 {
+        self.lock().loss_sum
+    }
+
+    /// Sets the sum.
+    pub(crate) fn set_loss_sum(&self, sum: f64) {
+        self.lock().loss_sum = sum;
+    }
+
+    /// Batches of the run whose loss has been told.
+    pub(crate) fn told(&self) -> u64 {
+        self.lock().told
+    }
+
+    /// Sets it, where a run is gone on with.
+    pub(crate) fn set_told(&self, batch: u64) {
+        self.lock().told = batch;
     }
 
     /// What stops the run once a subscriber has failed.

@@ -1,14 +1,15 @@
 //! What a run's epochs add up to.
 
 use super::{GpuSummary, HostReadsSummary, WorkerReport, WorkerSummary};
-use dtrp_core::engine::Execution;
+use dtrp_core::engine::{Execution, Paused};
 use dtrp_core::torch::{DeviceMemory, TorchStage};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tch::Device;
 
 /// Sums over programs that have run to their end: images, time, and how it was spent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Training images.
     pub images: u64,
@@ -38,13 +39,29 @@ impl Tally {
         }
     }
 
+    /// Of the part of one that ran before it was paused.
+    pub(crate) fn of_part(paused: &Paused<TorchStage>, images: u64, waited: Duration) -> Self {
+        let mut busy: Vec<Duration> = (1..=paused.mail().len()).map(|k| paused.busy(k)).collect();
+        if let Some(first) = busy.first_mut() {
+            *first = first.saturating_sub(waited);
+        }
+        Self {
+            images,
+            wall: paused.wall(),
+            waited,
+            busy,
+            staleness: Vec::new(),
+        }
+    }
+
     /// Adds another program's.
     pub(crate) fn add(&mut self, other: &Tally) {
         self.images += other.images;
         self.wall += other.wall;
         self.waited += other.waited;
-        self.busy.resize(other.busy.len(), Duration::ZERO);
-        self.staleness.resize(other.staleness.len(), 0);
+        self.busy.resize(self.busy.len().max(other.busy.len()), Duration::ZERO);
+        self.staleness
+            .resize(self.staleness.len().max(other.staleness.len()), 0);
         for (sum, busy) in self.busy.iter_mut().zip(&other.busy) {
             *sum += *busy;
         }

@@ -81,7 +81,7 @@ fn measure(recipe: &Recipe, method: MethodSettings, steps: u32) -> Result<Measur
         settings.run.device = settings.run.device.clone().first();
     });
     recipe.program = None;
-    let mut trainer = Trainer::assemble(recipe)?;
+    let mut trainer = Trainer::assemble(recipe, true)?;
     trainer.record(Recording::Timed);
     trainer.wait_for_devices();
     let program = trainer.program(BATCHES.min(trainer.length().batches_per_epoch))?;

@@ -11,7 +11,7 @@ const WINDOW: u32 = 12;
 
 /// The mean share of the time that the workers compute, between the filling and the draining of the pipeline, 0..1.
 pub(super) fn utilisation(recipe: &Recipe) -> Result<f64> {
-    let mut trainer = Trainer::assemble(recipe.clone())?;
+    let mut trainer = Trainer::assemble(recipe.clone(), true)?;
     trainer.record(Recording::Timed);
     let modules = trainer.stages().len() as u32;
     // The last worker starts on batch 1 after K - 1 forwards, the first one its backward after as many backwards.

@@ -1,7 +1,8 @@
 //! Values that are of the right type but make no sense.
 
 use super::{
-    Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings, RunSettings, Settings,
+    CheckpointSettings, Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings,
+    RunSettings, Settings,
 };
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{Dtype, Precision};
@@ -28,6 +29,8 @@ const MOST_THREADS: u64 = 256;
 const MOST_PREFETCHED: u64 = 1 << 12;
 const MOST_EPOCHS: u64 = 1 << 32;
 const MOST_STEPS: u64 = 1 << 48;
+const MOST_MINUTES: f64 = 1e6;
+const MOST_KEPT: u64 = 1 << 20;
 /// What a rate may be multiplied by at a milestone.
 const MOST_FACTOR: f64 = 1e6;
 // Below the largest f32, into which it must fit.
@@ -46,6 +49,7 @@ impl Settings {
             model,
             method,
             optimizer,
+            checkpoint,
         } = self;
         check_run(run, method.modules)?;
         check_model(model)?;
@@ -53,7 +57,8 @@ impl Settings {
         check_method(method)?;
         check_spike(method, optimizer)?;
         check_cuts(method)?;
-        check_optimizer(optimizer)
+        check_optimizer(optimizer)?;
+        check_checkpoint(checkpoint)
     }
 }
 
@@ -192,6 +197,29 @@ fn check_optimizer(optimizer: &OptimizerSettings) -> Result<(), SettingError> {
     let shown = format!("{milestones:?}");
     let expected = "ascending numbers of epochs above 0 (and at most 2^32)";
     that(sound, "optimizer.schedule.milestones", shown, expected)
+}
+
+fn check_checkpoint(checkpoint: &CheckpointSettings) -> Result<(), SettingError> {
+    for (key, every, most) in [
+        ("checkpoint.every_epochs", checkpoint.every_epochs, MOST_EPOCHS),
+        ("checkpoint.every_steps", checkpoint.every_steps, MOST_STEPS),
+    ] {
+        if let Some(every) = every {
+            that(every > 0, key, every, "at least 1, or null")?;
+            at_most(key, every, most)?;
+        }
+    }
+    if let Some(minutes) = checkpoint.every_minutes {
+        let sound = minutes > 0.0 && minutes <= MOST_MINUTES;
+        that(
+            sound,
+            "checkpoint.every_minutes",
+            minutes,
+            "above 0 and at most 1e6, or null",
+        )?;
+    }
+    at_most("checkpoint.keep_last", checkpoint.keep_last, MOST_KEPT)?;
+    at_most("checkpoint.keep_best", checkpoint.keep_best, MOST_KEPT)
 }
 
 fn that(holds: bool, key: &'static str, value: impl Display, expected: &str) -> Result<(), SettingError> {

@@ -5,6 +5,7 @@
 //! [`Trainer::unused`](crate::Trainer::unused) says.
 
 mod check;
+mod checkpoint;
 mod cuts;
 mod data;
 mod method;
@@ -13,6 +14,7 @@ mod optimizer;
 mod run;
 
 pub use check::SettingError;
+pub use checkpoint::CheckpointSettings;
 pub use cuts::Cuts;
 pub use data::DataSettings;
 pub use method::{BatchCompensation, Bytes, MethodSettings, PredictorSpec, RateRule};
@@ -43,6 +45,9 @@ pub struct Settings {
     /// The optimizer of every module, and the loss.
     #[serde(default)]
     pub optimizer: OptimizerSettings,
+    /// When its state is kept.
+    #[serde(default)]
+    pub checkpoint: CheckpointSettings,
 }
 
 impl Settings {

@@ -1,6 +1,8 @@
 //! The loop over the epochs: train, evaluate, tell.
 
+use super::going_on::Interrupted;
 use super::{Position, RunError, Trainer};
+use crate::checkpoint::Why;
 use crate::error::{Result, TrainError};
 use crate::events::{
     End, EpochReport, Event, Now, ProgramRun, Snapshot, Started, Summary, Tally, gpus, peak_rss_bytes,
@@ -16,14 +18,33 @@ use tch::Tensor;
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// When the first program began.
-    start: Option<Instant>,
+    pub(super) start: Option<Instant>,
     /// Whole epochs.
     pub(crate) epochs: u64,
     /// Batches of whole epochs.
     pub(crate) done: u64,
-    last: Option<EpochReport>,
-    best: Option<f64>,
-    tally: Tally,
+    pub(super) last: Option<EpochReport>,
+    pub(super) best: Option<f64>,
+    pub(super) tally: Tally,
+    /// Batches of the current epoch before the current program.
+    pub(super) trained: u32,
+    /// Sums over the programs of the current epoch that have run to their end.
+    pub(super) epoch_tally: Tally,
+    /// Of a checkpoint that is being taken up, in the current epoch.
+    pub(super) resumed: bool,
+    /// The program that it was taken in.
+    pub(super) interrupted: Option<Interrupted>,
+    /// Seconds of the run before this process.
+    pub(super) before: f64,
+    /// When the last checkpoint was made, or the run began.
+    pub(super) kept: Option<Instant>,
+}
+
+impl Progress {
+    /// Seconds since the start of training, in this process and before.
+    pub(super) fn seconds(&self) -> f64 {
+        self.before + self.start.map_or(0.0, |start| start.elapsed().as_secs_f64())
+    }
 }
 
 impl Trainer {
@@ -56,11 +77,15 @@ impl Trainer {
             return Err(TrainError::Fit("the run is over: all its steps are trained".to_owned()));
         }
         let batches = self.length.batches_per_epoch.min(clamp(left));
+        let best = self.progress.best;
         let result = self.train_epoch(batches);
         self.spine.now(None);
         let (report, snapshot) = result?;
         self.spine.emit(&Event::Epoch(Arc::new(report.clone())))?;
-        self.spine.emit(&Event::Checkpoint(snapshot))?;
+        self.spine.emit(&Event::Weights(snapshot))?;
+        if let Some(why) = self.due_after_epoch(best) {
+            self.keep(why)?;
+        }
         Ok(report)
     }
 
@@ -68,12 +93,12 @@ impl Trainer {
     pub fn summary<T>(&self, result: &Result<T>) -> Summary {
         let settings = &self.recipe.settings;
         let Progress {
-            start,
             epochs,
             done,
             last,
             best,
             tally,
+            ..
         } = &self.progress;
         let end = match result {
             Ok(_) => End::Finished,
@@ -106,7 +131,7 @@ impl Trainer {
             best_test_accuracy: *best,
             final_train_loss: last.as_ref().map(|last| last.train_loss),
             images_per_second: tally.images_per_second(),
-            wall_seconds: start.map_or(0.0, |start| start.elapsed().as_secs_f64()),
+            wall_seconds: self.progress.seconds(),
             train_seconds: tally.wall.as_secs_f64(),
             peak_rss_bytes: peak_rss_bytes(),
             loader_wait_share: tally.wait_share(),
@@ -132,49 +157,69 @@ impl Trainer {
             predictor: self.predictor.clone(),
         };
         self.spine.emit(&Event::Started(Arc::new(started)))?;
+        self.progress.kept = Some(Instant::now());
+        if self.progress.resumed && (self.progress.trained > 0 || self.progress.interrupted.is_some()) {
+            // They are those of no whole epoch.
+            return Ok(());
+        }
         let snapshot = self.snapshot()?;
-        self.spine.emit(&Event::Checkpoint(snapshot))
+        self.spine.emit(&Event::Weights(snapshot))
     }
 
     fn train_epoch(&mut self, batches: u32) -> Result<(EpochReport, Snapshot)> {
-        let mut tally = Tally::default();
-        let mut trained = 0;
-        self.spine.take_loss_sum();
-        while trained < batches {
-            let program = self.program(self.program_batches().min(batches - trained))?;
-            tally.add(&self.train_program(program, &mut trained)?);
+        if !std::mem::take(&mut self.progress.resumed) {
+            (self.progress.trained, self.progress.epoch_tally) = (0, Tally::default());
+            self.spine.set_loss_sum(0.0);
+        }
+        while self.progress.trained < batches {
+            let interrupted = self.progress.interrupted.take();
+            let length = interrupted.as_ref().map(|interrupted| interrupted.batches);
+            let length = length.unwrap_or_else(|| self.program_batches().min(batches - self.progress.trained));
+            let program = self.program(length)?;
+            self.train_program(program, interrupted)?;
+            if self.progress.trained < batches && self.due_by_steps() {
+                self.keep(Why::Steps)?;
+            }
         }
         let epoch = self.progress.epochs + 1;
         let evaluation = self.run_evaluation();
-        let evaluation = evaluation.map_err(|error| self.explain_in_epoch(error, 0))?;
+        let evaluation = evaluation.map_err(|error| self.explain_in_epoch(error, 0));
+        if let Err(TrainError::Stopped(_)) = &evaluation {
+            self.keep(Why::Stop)?;
+        }
+        let evaluation = evaluation?;
         if !evaluation.loss.is_finite() {
             return Err(self.not_finite(epoch, evaluation.loss));
         }
-        let report = self.note(batches, &tally, &evaluation);
+        let report = self.note(batches, &evaluation);
         self.spine.emit(&Event::Evaluated(report.step, evaluation))?;
         Ok((report, self.snapshot()?))
     }
 
-    /// Runs one program of an epoch, after `trained` batches of it.
-    fn train_program(&mut self, program: Program, trained: &mut u32) -> Result<Tally> {
-        let Progress { epochs, done, .. } = self.progress;
+    /// Runs one program of an epoch, or the rest of one that was interrupted.
+    fn train_program(&mut self, program: Program, interrupted: Option<Interrupted>) -> Result<()> {
+        let Progress {
+            epochs, done, trained, ..
+        } = self.progress;
         let position = Position {
             epoch: epochs,
-            trained: *trained,
-            done: done + u64::from(*trained),
+            trained,
+            done: done + u64::from(trained),
         };
-        self.spine.now(self.progress.start.map(|start| Now {
-            start,
+        self.spine.now(Some(Now {
+            start: Instant::now(),
+            before: self.progress.seconds(),
             epoch: epochs + 1,
             done: position.done,
-            trained: *trained,
+            trained,
             sizes: self.loaders.sizes(),
         }));
-        let result = self.run(&program, position);
+        let result = self.run_pausing(&program, position, interrupted);
         // Why a run was halted is what its subscriber says.
         self.spine.failed()?;
         let (execution, tally) = result.map_err(|error| self.explain_in_epoch(error, position.done))?;
-        *trained += program.batches;
+        self.progress.trained += program.batches;
+        self.progress.epoch_tally.add(&tally);
         let run = ProgramRun {
             done: position.done,
             program,
@@ -183,13 +228,15 @@ impl Trainer {
         self.spine.emit(&Event::Program(Arc::new(run)))?;
         // One program shows it all; the times of every action of a long run would fill the memory.
         self.record(Recording::Logical);
-        Ok(tally)
+        Ok(())
     }
 
     /// Takes note of what an epoch gave.
-    fn note(&mut self, batches: u32, tally: &Tally, evaluation: &Evaluation) -> EpochReport {
+    fn note(&mut self, batches: u32, evaluation: &Evaluation) -> EpochReport {
         let progress = &mut self.progress;
-        progress.tally.add(tally);
+        let tally = std::mem::take(&mut progress.epoch_tally);
+        progress.trained = 0;
+        progress.tally.add(&tally);
         progress.epochs += 1;
         progress.done += u64::from(batches);
         progress.best = Some(progress.best.unwrap_or(0.0).max(evaluation.accuracy));
@@ -200,7 +247,7 @@ impl Trainer {
             test_loss: evaluation.loss,
             test_accuracy: evaluation.accuracy,
             images_per_second: tally.images_per_second().unwrap_or(0.0),
-            seconds: progress.start.map_or(0.0, |start| start.elapsed().as_secs_f64()),
+            seconds: progress.seconds(),
             workers: tally.reports(&self.stages),
         };
         progress.last = Some(report.clone());

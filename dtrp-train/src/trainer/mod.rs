@@ -1,19 +1,20 @@
 //! The network as stages, one for each module, and how programs are run on them.
 
 mod fit;
+mod going_on;
 mod plan;
 mod start;
 
 pub use plan::{ModulePlan, RunPlan};
 
 use crate::assembly::{Length, Parts, Programs, Recipe, Seen, check_norms, devices, heads, learning_rate};
-use crate::data::{BatchForm, Batches, Feed, Loaders};
+use crate::data::{BatchForm, Batches, Feed, Interrupts, Loaders, Waited};
 use crate::error::{Result, TrainError};
 use crate::events::{Compensation, Event, Snapshot, Spine, Subscriber, Tally, gpus, parameters};
 use crate::settings::Settings;
 use crate::unused::{Facts, Unused, unused};
 use dtrp_core::costs::Costs;
-use dtrp_core::engine::{self, EngineError, EngineOptions, Execution};
+use dtrp_core::engine::{self, EngineError, EngineOptions, Execution, Pause};
 use dtrp_core::schedule::{Method, Plan, Program};
 use dtrp_core::torch::{Evaluation, TorchError, TorchStage, evaluate};
 use dtrp_core::trace::{Recording, Trace};
@@ -23,7 +24,7 @@ use fit::Progress;
 use start::{check_finite, load_weights};
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tch::Device;
 
 /// A network under training, made by [`Training::build`](crate::Training::build). It owns its data and its state: how far it
@@ -59,8 +60,9 @@ pub(crate) struct Position {
 }
 
 impl Trainer {
-    /// Cuts the network, whose cuts are known by now, and makes a stage of each module.
-    pub(crate) fn assemble(recipe: Recipe) -> Result<Self> {
+    /// Cuts the network, whose cuts are known by now, and makes a stage of each module. Weights to start from are read only
+    /// where the run starts.
+    pub(crate) fn assemble(recipe: Recipe, from_start: bool) -> Result<Self> {
         let Settings { run, data, method, .. } = &recipe.settings;
         // Threads of operators outside the workers: copies and initial values, which are no work.
         tch::set_num_threads(run.threads_per_worker.into());
@@ -103,8 +105,8 @@ impl Trainer {
         };
         let mut stages = parts.stages()?;
         let model = &recipe.settings.model;
-        let mut init_sha256 = None;
-        if let Some(path) = &model.init_from {
+        let mut init_sha256 = model.init_sha256.clone();
+        if let Some(path) = model.init_from.as_ref().filter(|_| from_start) {
             init_sha256 = Some(load_weights(&mut stages, path, model.init_sha256.as_deref())?);
         }
         check_finite(&stages, model.init_from.as_deref())?;
@@ -275,19 +277,44 @@ impl Trainer {
         Ok((tally, execution.trace))
     }
 
-    /// Runs a program on the batches at `position`.
+    /// Runs a program on the batches at `position`, outside any run. It ends at once where it is asked to stop.
     pub(crate) fn run(&mut self, program: &Program, position: Position) -> Result<(Execution, Tally), RunError> {
+        let interrupts = self.interrupts(None, None);
+        let waited = self.open(position, position.trained, interrupts)?;
+        let execution = engine::run(program, &mut self.stages, &self.engine);
+        self.close(position);
+        let execution = execution.map_err(RunError::Engine)?;
+        let images = self.images(position.trained, position.trained + program.batches);
+        let tally = Tally::of(&execution, images, waited.get());
+        Ok((execution, tally))
+    }
+
+    /// Who may interrupt a program.
+    fn interrupts(&self, pause: Option<Pause>, due: Option<Instant>) -> Interrupts {
+        Interrupts {
+            halt: self.spine.halt(),
+            stop: self.recipe.stop.clone(),
+            due,
+            pause,
+        }
+    }
+
+    /// Prepares the stages for a program, with batches from `first` of the epoch on (from 0). Returns the clock of its waiting.
+    fn open(&mut self, position: Position, first: u32, interrupts: Interrupts) -> Result<Waited, RunError> {
         let feed = self.feed(self.programs.plan.micro_batches)?;
-        let epoch = self.loaders.train.epoch(position.epoch, position.trained as usize);
-        let stops = [self.recipe.stop.clone(), self.spine.halt()];
-        let source = Batches::new(epoch, feed, stops);
+        let epoch = self.loaders.train.epoch(position.epoch, first as usize);
+        let source = Batches::new(epoch, feed, interrupts);
         let waited = source.waited();
         self.check_whole()?;
         let mut source: Option<Box<dyn dtrp_core::torch::Source>> = Some(Box::new(source));
         for stage in &mut self.stages {
             stage.begin(position.done, source.take());
         }
-        let execution = engine::run(program, &mut self.stages, &self.engine);
+        Ok(waited)
+    }
+
+    /// What comes after a program.
+    fn close(&mut self, position: Position) {
         if self.stages.is_empty() && self.spine.held() {
             // It is a subscriber that hangs: nobody can be told any more.
             self.spine = Spine::default();
@@ -296,12 +323,12 @@ impl Trainer {
             // The loader's threads end with the program.
             stage.begin(position.done, None);
         }
+    }
+
+    /// Images in the batches `from` to `to` of an epoch, from 0.
+    fn images(&self, from: u32, to: u32) -> u64 {
         let sizes = self.loaders.sizes();
-        let (from, to) = (position.trained, position.trained + program.batches);
-        let images = sizes.up_to(to as usize) - sizes.up_to(from as usize);
-        let execution = execution.map_err(RunError::Engine)?;
-        let tally = Tally::of(&execution, images as u64, waited.get());
-        Ok((execution, tally))
+        (sizes.up_to(to as usize) - sizes.up_to(from as usize)) as u64
     }
 
     /// Loss and accuracy of the current weights on the test set.
@@ -319,8 +346,7 @@ impl Trainer {
         self.check_whole()?;
         let feed = self.feed(1)?;
         let test = &self.loaders.test;
-        let stops = [self.recipe.stop.clone(), self.spine.halt()];
-        let source = Batches::new(test.epoch(0, 0), feed, stops);
+        let source = Batches::new(test.epoch(0, 0), feed, self.interrupts(None, None));
         let batches = test.batches_per_epoch() as u32;
         let plan = Plan::new(self.stages.len(), batches);
         let program = Method::named("local").and_then(|method| method.program(&plan));

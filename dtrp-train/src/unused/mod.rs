@@ -71,6 +71,7 @@ pub(crate) fn unused(settings: &Settings, facts: Facts<'_>) -> Vec<Unused> {
     method::of_delays(&mut list, facts);
     optimizer::of_optimizer(&mut list, facts);
     optimizer::of_schedule(&mut list, facts);
+    of_checkpoint(&mut list, facts);
     list.unused
 }
 
@@ -92,6 +93,27 @@ fn of_run(list: &mut List<'_>, facts: Facts<'_>) {
             list.add("run.epochs", why, |s| s.run.epochs);
         }
         _ => {}
+    }
+}
+
+fn of_checkpoint(list: &mut List<'_>, facts: Facts<'_>) {
+    let checkpoint = &list.settings.checkpoint;
+    if !checkpoint.on() {
+        let why = || "with checkpoint.keep_last: 0 and keep_best: 0 none is made".to_owned();
+        list.add("checkpoint.every_epochs", why(), |s| s.checkpoint.every_epochs);
+        list.add("checkpoint.every_steps", why(), |s| s.checkpoint.every_steps);
+        list.add("checkpoint.every_minutes", why(), |s| s.checkpoint.every_minutes);
+        return;
+    }
+    let Length { steps, .. } = *facts.length;
+    let epochs = facts.length.epochs().ceil() as u64;
+    if checkpoint.every_epochs.is_some_and(|every| every > epochs) {
+        let why = format!("the run has {epochs} epochs; there is a checkpoint at its end");
+        list.note("checkpoint.every_epochs", false, why);
+    }
+    if checkpoint.every_steps.is_some_and(|every| every > steps) {
+        let why = format!("the run has {steps} steps; there is a checkpoint at its end");
+        list.note("checkpoint.every_steps", false, why);
     }
 }
 

@@ -95,6 +95,11 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("model.init_from", "weights.rs"),
     ("model.init_sha256", "weights.rs; refused without init_from"),
     ("method.name", "each is a base below"),
+    ("checkpoint.every_epochs", "when its state is kept: checkpoints.rs"),
+    ("checkpoint.every_steps", "when its state is kept: checkpoints.rs"),
+    ("checkpoint.every_minutes", "when its state is kept: checkpoints.rs"),
+    ("checkpoint.keep_last", "how often its state is kept: checkpoints.rs"),
+    ("checkpoint.keep_best", "how often its state is kept: checkpoints.rs"),
     (
         "method.costs",
         "with cuts: auto, else refused: dtrp-cli/tests/suite/cuts.rs",

@@ -20,6 +20,7 @@ fn names(events: &[Event]) -> Vec<&'static str> {
         Event::Program(_) => "program",
         Event::Evaluated(..) => "evaluated",
         Event::Epoch(_) => "epoch",
+        Event::Weights(_) => "weights",
         Event::Checkpoint(_) => "checkpoint",
         Event::Ended(_) => "ended",
         _ => "another",
@@ -33,8 +34,9 @@ fn everything_is_told_in_order() {
     let events = heard(&mut trainer);
     let last = trainer.fit().unwrap();
     let events = events.lock().unwrap();
-    let epoch = ["step", "step", "step", "program", "evaluated", "epoch", "checkpoint"];
-    let expected = [&["started", "checkpoint"], &epoch[..], &epoch[..], &["ended"]].concat();
+    let epoch = ["step", "step", "step", "program", "evaluated", "epoch", "weights"];
+    let end = ["checkpoint", "ended"];
+    let expected = [&["started", "weights"], &epoch[..], &epoch[..], &end].concat();
     assert_eq!(names(&events), expected);
 
     let steps: Vec<_> = events

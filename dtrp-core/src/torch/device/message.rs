@@ -8,6 +8,7 @@
 use super::copies::{pin, record_stream, to_gpu};
 use super::streams::{Event, Stream, gpu};
 use crate::torch::TorchError;
+use crate::torch::saved::{SavedTensor, Tensors};
 use std::sync::Arc;
 use tch::{Device, Tensor};
 
@@ -52,6 +53,25 @@ impl Message {
             Some(to) => to_gpu(&self.tensor, to),
             None => Ok(self.tensor.f_to_device(device)?),
         }
+    }
+
+    /// Copies the tensor to `tensors`, under this name, when whoever computes it has [left](crate::engine::Stage::leave) the
+    /// program.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch: no room.
+    pub fn save(&self, name: &str, tensors: &mut Tensors) -> Result<SavedTensor, TorchError> {
+        SavedTensor::save(name.to_owned(), &self.tensor, tensors)
+    }
+
+    /// What [`save`](Self::save) has written, on the receiver's device.
+    ///
+    /// # Errors
+    ///
+    /// [`TorchError::Absent`] and [`TorchError::Shape`] where it is not among `tensors`; no room.
+    pub fn restore(saved: &SavedTensor, tensors: &Tensors, device: Device) -> Result<Self, TorchError> {
+        Self::new(saved.restore(tensors, device)?)
     }
 
     /// The tensor where the sender left it. On a GPU it may not have been computed yet.

@@ -100,6 +100,11 @@ impl<T> Readback<T> {
         Ok(self.waiting.pop_front().map(here))
     }
 
+    /// Whether nothing is on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Forgets what is on its way.
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();

@@ -10,7 +10,8 @@ use tch::{TchError, Tensor};
 pub enum Mode {
     /// Training: batch statistics; the running statistics are updated.
     Train,
-    /// The first of two forwards of a batch (`F`): batch statistics; the running statistics are left alone.
+    /// The first of two forwards of a batch (`F`), or a graph that is built again after the run was saved: batch statistics; the
+    /// running statistics are left alone. Output and graph are those of [`Train`](Self::Train).
     TrainKeepingStatistics,
     /// Evaluation: running statistics, no dropout.
     Evaluate,
@@ -37,7 +38,8 @@ impl Pass {
 }
 
 /// A function from parameters and an input to an output. It holds shapes, never tensors, and must not change its input in
-/// place: another pass needs it.
+/// place: another pass needs it. In training the output depends on parameters, input and [`Pass`] alone, not on buffers: they may
+/// have changed when the pass is repeated.
 pub trait Block: Send + Sync {
     /// Computes the output from `input`. Both have the samples first; what follows is the block's own affair (channels ×
     /// height × width, features). With [`Precision::Bf16`](super::Precision) the input may be bf16, the parameters never are.

@@ -111,6 +111,22 @@ impl Module {
             .zip(&self.buffers)
     }
 
+    /// All parameters' specs in the order of the arena's leaves, each with whether it is the head's.
+    pub(crate) fn all_params(&self) -> impl Iterator<Item = (&ParamSpec, bool)> + Clone {
+        let blocks = self.blocks.iter().enumerate();
+        blocks.flat_map(move |(index, block)| block.params.iter().map(move |spec| (spec, index >= self.own)))
+    }
+
+    /// All buffers with their specs, likewise.
+    pub(crate) fn all_buffers(&self) -> impl Iterator<Item = (&BufferSpec, bool, &Tensor)> {
+        let blocks = self.blocks.iter().enumerate();
+        let specs =
+            blocks.flat_map(move |(index, block)| block.buffers.iter().map(move |spec| (spec, index >= self.own)));
+        specs
+            .zip(&self.buffers)
+            .map(|((spec, head), tensor)| (spec, head, tensor))
+    }
+
     /// An arena with the starting values of this seed.
     ///
     /// # Errors

@@ -1,11 +1,15 @@
 //! Adam and AdamW.
 
-use super::{Optimizer, add_decay, decaying};
+use super::{Optimizer, OptimizerMemory, add_decay, decaying};
 use crate::torch::TorchError;
 use crate::torch::network::ArenaLayout;
 use crate::torch::shim::add_scaled;
 use dtrp_predictors::OptimizerState;
 use tch::Tensor;
+
+/// PyTorch's names of m, v and t.
+const MOMENTS: [&str; 2] = ["exp_avg", "exp_avg_sq"];
+const STEPS: &str = "step";
 
 /// Adam (Kingma and Ba, 2015): m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; w ← w − η·d with d = m̂/(√v̂ + ε), both moments
 /// corrected for bias. Weight decay is added to the gradient, or, as AdamW (Loshchilov and Hutter, 2019), taken off the
@@ -84,6 +88,15 @@ impl Adam {
     pub fn decay_bias_and_norm(self, decay_all: bool) -> Self {
         Self { decay_all, ..self }
     }
+
+    /// d of these moments.
+    fn direction_of(&self, first: &Tensor, second: &Tensor) -> Result<Tensor, TorchError> {
+        let (beta1, beta2) = self.betas;
+        let correction = |beta: f64| 1.0 - beta.powi(self.steps);
+        let mut denominator = second.f_sqrt()?.f_div_scalar(correction(beta2).sqrt())?;
+        let _ = denominator.f_add_scalar_(self.epsilon)?;
+        Ok(first.f_div(&denominator)?.f_div_scalar(correction(beta1))?)
+    }
 }
 
 impl Optimizer for Adam {
@@ -109,10 +122,7 @@ impl Optimizer for Adam {
         let _ = second.f_mul_scalar_(beta2)?;
         add_scaled(&mut second, &gradient.f_square()?, 1.0 - beta2)?;
         self.steps = self.steps.saturating_add(1);
-        let correction = |beta: f64| 1.0 - beta.powi(self.steps);
-        let mut denominator = second.f_sqrt()?.f_div_scalar(correction(beta2).sqrt())?;
-        let _ = denominator.f_add_scalar_(self.epsilon)?;
-        let direction = first.f_div(&denominator)?.f_div_scalar(correction(beta1))?;
+        let direction = self.direction_of(&first, &second)?;
         add_scaled(weights, &direction, -rate)?;
         self.moments = Some((first, second));
         self.direction = Some(direction);
@@ -136,5 +146,25 @@ impl Optimizer for Adam {
             weight_decay: self.weight_decay,
             decoupled: self.decoupled,
         }
+    }
+
+    fn save(&self) -> Option<OptimizerMemory> {
+        let kind = if self.decoupled { "adamw" } else { "adam" };
+        let memory = OptimizerMemory::new(kind).number(STEPS, f64::from(self.steps));
+        Some(match &self.moments {
+            // The direction follows from them.
+            Some((first, second)) => memory.tensor(MOMENTS[0], first).tensor(MOMENTS[1], second),
+            None => memory,
+        })
+    }
+
+    fn load(&mut self, mut memory: OptimizerMemory) -> Result<(), TorchError> {
+        self.steps = memory.get(STEPS)? as i32;
+        self.moments = memory.take(MOMENTS[0]).zip(memory.take(MOMENTS[1]));
+        memory.all_taken()?;
+        let direction = self.moments.as_ref();
+        let direction = direction.map(|(first, second)| self.direction_of(first, second));
+        self.direction = direction.transpose()?;
+        Ok(())
     }
 }

@@ -2,10 +2,12 @@
 
 mod adam;
 mod learning_rate;
+mod memory;
 mod sgd;
 
 pub use adam::Adam;
 pub use learning_rate::{Curve, LearningRate, RateError, Rescale, Warmup};
+pub use memory::OptimizerMemory;
 pub use sgd::Sgd;
 
 use crate::torch::TorchError;
@@ -39,6 +41,45 @@ pub trait Optimizer: Send {
 
     /// What it is, with the scalars that its coming updates depend on.
     fn state(&self) -> OptimizerState;
+
+    /// What it keeps between updates, for a checkpoint: all that its next update depends on beside what it was made with.
+    /// Unless implemented `None`: it does not say, so a run with it cannot be taken up again.
+    ///
+    /// ```
+    /// # use dtrp_core::torch::{OptimizerMemory, TorchError};
+    /// # use tch::Tensor;
+    /// # struct Mine { average: Option<Tensor>, steps: u32 }
+    /// # impl Mine {
+    /// fn save(&self) -> Option<OptimizerMemory> {
+    ///     let memory = OptimizerMemory::new("mine").number("step", f64::from(self.steps));
+    ///     Some(match &self.average {
+    ///         Some(average) => memory.tensor("average", average),
+    ///         None => memory,
+    ///     })
+    /// }
+    ///
+    /// fn load(&mut self, mut memory: OptimizerMemory) -> Result<(), TorchError> {
+    ///     self.steps = memory.get("step")? as u32;
+    ///     self.average = memory.take("average");
+    ///     memory.all_taken()
+    /// }
+    /// # }
+    /// ```
+    fn save(&self) -> Option<OptimizerMemory> {
+        None
+    }
+
+    /// Takes up what [`save`](Self::save) of an optimizer of the same kind gave; both then make the same updates. Elements of
+    /// the tensors that belong to no parameter are 0. Parameters that had not been updated when it was saved come with zeros
+    /// where others have values.
+    ///
+    /// # Errors
+    ///
+    /// [`TorchError::NotSaved`] unless implemented; [`TorchError::Unfit`] for what this optimizer cannot go on with.
+    fn load(&mut self, memory: OptimizerMemory) -> Result<(), TorchError> {
+        let _ = memory;
+        Err(TorchError::NotSaved)
+    }
 }
 
 /// Which parameters decay: all, or only weights, not biases and norms.

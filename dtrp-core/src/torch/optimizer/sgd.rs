@@ -1,11 +1,14 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, add_decay};
+use super::{Optimizer, OptimizerMemory, add_decay};
 use crate::torch::TorchError;
 use crate::torch::network::{ArenaLayout, copy};
 use crate::torch::shim::add_scaled;
 use dtrp_predictors::OptimizerState;
 use tch::Tensor;
+
+/// PyTorch's name of v.
+const VELOCITY: &str = "momentum_buffer";
 
 /// Stochastic gradient descent: g ← g + λw; v ← μv + g (v = g at first); w ← w − ηv, or with Nesterov w ← w − η(g + μv), or
 /// with spike compensation w ← w − η(av + bg).
@@ -135,5 +138,24 @@ impl Optimizer for Sgd {
             nesterov: self.nesterov && self.spike.is_none(),
             weight_decay: self.weight_decay,
         }
+    }
+
+    fn save(&self) -> Option<OptimizerMemory> {
+        // With momentum and without it are two kinds: neither can go on where the other was.
+        let kind = if self.momentum == 0.0 {
+            "sgd without momentum"
+        } else {
+            "sgd with momentum"
+        };
+        let memory = OptimizerMemory::new(kind);
+        Some(match &self.velocity {
+            Some(velocity) => memory.tensor(VELOCITY, velocity),
+            None => memory,
+        })
+    }
+
+    fn load(&mut self, mut memory: OptimizerMemory) -> Result<(), TorchError> {
+        self.velocity = memory.take(VELOCITY);
+        memory.all_taken()
     }
 }

@@ -162,6 +162,10 @@ fn apply_slices<T: Real>(
 ) -> Result<(), TorchError> {
     let views = state.views::<T>();
     let len = out.numel();
+    if len == 0 {
+        // A module without parameters: its tensors point nowhere.
+        return Ok(());
+    }
     // SAFETY: a flat, contiguous CPU tensor of element type T (see `apply`), which nobody else holds while `out` is
     // borrowed mutably; it is an arena of its own, so it overlaps none of the views.
     let out = unsafe { std::slice::from_raw_parts_mut(out.data_ptr().cast::<T>(), len) };
@@ -187,6 +191,9 @@ fn finite(predictor: &dyn Predictor, coefficients: &Coefficients) -> Result<(), 
 
 /// The elements of a flat CPU tensor.
 fn slice<T: Real>(flat: &Tensor) -> &[T] {
+    if flat.numel() == 0 {
+        return &[];
+    }
     // SAFETY: arenas and optimizer state are flat, contiguous and of one element type, which `apply` has matched with T;
     // the tensor is borrowed for as long as the slice, and no other thread writes to this module's tensors.
     unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<T>(), flat.numel()) }

@@ -28,23 +28,23 @@ pub struct Gain {
 /// A probe keeps W_F and Ŵ of one forward until the same unit is recomputed. One is open at a time, so it costs two spare
 /// copies of the weights.
 pub struct Forecaster {
-    predictor: Box<dyn Predictor>,
+    pub(super) predictor: Box<dyn Predictor>,
     /// How it is called where someone asks what the stage is busy with.
     label: Arc<str>,
     doing: Doing,
     inputs: Inputs,
-    probe: Option<OpenProbe>,
+    pub(super) probe: Option<OpenProbe>,
     probe_every: u32,
-    since_probe: u32,
-    errors: f64,
-    cosines: f64,
-    probes: u64,
-    cosine_probes: u64,
+    pub(super) since_probe: u32,
+    pub(super) errors: f64,
+    pub(super) cosines: f64,
+    pub(super) probes: u64,
+    pub(super) cosine_probes: u64,
     /// Closed probes of these horizons.
-    readback: Readback<u32>,
+    pub(super) readback: Readback<u32>,
     /// Whether it has been said that weights go through host memory.
     said: bool,
-    spent: Duration,
+    pub(super) spent: Duration,
 }
 
 impl Forecaster {

@@ -3,7 +3,9 @@
 mod apply;
 mod forecaster;
 mod probe;
+mod saving;
 
 pub use forecaster::{Forecaster, Gain};
+pub use saving::{PredictorFacts, ProbeFacts};
 
 pub(super) use apply::State;

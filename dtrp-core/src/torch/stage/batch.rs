@@ -3,7 +3,9 @@
 use crate::schedule::Unit;
 use crate::torch::TorchError;
 use crate::torch::device::Message;
-use tch::Tensor;
+use crate::torch::saved::{Exact, SavedTensor, Tensors};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
 
 /// A unit of data, as the first module takes it.
 #[derive(Debug)]
@@ -62,6 +64,35 @@ impl Activation {
         self.labels.tensor()
     }
 
+    /// Copies the tensors to `tensors`, under names that begin with `name`, when whoever computes them has
+    /// [left](crate::engine::Stage::leave) the program.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch: no room.
+    pub fn save(&self, name: &str, tensors: &mut Tensors) -> Result<ActivationFacts, TorchError> {
+        Ok(ActivationFacts {
+            tensor: self.tensor.save(name, tensors)?,
+            labels: self.labels.save(&format!("{name}.labels"), tensors)?,
+            share: Exact(self.share),
+            parts: self.parts,
+        })
+    }
+
+    /// What [`save`](Self::save) has written, on the receiver's device.
+    ///
+    /// # Errors
+    ///
+    /// [`TorchError::Absent`] and [`TorchError::Shape`] where it is not among `tensors`; no room.
+    pub fn restore(facts: &ActivationFacts, tensors: &Tensors, device: Device) -> Result<Self, TorchError> {
+        Ok(Self {
+            tensor: Message::restore(&facts.tensor, tensors, device)?,
+            labels: Message::restore(&facts.labels, tensors, device)?,
+            share: facts.share.0,
+            parts: facts.parts,
+        })
+    }
+
     pub(super) fn with(&self, tensor: Message) -> Self {
         Self {
             tensor,
@@ -69,6 +100,20 @@ impl Activation {
             ..*self
         }
     }
+}
+
+/// An [`Activation`] that has been saved, without the elements of its tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActivationFacts {
+    /// What the module below computed.
+    pub tensor: SavedTensor,
+    /// The labels of its samples.
+    pub labels: SavedTensor,
+    /// The unit's share of its batch.
+    pub share: Exact,
+    /// Into how many micro-batches its batch is split.
+    pub parts: u16,
 }
 
 /// The loss of one batch, told by the last module when it is known.

@@ -68,6 +68,21 @@ impl Losses {
         self.sum = 0.0;
     }
 
+    /// Whether some have not arrived.
+    pub(super) fn is_reading(&self) -> bool {
+        !self.readback.is_empty()
+    }
+
+    /// Of the batch that is being added up.
+    pub(super) fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// Goes on from such a sum.
+    pub(super) fn resume(&mut self, sum: f64) {
+        self.sum = sum;
+    }
+
     /// How the host has read them.
     pub(super) fn reads(&self) -> HostReads {
         self.readback.reads()

@@ -6,13 +6,17 @@ mod loss;
 mod losses;
 mod passes;
 mod pending;
+mod restore;
+mod save;
+mod saved;
 mod update;
 mod versions;
 mod worker;
 
-pub use batch::{Activation, Input, LossEvent, Source};
+pub use batch::{Activation, ActivationFacts, Input, LossEvent, Source};
 pub use evaluate::{Evaluation, evaluate};
 pub use loss::{CrossEntropy, Loss};
+pub use saved::{FlightFacts, GraphFacts, ModuleFacts, OptimizerFacts, SavedStage, SavedTensors, StageFacts};
 pub use worker::WorkerThread;
 
 use crate::engine::Doing;
@@ -82,8 +86,20 @@ struct Graph {
     output: Tensor,
     /// Index of the arena that the graph holds on to.
     arena: usize,
+    /// The labels, where the module computes a loss.
+    labels: Option<Message>,
+    /// The unit's share of its batch, and into how many that is split.
+    share: f64,
+    parts: u16,
+}
+
+impl Graph {
     /// Samples of the whole batch.
-    batch_samples: f64,
+    fn batch_samples(&self) -> f64 {
+        // A unit's share of its batch is a ratio of whole numbers, so this is one too, but for rounding.
+        let samples = self.input.size().first().map_or(0, |samples| *samples) as f64;
+        (samples / self.share).round()
+    }
 }
 
 /// One module, its weights, and everything that training it needs.
@@ -155,6 +171,10 @@ impl TorchStage {
     pub fn begin(&mut self, first_batch: u64, source: Option<Box<dyn Source>>) {
         self.first_batch = first_batch;
         self.source = source;
+        self.drop_flight();
+    }
+
+    fn drop_flight(&mut self) {
         self.pending.clear();
         self.stored.clear();
         self.graphs.clear();

@@ -39,49 +39,61 @@ impl TorchStage {
         let leaf = input.tensor.receive(self.device())?.f_detach()?;
         let leaf = leaf.f_set_requires_grad(self.passes_down())?;
         let (output, arena) = self.forward_with(unit, &leaf, horizon, Mode::Train)?;
-        let (output, sent) = if self.is_last() {
-            (self.loss_of(unit, &output, input)?, None)
-        } else {
-            let sent = input.with(Message::new(output.f_detach()?)?);
-            let pass = self.pass(Mode::Train, unit);
-            let weights = self.versions.arena(arena);
-            let output = match self.module.auxiliary(weights, &output, pass)? {
-                Some(logits) => self.loss_of(unit, &logits, input)?,
-                None => output,
-            };
-            (output, Some(sent))
-        };
-        self.versions.hold(arena);
-        // A unit's share of its batch is a ratio of whole numbers, so this is one too, but for rounding.
-        let samples = leaf.size().first().map_or(0, |samples| *samples) as f64;
-        let graph = Graph {
+        let sent = (!self.is_last()).then(|| -> Result<_, TorchError> {
+            let output = Message::new(output.f_detach()?)?;
+            Ok(input.with(output))
+        });
+        let sent = sent.transpose()?;
+        let mut graph = Graph {
             input: leaf,
             output,
             arena,
-            batch_samples: (samples / input.share).round(),
+            labels: Some(input.labels.share()),
+            share: input.share,
+            parts: input.parts,
         };
+        if self.end_in_loss(&mut graph, unit, Mode::Train)? {
+            let rate = self.options.rate.at(self.metrics.updates);
+            let _busy = self.doing.now("telling the loss", None);
+            self.losses.take(unit, input.parts, rate, &graph.output)?;
+        }
+        self.versions.hold(arena);
         self.graphs.insert(unit, graph);
         Ok(sent)
     }
 
-    /// The unit's loss, weighted by its share of the batch, so that the gradients of a batch's units add up to the gradient
+    /// Goes on from the module's output to the unit's loss and returns true, where the module computes one; where not, the graph
+    /// needs no labels.
+    ///
+    /// The loss is weighted by the unit's share of the batch, so that the gradients of a batch's units add up to the gradient
     /// of its mean loss. It is of the weights' type, whatever precision the logits were computed in.
-    fn loss_of(&mut self, unit: Unit, logits: &Tensor, input: &Activation) -> Result<Tensor, TorchError> {
+    pub(super) fn end_in_loss(&self, graph: &mut Graph, unit: Unit, mode: Mode) -> Result<bool, TorchError> {
+        let logits = if self.is_last() {
+            graph.output.shallow_clone()
+        } else {
+            let weights = self.versions.arena(graph.arena);
+            match self.module.auxiliary(weights, &graph.output, self.pass(mode, unit))? {
+                Some(logits) => logits,
+                None => {
+                    graph.labels = None;
+                    return Ok(false);
+                }
+            }
+        };
         let (kind, device) = self.module.options();
-        let labels = input.labels.receive(device)?;
+        let missing = TorchError::Missing { what: "label", unit };
+        let labels = graph.labels.as_ref().ok_or(missing)?.receive(device)?;
         let mut loss = self.options.loss.of(&logits.f_to_kind(kind)?, &labels)?;
-        if input.parts > 1 {
-            loss = loss.f_mul_scalar(input.share)?;
+        if graph.parts > 1 {
+            loss = loss.f_mul_scalar(graph.share)?;
         }
-        let rate = self.options.rate.at(self.metrics.updates);
-        let _busy = self.doing.now("telling the loss", None);
-        self.losses.take(unit, input.parts, rate, &loss)?;
-        Ok(loss)
+        graph.output = loss;
+        Ok(true)
     }
 }
 
 /// Bytes of a tensor's elements.
-fn bytes(tensor: &Tensor) -> u64 {
+pub(super) fn bytes(tensor: &Tensor) -> u64 {
     (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64
 }
 
@@ -174,7 +186,7 @@ impl Stage for TorchStage {
         let engine = self.lane.engine();
         let mut grads = vjp(engine, &graph.output, delta.as_ref(), &inputs)?;
         let down = if below { grads.pop().flatten() } else { None };
-        self.accumulate(unit.batch, graph.batch_samples, grads)?;
+        self.accumulate(unit.batch, graph.batch_samples(), grads)?;
         let down = down.map(Message::new).transpose()?;
         self.done(down)
     }

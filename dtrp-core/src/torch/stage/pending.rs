@@ -19,6 +19,16 @@ impl Pending {
         self.batches.clear();
     }
 
+    /// Number and samples of each, in the order in which they came.
+    pub(super) fn batches(&self) -> impl Iterator<Item = (u32, f64)> {
+        self.batches.iter().copied()
+    }
+
+    /// Goes on with these.
+    pub(super) fn resume(&mut self, batches: impl Iterator<Item = (u32, f64)>) {
+        self.batches = batches.collect();
+    }
+
     /// Takes note of a gradient of this batch, or of a micro-batch of it, and returns the factor that it is added up with.
     pub(super) fn add(&mut self, batch: u32, samples: f64) -> f64 {
         if self.batches.iter().all(|(known, _)| *known != batch) {

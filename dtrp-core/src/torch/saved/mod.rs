@@ -1,0 +1,10 @@
+//! Tensors and numbers in the form in which they are kept in files: tensors by name, in host memory, and beside them facts
+//! that `serde` writes.
+
+mod exact;
+mod tensor;
+
+pub use exact::Exact;
+pub use tensor::{SavedTensor, Tensors};
+
+pub(super) use tensor::{find, host, take};
