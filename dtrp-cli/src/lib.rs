@@ -7,7 +7,7 @@
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
 //! output     stdout, files that a user names       memory    how much may be asked for
-//! end        leaving nothing behind that hangs
+//! end        leaving nothing behind that hangs         schemas   of the files that a run leaves
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -27,6 +27,7 @@ mod plan;
 mod progress;
 mod report;
 mod run;
+mod schemas;
 mod stop;
 
 use clap::Parser;

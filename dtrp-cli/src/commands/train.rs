@@ -7,7 +7,7 @@ use crate::output;
 use crate::plan;
 use crate::progress::Progress;
 use crate::report;
-use crate::run::{CONFIG, COSTS, Claim, Files, Folder, InUse, SummaryFile, WEIGHTS};
+use crate::run::{CONFIG, COSTS, Claim, Csv, Files, Folder, InUse, SummaryFile, TensorBoard, WEIGHTS};
 use crate::stop;
 use clap::Args;
 use dtrp_train::{Summary, TrainError, Trainer};
@@ -99,7 +99,8 @@ fn prepare(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folde
     if let Some(key) = config.not_utf8() {
         tracing::warn!("{key} is not UTF-8: config.yaml cannot hold it exactly, and does not repeat the run as it is");
     }
-    claim.write(CONFIG, &config.to_yaml()?)?;
+    let yaml = config.to_yaml()?;
+    claim.write(CONFIG, &yaml)?;
     if let Some(costs) = trainer.costs() {
         claim.write(COSTS, &as_yaml(costs)?)?;
     }
@@ -111,6 +112,12 @@ fn prepare(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folde
     tracing::info!("training into {}", folder.path().display());
     trainer.subscribe(SummaryFile::new(folder.clone(), trainer.stages().len()));
     trainer.subscribe(metrics);
+    if config.program.logging.csv {
+        trainer.subscribe(Csv::new(folder.clone(), keys.log_every, 0));
+    }
+    if config.program.logging.tensorboard {
+        trainer.subscribe(TensorBoard::new(folder.clone(), keys.log_every, 0, yaml));
+    }
     trainer.subscribe(Progress::new(keys.progress, trainer.length().steps));
     trainer.subscribe(Files::new(folder.clone()));
     Ok(folder)

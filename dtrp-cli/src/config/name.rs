@@ -13,7 +13,7 @@ use dtrp_train::Settings;
 use serde_json::Value;
 
 /// Keys that are not in the name.
-const LEFT_OUT: [&str; 15] = [
+const LEFT_OUT: [&str; 17] = [
     "run.name",
     "run.dir",
     "run.progress",
@@ -29,6 +29,8 @@ const LEFT_OUT: [&str; 15] = [
     "data.prefetch",
     "model.name",
     "method.costs",
+    "logging.csv",
+    "logging.tensorboard",
 ];
 
 /// Of these the beginning of the name tells the value.
@@ -163,6 +165,8 @@ mod tests {
                     "run.progress=none",
                     "run.log_every=1",
                     "data.dir=y",
+                    "logging.csv=true",
+                    "logging={tensorboard: true}",
                 ],
                 "",
             ),

@@ -11,9 +11,11 @@ mod configs;
 mod corpus;
 mod cuts;
 mod data;
+mod documented;
 mod every_key;
 mod full_disk;
 mod linking;
+mod logging;
 #[cfg(target_os = "linux")]
 mod misbehaving;
 mod names;

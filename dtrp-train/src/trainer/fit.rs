@@ -200,6 +200,7 @@ impl Trainer {
             test_loss: evaluation.loss,
             test_accuracy: evaluation.accuracy,
             images_per_second: tally.images_per_second().unwrap_or(0.0),
+            peak_rss_bytes: peak_rss_bytes(),
             seconds: progress.start.map_or(0.0, |start| start.elapsed().as_secs_f64()),
             workers: tally.reports(&self.stages),
         };
