@@ -156,3 +156,55 @@ fn host() -> String {
         _ => "localhost".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Claim, InUse};
+    use std::process::Command;
+
+    fn steps(folder: &Folder, after: u64, steps: std::ops::RangeInclusive<u64>, value: f64) {
+        let mut board = TensorBoard::new(folder.clone(), 1, after, "a: 1\n".to_owned());
+        board.start().unwrap();
+        for step in steps {
+            board.scalars(step, &named([("x", value)])).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_later_file_comes_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = [0, 1].map(|_| {
+            let name = name(dir.path());
+            fs::write(dir.path().join(&name), "").unwrap();
+            name
+        });
+        assert!(names[0] < names[1], "{names:?}");
+        assert!(!host().is_empty() && !host().contains(['.', '/']));
+    }
+
+    #[test]
+    #[ignore = "needs Python packages: cargo xtask test --peers"]
+    fn peers_forget_what_is_trained_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, ..) = Claim::new(dir.path(), "a", InUse::Number).unwrap().publish(1).unwrap();
+        steps(&folder, 0, 1..=5, 1.0);
+        steps(&folder, 3, 4..=6, 2.0);
+        let program = "import sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+run = EventAccumulator(sys.argv[1])
+run.Reload()
+print([(p.step, p.value) for p in run.Scalars('x')])";
+        let python = std::env::var_os("DTRP_PEERS_PYTHON").expect("`cargo xtask test --peers` runs this test");
+        let mut command = Command::new(python);
+        command.args(["-c", program]).arg(folder.path().join(FOLDER));
+        let output = command.output().unwrap();
+        let expected = "[(1, 1.0), (2, 1.0), (3, 1.0), (4, 2.0), (5, 2.0), (6, 2.0)]\n";
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            expected,
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}

@@ -22,6 +22,7 @@ mod names;
 mod numbers;
 mod output;
 mod paths;
+mod peers;
 mod plugins;
 mod predictors;
 mod results;

@@ -115,14 +115,31 @@ impl Message {
 mod tests {
     use super::*;
 
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     #[test]
     fn bytes_are_those_of_tensorboards_own_writer() {
-        // What the message classes of the `tensorboard` package write, in a record of its `RecordWriter`.
-        let scalar = record(1.5, 300, &What::Scalars(&[("a".to_owned(), 0.25)]));
-        let event = b"\x09\0\0\0\0\0\0\xf8\x3f\x10\xac\x02\x2a\x0a\x0a\x08\x0a\x01a\x15\0\0\x80\x3e";
-        assert_eq!(scalar[..8], (event.len() as u64).to_le_bytes());
-        assert_eq!(&scalar[12..scalar.len() - 4], event);
-        // RFC 3720, B.4: 32 bytes of zeros.
-        assert_eq!(crc32c::crc32c(&[0; 32]), 0x8a91_36aa);
+        // From the message classes and the `RecordWriter` of the package `tensorboard`, 2.21.0.
+        for (step, what, bytes) in [
+            (
+                300,
+                What::Scalars(&[("a".to_owned(), 0.25)]),
+                "1800000000000000a37f4b2209000000000000f83f10ac022a0a0a080a0161150000803eb4fa9511",
+            ),
+            (
+                4,
+                What::Resumed,
+                "0f000000000000006d532b0909000000000000f83f10043a020801d0b789e7",
+            ),
+            (
+                3,
+                What::Text("t", "x"),
+                "2700000000000000bbe1b14609000000000000f83f10032a1a0a180a01744207080712004201784a0a0a060a04746578742002baed1353",
+            ),
+        ] {
+            assert_eq!(hex(&record(1.5, step, &what)), bytes);
+        }
     }
 }
