@@ -1,16 +1,19 @@
-//! What is shown on stderr: a bar on a terminal, plain lines otherwise, and log lines that do not tear the bar.
+//! What is shown on stderr: a bar on a terminal, plain lines otherwise, and log lines that do not tear the bar; or JSON objects.
 
 mod bar;
 mod download;
+mod log;
 mod screen;
 
 pub(crate) use download::Download;
+pub(crate) use log::{LogFormat, is_json, last_error, line, set_format, usage};
 
 use crate::config::ProgressKind;
-use crate::output::visible;
 use bar::Bar;
-use dtrp_predictors::loader::{LogLevel, set_logger};
-use dtrp_train::{BoxError, Event, StepReport, Subscriber};
+use dtrp_predictors::loader::{LogLevel, set_last_words, set_logger};
+use dtrp_train::{BoxError, EpochReport, Event, StepReport, Subscriber};
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -22,13 +25,10 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 /// How often plain progress speaks within an epoch.
 const PLAIN_EVERY: Duration = Duration::from_secs(15);
 
-/// Writes a line to stderr, above the bar if there is one.
-pub(crate) fn line(text: &str) {
-    screen::write(format!("{}\n", visible(text)).as_bytes());
-}
-
 /// Sends log lines, those of plug-ins too, to stderr: warnings and what a person wants to know, or as RUST_LOG says.
-pub(crate) fn start_logging(verbose: u8, quiet: bool) {
+pub(crate) fn start_logging(format: LogFormat, verbose: u8, quiet: bool) {
+    set_format(format);
+    set_last_words(log::last_words);
     QUIET.store(quiet, Ordering::Relaxed);
     let level = match (quiet, verbose) {
         (true, _) => "warn",
@@ -38,14 +38,15 @@ pub(crate) fn start_logging(verbose: u8, quiet: bool) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    // A second program in the same process keeps the first one's subscriber.
-    let _ = tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(screen::has_colours())
-        .with_target(false)
-        .without_time()
-        .with_writer(|| LogWriter)
-        .try_init();
+        .with_writer(|| LogWriter);
+    // A second program in the same process keeps the first one's subscriber.
+    let _ = match format {
+        LogFormat::Human => subscriber.with_target(false).without_time().try_init(),
+        LogFormat::Json => subscriber.event_format(log::Objects).try_init(),
+    };
     set_logger(|level, text| match level {
         LogLevel::Error => tracing::error!("plug-in: {text}"),
         LogLevel::Warn => tracing::warn!("plug-in: {text}"),
@@ -104,23 +105,44 @@ impl Progress {
                 if last.elapsed() >= PLAIN_EVERY {
                     *last = Instant::now();
                     let StepReport { epoch, step, loss, .. } = report;
-                    line(&format!("epoch {epoch}, step {step}/{}: loss {loss:.4}", self.total));
+                    let text = format!("epoch {epoch}, step {step}/{}: loss {loss:.4}", self.total);
+                    log::line_with(&text, fields("step", report));
                 }
             }
             Shown::Nothing => {}
         }
     }
 
-    fn epoch(&self, text: &str) {
+    fn epoch(&self, report: &EpochReport) {
         match &self.shown {
-            Shown::Bar(_) => fitting_line(text),
+            Shown::Bar(_) => fitting_line(&report.to_string()),
             Shown::Plain(last) => {
                 *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-                fitting_line(text);
+                if is_json() {
+                    log::line_with(&report.to_string(), fields("epoch", report));
+                } else {
+                    fitting_line(&report.to_string());
+                }
             }
             Shown::Nothing => {}
         }
     }
+
+    /// What programs are told of a run beside its steps and epochs.
+    fn note(&self, event: &Event, fields: Value) {
+        if is_json() && matches!(self.shown, Shown::Plain(_)) {
+            log::line_with(&event.to_string(), fields);
+        }
+    }
+}
+
+/// A report as an object that says what it is, as in `metrics.jsonl`.
+fn fields(event: &str, report: &impl Serialize) -> Value {
+    let mut fields = json!({ "event": event });
+    if let (Some(fields), Ok(Value::Object(report))) = (fields.as_object_mut(), serde_json::to_value(report)) {
+        fields.extend(report);
+    }
+    fields
 }
 
 /// A line that is broken between its fields where the terminal is narrow.
@@ -135,8 +157,21 @@ impl Subscriber for Progress {
     fn event(&mut self, event: &Event) -> Result<(), BoxError> {
         match event {
             Event::Step(step) => self.step(step),
-            Event::Epoch(epoch) => self.epoch(&epoch.to_string()),
-            Event::Ended(_) => {
+            Event::Epoch(epoch) => self.epoch(epoch),
+            Event::Started(started) => self.note(
+                event,
+                json!({
+                    "event": "started",
+                    "steps": started.steps,
+                    "batches_per_epoch": started.batches_per_epoch,
+                    "modules": started.program.modules(),
+                }),
+            ),
+            Event::Ended(summary) => {
+                self.note(
+                    event,
+                    json!({ "event": "ended", "end": summary.end, "epochs": summary.epochs, "steps": summary.steps }),
+                );
                 if let Shown::Bar(bar) = &self.shown {
                     bar.finish();
                 }

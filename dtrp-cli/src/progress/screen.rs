@@ -1,5 +1,6 @@
 //! The terminal behind stderr: what is written there keeps out of the bar's way, and fits into the lines.
 
+use super::log::is_json;
 use console::Term;
 use indicatif::{MultiProgress, ProgressDrawTarget, TermLike};
 use std::io::{self, IsTerminal, Write};
@@ -28,7 +29,7 @@ pub(super) fn write(bytes: &[u8]) {
 
 /// Whether stderr is a terminal whose lines can be written anew.
 pub(super) fn can_redraw() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    !is_json() && io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether stderr is a terminal with colours that somebody wants to see.

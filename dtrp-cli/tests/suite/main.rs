@@ -15,6 +15,7 @@ mod documented;
 mod every_key;
 mod full_disk;
 mod linking;
+mod log_format;
 mod logging;
 #[cfg(target_os = "linux")]
 mod misbehaving;
