@@ -1,22 +1,26 @@
-//! What is shown on stderr: a bar on a terminal, plain lines otherwise, and log lines that do not tear the bar; or JSON objects.
+//! What is shown on stderr: some lines that are written anew on a terminal, plain lines otherwise, and log lines that do not
+//! tear them; or JSON objects.
 
 mod bar;
+mod block;
 mod download;
 mod log;
 mod screen;
+mod seen;
 
 pub(crate) use download::Download;
 pub(crate) use log::{LogFormat, is_json, last_error, line, set_format, usage};
 
 use crate::config::ProgressKind;
-use bar::Bar;
+use bar::{Bar, clock};
 use dtrp_predictors::loader::{LogLevel, set_last_words, set_logger};
+use dtrp_text::units::rate;
 use dtrp_train::{BoxError, EpochReport, Event, StepReport, Subscriber};
+use seen::Seen;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Whether nothing but warnings and errors is wanted.
@@ -71,14 +75,14 @@ impl Write for LogWriter {
 
 /// The progress of one run.
 pub(crate) struct Progress {
-    total: u64,
+    seen: Seen,
     shown: Shown,
 }
 
 enum Shown {
     Bar(Bar),
     /// With the time of the last line.
-    Plain(Mutex<Instant>),
+    Plain(Instant),
     Nothing,
 }
 
@@ -91,33 +95,37 @@ impl Progress {
         };
         let shown = match kind {
             ProgressKind::None => Shown::Nothing,
-            ProgressKind::Auto | ProgressKind::Bar if screen::can_redraw() => Shown::Bar(Bar::new(total)),
-            _ => Shown::Plain(Mutex::new(Instant::now())),
+            ProgressKind::Auto | ProgressKind::Bar if screen::can_redraw() => Shown::Bar(Bar::new()),
+            _ => Shown::Plain(Instant::now()),
         };
-        Self { total, shown }
-    }
-
-    fn step(&self, report: &StepReport) {
-        match &self.shown {
-            Shown::Bar(bar) => bar.step(report),
-            Shown::Plain(last) => {
-                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-                if last.elapsed() >= PLAIN_EVERY {
-                    *last = Instant::now();
-                    let StepReport { epoch, step, loss, .. } = report;
-                    let text = format!("epoch {epoch}, step {step}/{}: loss {loss:.4}", self.total);
-                    log::line_with(&text, fields("step", report));
-                }
-            }
-            Shown::Nothing => {}
+        Self {
+            seen: Seen::new(total),
+            shown,
         }
     }
 
-    fn epoch(&self, report: &EpochReport) {
-        match &self.shown {
-            Shown::Bar(_) => fitting_line(&report.to_string()),
+    fn step(&mut self, report: &StepReport) {
+        let seen = &mut self.seen;
+        seen.step(report, Instant::now());
+        match &mut self.shown {
+            Shown::Bar(bar) => bar.show(seen),
+            Shown::Plain(last) if last.elapsed() >= PLAIN_EVERY => {
+                *last = Instant::now();
+                log::line_with(&plain(seen, report.loss), fields("step", report));
+            }
+            _ => {}
+        }
+    }
+
+    fn epoch(&mut self, report: &EpochReport) {
+        self.seen.epoch(report);
+        match &mut self.shown {
+            Shown::Bar(bar) => {
+                fitting_line(&report.to_string());
+                bar.show(&self.seen);
+            }
             Shown::Plain(last) => {
-                *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                *last = Instant::now();
                 if is_json() {
                     log::line_with(&report.to_string(), fields("epoch", report));
                 } else {
@@ -134,6 +142,19 @@ impl Progress {
             log::line_with(&event.to_string(), fields);
         }
     }
+}
+
+/// `epoch 3, step 130/920: loss 0.4124, 6,171 images/s, 01:40 left`
+fn plain(seen: &Seen, loss: f64) -> String {
+    let Seen { epoch, step, steps, .. } = seen;
+    let mut text = format!("epoch {epoch}, step {step}/{steps}: loss {loss:.4}");
+    if let Some(images) = seen.images_per_second {
+        text.push_str(&format!(", {} images/s", rate(images)));
+    }
+    if seen.left.is_some() {
+        text.push_str(&format!(", {} left", clock(seen.left)));
+    }
+    text
 }
 
 /// A report as an object that says what it is, as in `metrics.jsonl`.
@@ -158,22 +179,25 @@ impl Subscriber for Progress {
         match event {
             Event::Step(step) => self.step(step),
             Event::Epoch(epoch) => self.epoch(epoch),
-            Event::Started(started) => self.note(
-                event,
-                json!({
-                    "event": "started",
-                    "steps": started.steps,
-                    "batches_per_epoch": started.batches_per_epoch,
-                    "modules": started.program.modules(),
-                }),
-            ),
+            Event::Started(started) => {
+                self.seen.started(started);
+                self.note(
+                    event,
+                    json!({
+                        "event": "started",
+                        "steps": started.steps,
+                        "batches_per_epoch": started.batches_per_epoch,
+                        "modules": started.program.modules(),
+                    }),
+                );
+            }
             Event::Ended(summary) => {
                 self.note(
                     event,
                     json!({ "event": "ended", "end": summary.end, "epochs": summary.epochs, "steps": summary.steps }),
                 );
-                if let Shown::Bar(bar) = &self.shown {
-                    bar.finish();
+                if let Shown::Bar(_) = &self.shown {
+                    screen::show(Vec::new());
                 }
             }
             _ => {}

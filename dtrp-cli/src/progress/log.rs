@@ -80,6 +80,8 @@ pub(super) fn line_with(text: &str, fields: Value) {
 
 /// Tells what ends the program with this exit code.
 pub(crate) fn last_error(text: &str, code: u8) {
+    // The lines of a run that has not come to its end, as where a worker hangs.
+    screen::show(Vec::new());
     told("ERROR", &format!("error: {text}"), text, exit_code(code.into()));
 }
 
