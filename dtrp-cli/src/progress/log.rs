@@ -147,7 +147,7 @@ fn of_panic(panic: &PanicHookInfo) -> String {
     if trace.status() == BacktraceStatus::Captured {
         fields.insert("backtrace".to_owned(), trace.to_string().into());
     }
-    object("ERROR", OWN, &format!("panicked: {}", message), fields)
+    object("ERROR", OWN, &format!("panicked: {message}"), fields)
 }
 
 /// Log lines as objects.
