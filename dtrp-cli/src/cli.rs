@@ -2,6 +2,7 @@
 
 use crate::commands::{Command, EXAMPLES};
 use crate::error::EXIT_CODES;
+use crate::progress::LogFormat;
 use clap::Parser;
 
 /// Decoupled training of neural networks: every module on a worker of its own.
@@ -16,6 +17,9 @@ pub(crate) struct Cli {
     /// Say nothing on stderr but warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// What stderr is written as
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "human", env = LogFormat::VARIABLE)]
+    pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

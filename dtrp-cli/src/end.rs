@@ -14,7 +14,7 @@ pub(crate) fn with(code: u8) -> ExitCode {
     let code = match loader::untold() {
         Some(error) if code == 0 => {
             let error = of_predictor(error.into(), true);
-            progress::line(&format!("error: {error}"));
+            progress::last_error(&error.to_string(), error.exit_code());
             error.exit_code()
         }
         _ => code,

@@ -7,7 +7,7 @@
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
 //! output     stdout, files that a user names       memory    how much may be asked for
-//! end        leaving nothing behind that hangs
+//! end        leaving nothing behind that hangs         schemas   of the files that a run leaves
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -29,12 +29,14 @@ mod plan;
 mod progress;
 mod report;
 mod run;
+mod schemas;
 mod stop;
 
 use clap::Parser;
 use clap::error::Error as UsageError;
 use dtrp_predictors::loader::only_we_exit;
 use error::Error;
+use progress::LogFormat;
 use std::io::Write;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -43,17 +45,20 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => {
+            progress::set_format(LogFormat::meant(std::env::args_os()));
+            return usage(&error);
+        }
     };
     memory::limit();
-    progress::start_logging(cli.verbose, cli.quiet);
+    progress::start_logging(cli.log_format, cli.verbose, cli.quiet);
     only_we_exit();
     // A panic has told its story on stderr already; what is left is the exit code of a bug.
     let code = match catch_unwind(|| commands::run(cli.command)) {
         Ok(Ok(())) => 0,
         Ok(Err(error)) => failed(&error),
         Err(_) => {
-            progress::line("error: dtrp panicked, which is a bug");
+            progress::last_error("dtrp panicked, which is a bug", error::BUG);
             error::BUG
         }
     };
@@ -62,7 +67,7 @@ pub fn main() -> ExitCode {
 
 /// Tells an error, and returns its code.
 fn failed(error: &Error) -> u8 {
-    progress::line(&format!("error: {error}"));
+    progress::last_error(&error.to_string(), error.exit_code());
     error.exit_code()
 }
 
@@ -76,11 +81,11 @@ fn usage(error: &UsageError) -> ExitCode {
         };
     }
     let text = error.render().to_string();
-    if output::visible(&text) == text {
+    if output::visible(&text) == text && !progress::is_json() {
         // With colours.
         let _ = error.print();
     } else {
-        progress::line(text.trim_end());
+        progress::usage(text.trim_end(), error::USAGE);
     }
     ExitCode::from(error::USAGE)
 }

@@ -59,6 +59,10 @@ pub(crate) enum Command {
     Dtrp(Vec<OsString>),
     /// Run the tests with these arguments for the test runner.
     Test(Vec<OsString>),
+    /// Run the tests that compare dtrp with programs of others.
+    Peers,
+    /// Write the JSON schemas anew.
+    Schemas,
     /// Build the documentation with these arguments for `cargo doc`.
     Doc(Vec<OsString>),
     /// Write a new plug-in from the templates.
@@ -118,6 +122,9 @@ Work on it:
   build             Build everything [--release] [--cuda: with the CUDA libtorch]
   gpu-bundle [PATH] Make a folder that checks and measures dtrp on any machine with a GPU and PyTorch
   test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
+  test --peers      Run the tests that compare dtrp with programs of others, with the Python packages that they need
+                    (0.3 GB, installed into the cache once)
+  schemas           Write schemas/*.schema.json anew, from the types
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
   fuzz [TARGET]     Fuzz what is read from files: one target of `fuzz/`, or each [--seconds N: for so long, 60]
   ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run
@@ -159,7 +166,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
             return Ok(Command::Dtrp(args));
         }
         "dtrp" => return Ok(Command::Dtrp(rest.to_vec())),
-        "test" => return Ok(Command::Test(rest.to_vec())),
+        "test" => return test(rest),
         "doc" => return Ok(Command::Doc(rest.to_vec())),
         "help" | "--help" | "-h" => return Ok(Command::Help),
         "plugin" => return plugin(rest),
@@ -189,6 +196,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
             cuda: flags.take("--cuda"),
             release: flags.take("--release"),
         },
+        "schemas" => Command::Schemas,
         "ci" => Command::Ci {
             gpu_bundle: flags.take("--gpu-bundle"),
         },
@@ -199,6 +207,15 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command> {
     }
     flags.finish()?;
     Ok(command)
+}
+
+/// `test --peers`, or `test` with arguments that are handed on.
+fn test(words: &[OsString]) -> Result<Command> {
+    match words {
+        [only] if only == "--peers" => Ok(Command::Peers),
+        [first, ..] if first == "--peers" => Err(Error::Usage("write `test --peers` and no more".into())),
+        _ => Ok(Command::Test(words.to_vec())),
+    }
 }
 
 /// `plugin new PATH [OPTIONS]`, `plugin build PATH`, `plugin check PATH`.
@@ -394,6 +411,8 @@ mod tests {
         check("dtrp doctor", Command::Dtrp(words("doctor")));
         check("bench --quick", Command::Dtrp(words("bench --quick")));
         check("test -p dtrp-core -- x", Command::Test(words("-p dtrp-core -- x")));
+        check("test --peers", Command::Peers);
+        check("schemas", Command::Schemas);
         check("doc --open", Command::Doc(words("--open")));
         check("ci", Command::Ci { gpu_bundle: false });
         check("ci --gpu-bundle", Command::Ci { gpu_bundle: true });
@@ -420,6 +439,7 @@ mod tests {
         check("gpu-bundle --cuda", "write `gpu-bundle [PATH]`");
         check("fuzz idx cifar", "write `fuzz [TARGET] [--seconds N]`");
         check("fuzz --seconds 0", "`--seconds` wants a whole number from 1");
+        check("test --peers fast", "write `test --peers` and no more");
         check("ci fast", "`ci` does not know `fast`");
         check("setup --cpu --cuda", "`setup` takes --cpu or --cuda, not both");
     }
@@ -427,7 +447,7 @@ mod tests {
     #[test]
     fn help_fits_and_names_every_command() {
         for name in [
-            "train", "bench", "dtrp", "build", "test", "doc", "fuzz", "ci", "setup", "help",
+            "train", "bench", "dtrp", "build", "test", "schemas", "doc", "fuzz", "ci", "setup", "help",
         ] {
             assert!(HELP.contains(&format!("\n  {name} ")), "{name}");
         }

@@ -12,6 +12,7 @@ mod predictors;
 mod profile;
 mod runs;
 mod schedule;
+mod schema;
 mod simulate;
 mod train;
 mod training;
@@ -28,6 +29,7 @@ use models::ModelsCommand;
 use predictors::PredictorsCommand;
 use profile::Profile;
 use schedule::ScheduleCommand;
+use schema::SchemaCommand;
 use simulate::Simulate;
 use train::Train;
 
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Profile(Profile),
     /// Measure a method against plain backpropagation on one worker, or two configurations, in pairs of runs
     Bench(Bench),
+    /// Print the JSON schema of a file that runs leave
+    Schema(SchemaCommand),
     /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong
     Doctor,
 }
@@ -76,6 +80,7 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Simulate(args) => simulate::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Doctor => doctor::run(),
     }
 }

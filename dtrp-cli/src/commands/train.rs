@@ -8,7 +8,7 @@ use crate::plan;
 use crate::progress::Progress;
 use crate::report;
 use crate::run::{
-    CHECKPOINTS, CONFIG, COSTS, Claim, Files, Folder, InUse, Metrics, Origin, Resume, SummaryFile, WEIGHTS,
+    CHECKPOINTS, CONFIG, COSTS, Claim, Csv, Files, Folder, InUse, Metrics, Origin, Resume, SummaryFile, TensorBoard, WEIGHTS,
     came_to_nothing,
 };
 use crate::stop;
@@ -170,7 +170,7 @@ fn go_on(mut config: Config, args: &Train, origin: &Origin, trainer: &mut Traine
     folder.write(CONFIG, &yaml)?;
     keeper(&folder, trainer).forget_after(checkpoint.step());
     tracing::info!("{told}");
-    follow(&config, &folder, metrics, trainer);
+    follow(&config, &folder, metrics, trainer, state.results.told)?;
     Ok(folder)
 }
 
@@ -189,7 +189,7 @@ fn begin_anew(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Fo
             if let Some(costs) = trainer.costs() {
                 folder.write(COSTS, &as_yaml(costs)?)?;
             }
-            follow(&config, &folder, metrics, trainer);
+            follow(&config, &folder, metrics, trainer, 0)?;
             Ok(folder)
         }
         // It is still going on, or cannot be written to: as for any other run.
@@ -223,18 +223,26 @@ fn prepare(config: Config, in_use: InUse, trainer: &mut Trainer) -> Result<Folde
     if let Some(earlier) = earlier {
         tracing::info!("the earlier run of this name is now in {}", earlier.display());
     }
-    follow(&config, &folder, metrics, trainer);
+    follow(&config, &folder, metrics, trainer, 0)?;
     Ok(folder)
 }
 
-/// Has everything that happens written into the folder, and shown.
-fn follow(config: &Config, folder: &Folder, metrics: Metrics, trainer: &mut Trainer) {
+/// Has everything that happens written into the folder, and shown. Steps up to `after` are there already.
+fn follow(config: &Config, folder: &Folder, metrics: Metrics, trainer: &mut Trainer, after: u64) -> Result<(), Error> {
+    let (run, logging) = (&config.program.run, &config.program.logging);
     tracing::info!("training into {}", folder.path().display());
     trainer.subscribe(SummaryFile::new(folder.clone(), trainer.summary(&Ok(()))));
     trainer.subscribe(metrics);
-    trainer.subscribe(Progress::new(config.program.run.progress, trainer.length().steps));
+    if logging.csv {
+        trainer.subscribe(Csv::new(folder.clone(), run.log_every, after));
+    }
+    if logging.tensorboard {
+        trainer.subscribe(TensorBoard::new(folder.clone(), run.log_every, after, config.to_yaml()?));
+    }
+    trainer.subscribe(Progress::new(run.progress, trainer.length().steps));
     trainer.subscribe(Files::new(folder.clone()));
     trainer.subscribe(keeper(folder, trainer));
+    Ok(())
 }
 
 /// What writes the checkpoints.

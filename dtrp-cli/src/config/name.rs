@@ -13,7 +13,7 @@ use dtrp_train::Settings;
 use serde_json::Value;
 
 /// Keys that are not in the name.
-const LEFT_OUT: [&str; 20] = [
+const LEFT_OUT: [&str; 22] = [
     "run.name",
     "run.dir",
     "run.progress",
@@ -34,6 +34,8 @@ const LEFT_OUT: [&str; 20] = [
     "checkpoint.every_minutes",
     "checkpoint.keep_last",
     "checkpoint.keep_best",
+    "logging.csv",
+    "logging.tensorboard",
 ];
 
 /// Of these the beginning of the name tells the value.
@@ -168,6 +170,8 @@ mod tests {
                     "run.progress=none",
                     "run.log_every=1",
                     "data.dir=y",
+                    "logging.csv=true",
+                    "logging={tensorboard: true}",
                 ],
                 "",
             ),

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct ProgramKeys {
     pub(crate) run: FolderKeys,
     pub(crate) method: CostKeys,
+    pub(crate) logging: LoggingKeys,
 }
 
 /// Of the section `run`.
@@ -31,6 +32,14 @@ pub(crate) struct FolderKeys {
 pub(crate) struct CostKeys {
     #[serde(serialize_with = "lossy_option")]
     pub(crate) costs: Option<PathBuf>,
+}
+
+/// The section `logging`: what else the run's metrics are written as.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LoggingKeys {
+    pub(crate) csv: bool,
+    pub(crate) tensorboard: bool,
 }
 
 /// A path that is not UTF-8 has no exact form in YAML: it is written with replacement characters.
@@ -73,6 +82,9 @@ const KEYS: [(&str, &[&str]); 2] = [
     ("method", &["costs"]),
 ];
 
+/// The section in which every key is the program's.
+const OWN: &str = "logging";
+
 impl ProgramKeys {
     /// A tree of the whole configuration as the settings' part and the program's.
     pub(super) fn split(mut tree: Value) -> (Value, Value) {
@@ -86,10 +98,13 @@ impl ProgramKeys {
             }
             program.insert(section.to_owned(), Value::Object(own));
         }
+        if let Value::Object(sections) = &mut tree {
+            program.extend(sections.shift_remove_entry(OWN));
+        }
         (tree, Value::Object(program))
     }
 
-    /// The whole tree again: in each section the program's keys stand first.
+    /// The whole tree again: in each section the program's keys stand first, and its own section last.
     pub(super) fn beside(&self, mut settings: Value) -> Value {
         let own = serde_json::to_value(self).unwrap_or(Value::Null);
         for (section, _) in KEYS {
@@ -101,6 +116,9 @@ impl ProgramKeys {
                 }
                 *all = merged;
             }
+        }
+        if let (Some(own), Value::Object(sections)) = (own.get(OWN), &mut settings) {
+            sections.insert(OWN.to_owned(), own.clone());
         }
         settings
     }

@@ -1,9 +1,10 @@
 //! The progress of downloads.
 
 use super::screen::{can_redraw, screen};
-use super::{PLAIN_EVERY, QUIET, line};
+use super::{PLAIN_EVERY, QUIET, log};
 use dtrp_text::units::bytes;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -41,8 +42,10 @@ impl Download {
             }
             None => {
                 self.told = Instant::now();
-                let total = total.map_or(String::new(), |total| format!(" of {}", bytes(total)));
-                line(&format!("{file}: {}{total}", bytes(done)));
+                let of = total.map_or(String::new(), |total| format!(" of {}", bytes(total)));
+                let text = format!("{file}: {}{of}", bytes(done));
+                let fields = json!({ "event": "download", "file": file, "bytes": done, "total": total });
+                log::line_with(&text, fields);
             }
         }
     }

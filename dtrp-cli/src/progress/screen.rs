@@ -1,11 +1,13 @@
 //! The terminal behind stderr: what is written there keeps out of the bar's way, and fits into the lines.
 
+use super::block::Block;
+use super::log::is_json;
 use console::Term;
 use indicatif::{MultiProgress, ProgressDrawTarget, TermLike};
 use std::io::{self, IsTerminal, Write};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// Everything that goes to stderr goes through here, so that lines and the bar keep out of each other's way.
+/// Bars of downloads. Everything that goes to stderr goes through here, so that lines and bars keep out of each other's way.
 static SCREEN: LazyLock<MultiProgress> = LazyLock::new(|| {
     MultiProgress::with_draw_target(if can_redraw() {
         let term = Terminal(Term::buffered_stderr());
@@ -15,20 +17,50 @@ static SCREEN: LazyLock<MultiProgress> = LazyLock::new(|| {
     })
 });
 
+/// The lines of a run, behind everything else.
+static BLOCK: Mutex<Block> = Mutex::new(Block::new());
+
 /// Where bars are drawn.
 pub(super) fn screen() -> &'static MultiProgress {
     &SCREEN
 }
 
-/// Writes to stderr, above the bar if there is one. When stderr is gone there is nobody left to tell: that is no error, and
-/// nothing to end a program for.
+/// Writes to stderr, above the bars and the lines of a run if there are some. When stderr is gone there is nobody left to tell:
+/// that is no error, and nothing to end a program for.
 pub(super) fn write(bytes: &[u8]) {
-    SCREEN.suspend(|| drop(io::stderr().write_all(bytes)));
+    SCREEN.suspend(|| {
+        let mut block = block();
+        let width = width().unwrap_or(80);
+        let (start, lines) = block.take(width);
+        send(&[start.as_bytes(), bytes, block.replace(lines, width).as_bytes()].concat());
+    });
+}
+
+/// Has the lines of a run stand behind everything else. Without lines they are taken away.
+pub(super) fn show(lines: Vec<String>) {
+    let mut block = block();
+    let width = width().unwrap_or(80);
+    let text = if lines.is_empty() {
+        block.take(width).0
+    } else {
+        block.replace(lines, width)
+    };
+    send(text.as_bytes());
+}
+
+fn block() -> MutexGuard<'static, Block> {
+    BLOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn send(bytes: &[u8]) {
+    if !bytes.is_empty() {
+        let _ = io::stderr().write_all(bytes);
+    }
 }
 
 /// Whether stderr is a terminal whose lines can be written anew.
 pub(super) fn can_redraw() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    !is_json() && io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether stderr is a terminal with colours that somebody wants to see.
@@ -41,6 +73,12 @@ pub(super) fn width() -> Option<usize> {
     let size = Term::stderr().size_checked();
     size.map(|(_, columns)| usize::from(columns))
         .filter(|columns| *columns > 0)
+}
+
+/// The rows of the terminal behind stderr.
+pub(super) fn height() -> usize {
+    let size = Term::stderr().size_checked();
+    size.map_or(24, |(rows, _)| usize::from(rows).max(1))
 }
 
 /// Breaks a line of fields, which two blanks or more part, where it would not fit.

@@ -83,6 +83,34 @@ fn metrics_end_in_a_whole_line() {
 }
 
 #[test]
+fn events_for_tensorboard_end_in_a_whole_record() {
+    let place = Place::new();
+    // The configuration stands there too, a long one, so that this file is the first to be too long.
+    let augment = format!("data.augment='{}'", "crop:1,".repeat(300).trim_end_matches(','));
+    let sets = [
+        "model={name: tiny}",
+        "data.limit=64",
+        "data.test_limit=16",
+        "run.progress=none",
+        "run.epochs=400",
+        augment.as_str(),
+        "logging={csv: true, tensorboard: true}",
+    ];
+    let mut args = vec!["train", "--name", "a"];
+    args.extend(sets.iter().flat_map(|set| ["--set", set]));
+    let ran = with_limit(&place, &args, 10_000);
+    one_error(&ran, "events.out.tfevents.");
+    let bytes = crate::logging::events_file(&place, "a");
+    assert!(
+        crate::logging::records(&bytes).len() > 10 && bytes.len() > 9_000,
+        "{}",
+        bytes.len()
+    );
+    assert!(place.read("a/epochs.csv").ends_with('\n'));
+    assert_eq!(place.summary("a")["end"], "failed");
+}
+
+#[test]
 fn a_folder_that_cannot_be_filled_is_not_there() {
     let place = Place::new();
     let ran = with_limit(&place, &["train", "--name", "a"], 100);

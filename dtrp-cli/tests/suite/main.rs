@@ -11,17 +11,21 @@ mod configs;
 mod corpus;
 mod cuts;
 mod data;
+mod documented;
 mod every_key;
 mod full_disk;
 #[cfg(target_os = "linux")]
 mod hung_reads;
 mod linking;
+mod log_format;
+mod logging;
 #[cfg(target_os = "linux")]
 mod misbehaving;
 mod names;
 mod numbers;
 mod output;
 mod paths;
+mod peers;
 mod plugins;
 mod predictors;
 mod results;

@@ -90,6 +90,12 @@ impl Place {
     }
 }
 
+/// A file of the repository.
+pub(crate) fn workspace_file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
 impl Ran {
     pub(crate) fn of(output: Output) -> Self {
         Self {

@@ -4,7 +4,7 @@ use crate::support::Place;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 /// A terminal of so many columns: the side of the person and that of the program.
 fn terminal(columns: u16) -> (File, OwnedFd) {
@@ -32,9 +32,14 @@ fn terminal(columns: u16) -> (File, OwnedFd) {
 
 /// What a terminal of this kind and so many columns is sent.
 fn shown(place: &Place, args: &[&str], columns: u16, term: &str) -> String {
-    let (mut person, program) = terminal(columns);
     let mut command = place.command(args);
-    command.env("TERM", term).env_remove("NO_COLOR").env_remove("COLUMNS");
+    command.env("TERM", term).env_remove("NO_COLOR");
+    shown_by(command, columns)
+}
+
+fn shown_by(mut command: Command, columns: u16) -> String {
+    let (mut person, program) = terminal(columns);
+    command.env_remove("COLUMNS");
     command
         .stdin(Stdio::null())
         .stdout(program.try_clone().unwrap())
@@ -125,4 +130,43 @@ fn a_dumb_terminal_gets_text_alone() {
     );
     let text = shown(&place, &args, 80, "xterm");
     assert!(text.contains('\u{1b}') && text.contains('░'), "{text}");
+}
+
+#[test]
+fn a_run_shows_what_each_worker_does() {
+    let place = Place::new();
+    let sets = [
+        "run.epochs=2",
+        "model.depth=8",
+        "method.modules=3",
+        "data.limit=640",
+        "run.name=a",
+    ];
+    let args: Vec<_> = ["train"]
+        .into_iter()
+        .chain(sets.iter().flat_map(|set| ["--set", set]))
+        .collect();
+    let wide = ["accuracy ", " images/s", "worker  busy  staleness  stored inputs"];
+    let narrow = [" %  ", "/s", "worker  busy  stale   stored"];
+    for (columns, parts) in [(80, wide), (40, narrow)] {
+        let mut command = place.command(&args);
+        command.env("TERM", "xterm").env("NO_COLOR", "1");
+        let text = shown_by(command, columns);
+        let all = plain(&text);
+        for part in ["epoch 2/2  step 1", " left"].iter().chain(&parts) {
+            assert!(all.contains(part), "{columns}: {part}\n{all}");
+        }
+        let has_row = |worker: &str| all.lines().any(|line| line.starts_with(worker) && line.contains("B  "));
+        assert!(["1  ", "2  ", "3  "].into_iter().all(has_row), "{all}");
+        // Lines are written over; they are taken away for the line of each epoch, and at the end.
+        assert_eq!(text.matches("\u{1b}[J").count(), 3, "{text:?}");
+        assert!(!text.contains("\u{1b}[2K"), "{text:?}");
+        let colours = text.split("\u{1b}[").skip(1).filter(|part| {
+            let number = |c: char| c.is_ascii_digit() || c == ';';
+            part.trim_start_matches(number).starts_with('m')
+        });
+        assert_eq!(colours.count(), 0, "{text:?}");
+        let end = &text[text.rfind("\u{1b}[J").unwrap()..];
+        assert!(end.contains("results in runs/a") && !end.contains(" left"), "{end:?}");
+    }
 }

@@ -45,6 +45,17 @@ static BEFORE: OnceLock<fn()> = OnceLock::new();
 /// Whether it ends by itself.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
+/// How what is said last is written to stderr.
+static LAST_WORDS: OnceLock<LastWords> = OnceLock::new();
+
+/// A message, and the exit code of the process that ends with it, as bytes for stderr.
+pub type LastWords = fn(&str, i32) -> String;
+
+/// Gives the form of the message with which the process ends where a plug-in has ended it, once. It is `error: MESSAGE` otherwise.
+pub fn set_last_words(form: LastWords) {
+    let _ = LAST_WORDS.set(form);
+}
+
 /// The calling thread is in a plug-in until this is dropped.
 #[derive(Debug)]
 pub(super) struct Inside(Option<Call>);
@@ -133,7 +144,7 @@ fn refuse() {
     if ENDING.load(Ordering::Acquire) {
         return;
     }
-    let mut text = String::from("error: ");
+    let mut text = String::new();
     match CALL.get() {
         Some(Call { path, id, call }) => {
             let path = path.display();
@@ -158,7 +169,11 @@ fn refuse() {
         }
         None => return,
     }
-    text.push_str(" by calling `exit`; a plug-in must return, and say with its status what went wrong\n");
+    text.push_str(" by calling `exit`; a plug-in must return, and say with its status what went wrong");
+    let text = match LAST_WORDS.get() {
+        Some(form) => form(&text, PLUGIN),
+        None => format!("error: {text}\n"),
+    };
     // SAFETY: the bytes are there. The locks of Rust's stderr may be held by a thread that has stopped for ever.
     unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast::<c_void>(), text.len()) };
     if let Some(function) = BEFORE.get() {

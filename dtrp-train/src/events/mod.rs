@@ -86,6 +86,7 @@ impl Started {
 
 /// The loss of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct StepReport {
     /// The batch, counted over the whole run, from 1.
     pub step: u64,
@@ -112,6 +113,7 @@ pub struct ProgramRun {
 
 /// The results of one epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct EpochReport {
     /// The epoch, from 1.
     pub epoch: u64,
@@ -125,6 +127,8 @@ pub struct EpochReport {
     pub test_accuracy: f64,
     /// Of training; evaluation does not count.
     pub images_per_second: f64,
+    /// Most memory that the process has held so far; `None` where the system does not say.
+    pub peak_rss_bytes: Option<u64>,
     /// Since the start of training.
     pub seconds: f64,
     /// Module 1's worker first.
@@ -133,9 +137,14 @@ pub struct EpochReport {
 
 /// The part of one worker in an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct WorkerReport {
     /// Share of the epoch's training time that it computed, 0..1.
     pub busy_share: f64,
+    /// Most updates between a batch's forward and its backward, in this epoch.
+    pub staleness_max: u32,
+    /// Most bytes of stored inputs at once, so far.
+    pub stored_input_peak_bytes: u64,
     /// Mean prediction error so far; `None` if nothing was measured.
     pub prediction_gain: Option<f64>,
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum End {
@@ -35,6 +36,7 @@ impl fmt::Display for End {
 
 /// How a run ended, and what came of it. What was not measured is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Summary {
     /// Of the program.
     pub dtrp_version: String,
@@ -51,6 +53,7 @@ pub struct Summary {
     /// The method of the program that ran.
     pub method: String,
     /// Its order.
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub order: Order,
     /// Name; of a plug-in, its id. Null where no module predicts, as are the next two.
     pub predictor: Option<String>,
@@ -98,6 +101,7 @@ pub struct Summary {
 
 /// What batch compensation did to a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Compensation {
     /// Images in a batch before.
     pub base_batch_size: usize,
@@ -127,6 +131,7 @@ impl Compensation {
 
 /// Memory of a GPU, in bytes, as libtorch's allocator counts it: that of all workers on it together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct GpuSummary {
     /// cuda:N
     pub device: String,
@@ -142,6 +147,7 @@ pub struct GpuSummary {
 
 /// How a worker's host thread read numbers of its GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct HostReadsSummary {
     /// The GPU ran dry meanwhile.
     pub blocking: u64,
@@ -153,9 +159,11 @@ pub struct HostReadsSummary {
 
 /// The shared library of a plug-in, exactly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Plugin {
     /// Absolute. One that is not UTF-8 is written with replacement characters.
     #[serde(serialize_with = "lossy")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub path: PathBuf,
     /// Of the file as it was loaded.
     pub sha256: String,
@@ -180,6 +188,7 @@ impl From<PluginFile> for Plugin {
 
 /// The part of one worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct WorkerSummary {
     /// Share of the training time that it computed, 0..1.
     pub busy_share: Option<f64>,

@@ -91,12 +91,17 @@ impl Tally {
 
     /// For the report of an epoch.
     pub(crate) fn reports(&self, stages: &[TorchStage]) -> Vec<WorkerReport> {
-        let shares = self.busy_shares().into_iter().zip(stages);
-        let line = |(share, stage): (Option<f64>, &TorchStage)| WorkerReport {
-            busy_share: share.unwrap_or(0.0),
-            prediction_gain: finite(stage.metrics().gain.map(|gain| gain.error)),
+        let shares = self.busy_shares();
+        let worker = |(index, stage): (usize, &TorchStage)| {
+            let metrics = stage.metrics();
+            WorkerReport {
+                busy_share: shares.get(index).copied().flatten().unwrap_or(0.0),
+                staleness_max: self.staleness.get(index).copied().unwrap_or(0),
+                stored_input_peak_bytes: metrics.stored_input_peak_bytes,
+                prediction_gain: finite(metrics.gain.map(|gain| gain.error)),
+            }
         };
-        shares.map(line).collect()
+        stages.iter().enumerate().map(worker).collect()
     }
 
     /// For the summary of a run.

@@ -247,6 +247,7 @@ impl Trainer {
             test_loss: evaluation.loss,
             test_accuracy: evaluation.accuracy,
             images_per_second: tally.images_per_second().unwrap_or(0.0),
+            peak_rss_bytes: peak_rss_bytes(),
             seconds: progress.seconds(),
             workers: tally.reports(&self.stages),
         };

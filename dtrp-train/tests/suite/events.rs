@@ -57,6 +57,18 @@ fn everything_is_told_in_order() {
     };
     assert_eq!((summary.end, summary.epochs, summary.steps), (End::Finished, 2, 6));
     assert_eq!(summary.final_test_accuracy, Some(last.test_accuracy));
+    // An epoch tells of its workers what the run does in the end.
+    let of_epoch = last
+        .workers
+        .iter()
+        .map(|worker| (worker.staleness_max, worker.stored_input_peak_bytes));
+    let of_run = summary
+        .workers
+        .iter()
+        .map(|worker| (worker.staleness_max, worker.stored_input_peak_bytes));
+    let of_epoch: Vec<_> = of_epoch.collect();
+    assert_eq!(of_epoch, of_run.collect::<Vec<_>>());
+    assert!(matches!(of_epoch[..], [(1, 1..), (0, 0)]), "{of_epoch:?}");
     // The mean of an epoch is that of its batches, which are all of one size here.
     let second: f64 = steps[3..].iter().map(|step| step.loss).sum::<f64>() / 3.0;
     assert!((second - last.train_loss).abs() < 1e-12);

@@ -7,7 +7,9 @@ mod doc;
 mod dtrp;
 mod fuzz;
 mod gpu_bundle;
+mod peers;
 mod plugin;
+mod schemas;
 mod setup;
 mod test;
 
@@ -38,6 +40,13 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<()> {
             println!("{tally}");
             result
         }
+        Command::Peers => {
+            let mut tally = Tally::default();
+            let result = peers::run(&setup::ensure(context, Request::default())?, &mut tally);
+            println!("{tally}");
+            result
+        }
+        Command::Schemas => schemas::run(&setup::ensure(context, Request::default())?),
         Command::PluginNew { path, template } => plugin::new(context, &path, &template),
         Command::PluginBuild { path } => plugin::build(&setup::ensure(context, Request::default())?, &path),
         Command::GpuBundle { path } => gpu_bundle::run(context, path.as_deref()),

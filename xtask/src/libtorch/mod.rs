@@ -10,7 +10,7 @@
 //! link        .libtorch -> the folder, in one step             link.rs
 //! ```
 
-mod cache;
+pub(crate) mod cache;
 mod check;
 mod checksum;
 mod choice;

@@ -89,7 +89,7 @@ fn exit_at_signals() -> Result<(), Error> {
             let error = Error::Train(TrainError::Stopped(
                 "; the same command continues where this one stopped".to_owned(),
             ));
-            progress::line(&format!("error: {error}"));
+            progress::last_error(&error.to_string(), error.exit_code());
             std::process::exit(error.exit_code().into());
         }
     });

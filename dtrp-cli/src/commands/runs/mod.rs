@@ -5,6 +5,7 @@ mod child;
 
 use crate::config::Layers;
 use crate::error::{Error, Failure};
+use crate::progress;
 use crate::run::{Line, METRICS, SUMMARY};
 use child::Child;
 use clap::ValueEnum;
@@ -72,6 +73,9 @@ impl<'a> Runs<'a> {
         self.go_on()?;
         let mut command = self.command(sets)?;
         command.arg("--dir").arg(self.dir);
+        if progress::is_json() {
+            command.args(["--log-format", "json"]);
+        }
         command.args(["--set", "run.progress=none", "--no-number", "--name", folder]);
         let status = Child::start(&mut command, false)?.wait(&self.stop)?.status;
         match status.code() {
@@ -98,7 +102,8 @@ impl<'a> Runs<'a> {
     /// As [`train`](Self::train).
     pub(super) fn try_out(&self, sets: &[String]) -> Result<Option<Failure>, Error> {
         let mut command = self.command(sets)?;
-        command.arg("--dry-run");
+        // Its error is read here.
+        command.args(["--dry-run", "--log-format", "human"]);
         let ended = Child::start(&mut command, true)?.wait(&self.stop)?;
         self.go_on()?;
         if ended.status.success() {
