@@ -1,6 +1,7 @@
 //! What a data set is.
 
 use crate::DataError;
+use crate::picture::Picture;
 use crate::resample::{Pixels, Region};
 use crate::shape::ImageShape;
 use std::sync::Arc;
@@ -90,6 +91,12 @@ pub trait Dataset: Send + Sync {
         let (shape, whole) = (self.shape(), image.to_vec());
         Pixels::planar(&whole, shape).resample(choose(shape.height, shape.width), shape, image);
         Ok(label)
+    }
+
+    /// Makes of a picture of any size what [`get`](Self::get) would give if it were one of the set's, and says whether the set
+    /// can: one whose images have all the same size as stored takes no other.
+    fn fit(&self, picture: &Picture, image: &mut [u8]) -> bool {
+        picture.copy(self.shape(), image)
     }
 }
 

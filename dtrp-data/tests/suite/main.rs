@@ -12,6 +12,7 @@ mod image_folders;
 mod in_memory;
 mod loading;
 mod names;
+mod pictures;
 mod resampling;
 mod shipped;
 mod support;
