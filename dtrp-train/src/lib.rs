@@ -44,8 +44,8 @@ pub use events::{
     Compensation, End, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot, Started,
     StepReport, Subscriber, Summary, Tally, WorkerReport, WorkerSummary, peak_rss_bytes,
 };
-pub use measure::best_cuts;
-pub use optimizers::{Adam, AdamW, Constant, Cosine, MultiStep, Optimize, Rate, Sgd};
+pub use measure::{RangeEnd, RateCurve, RatePoint, RateRange, best_cuts};
+pub use optimizers::{Adam, AdamW, Constant, Cosine, Exponential, MultiStep, Optimize, Rate, Sgd};
 pub use settings::{Cuts, Settings};
 pub use stop::Stop;
 pub use trainer::{ModulePlan, RunPlan, Trainer};

@@ -1,7 +1,8 @@
 //! Values that are of the right type but make no sense.
 
 use super::{
-    Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings, RunSettings, Settings,
+    Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings, RunSettings, ScheduleName,
+    Settings,
 };
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{Dtype, Precision};
@@ -177,6 +178,9 @@ fn check_optimizer(optimizer: &OptimizerSettings) -> Result<(), SettingError> {
     ] {
         that((0.0..1.0).contains(&value), key, value, "from 0 to below 1")?;
     }
+    let sound = schedule.name != ScheduleName::Exponential || schedule.final_lr > 0.0;
+    let expected = "above 0 where optimizer.schedule.name is exponential";
+    that(sound, "optimizer.schedule.final_lr", schedule.final_lr, expected)?;
     let epsilon = optimizer.epsilon;
     let sound = epsilon > 0.0 && epsilon < 1.0;
     that(sound, "optimizer.epsilon", epsilon, "above 0, and small")?;
