@@ -28,3 +28,5 @@ mod sets;
 mod streams;
 mod support;
 mod terminals;
+#[cfg(unix)]
+mod using;
