@@ -12,6 +12,7 @@ mod corpus;
 mod cuts;
 mod data;
 mod every_key;
+mod exporting;
 mod full_disk;
 mod linking;
 #[cfg(target_os = "linux")]
