@@ -93,6 +93,21 @@ pub trait Dataset: Send + Sync {
         Ok(label)
     }
 
+    /// The pixels of a picture as an image of the set: what the set makes of its own files, for a set of files of any size;
+    /// otherwise it must have the size of the set's images.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Picture`] for another size, with both.
+    fn image_of(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
+        let mut image = vec![0; self.shape().len()];
+        if self.fit(picture, &mut image) {
+            Ok(image)
+        } else {
+            Err(picture.misfit(self.name(), self.shape()))
+        }
+    }
+
     /// Makes of a picture of any size what [`get`](Self::get) would give if it were one of the set's, and says whether the set
     /// can: one whose images have all the same size as stored takes no other.
     fn fit(&self, picture: &Picture, image: &mut [u8]) -> bool {

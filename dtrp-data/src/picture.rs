@@ -1,7 +1,6 @@
 //! An image file of one's own, brought to what a data set's images are.
 
 use crate::DataError;
-use crate::dataset::Dataset;
 use crate::files::{self, Fault};
 use crate::image_file;
 use crate::resample::{Pixels, Region};
@@ -61,29 +60,17 @@ impl Picture {
         self.shape
     }
 
-    /// Its pixels as an image of `set`: what the set makes of its own files, for a set of files of any size; otherwise it must
-    /// have the size of the set's images.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::Picture`] for another size, with both.
-    pub fn of_set(&self, set: &dyn Dataset) -> Result<Vec<u8>, DataError> {
-        let shape = set.shape();
-        let mut image = vec![0; shape.len()];
-        if set.fit(self, &mut image) {
-            return Ok(image);
-        }
+    /// The error that says why the set `name` with images of `shape` cannot take it: it has another size.
+    pub(crate) fn misfit(&self, name: &str, shape: ImageShape) -> DataError {
         let (height, width) = (self.shape.height, self.shape.width);
-        Err(DataError::Picture {
+        DataError::Picture {
             path: self.origin.clone(),
             problem: format!(
-                "is {width} pixels wide and {height} high, and the images of `{}` are {} wide and {} high: bring it to that size, \
-                 cut to the thing that it shows",
-                set.name(),
-                shape.width,
-                shape.height
+                "is {width} pixels wide and {height} high, and the images of `{name}` are {} wide and {} high: bring it to that \
+                 size, cut to the thing that it shows",
+                shape.width, shape.height
             ),
-        })
+        }
     }
 
     /// The largest middle part that has the ratio of `shape` of height to width, scaled to it.

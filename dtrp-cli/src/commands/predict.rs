@@ -115,7 +115,7 @@ impl Predict {
         } else {
             Picture::read(path, channels)?
         };
-        let own = picture.of_set(model.data());
+        let own = model.data().image_of(&picture);
         match own {
             Err(DataError::Picture { .. }) if self.scale => Ok(picture.scaled(model.shape())),
             Err(DataError::Picture { path, problem }) => Err(DataError::Picture {

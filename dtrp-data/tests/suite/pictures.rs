@@ -35,7 +35,7 @@ fn a_file_of_the_set_is_the_sets_image() {
                 set.get(index, &mut image).unwrap();
                 let picture = Picture::read(&folder.path().join(name), channels).unwrap();
                 assert_eq!(
-                    picture.of_set(&*set).unwrap(),
+                    set.image_of(&picture).unwrap(),
                     image,
                     "{channels} {height} {width} {resize:?}"
                 );
@@ -52,12 +52,12 @@ fn sets_of_one_size_take_no_other() {
     set.get(3, &mut image).unwrap();
     let path = folder.path().join("three.png");
     GrayImage::from_raw(8, 8, image.clone()).unwrap().save(&path).unwrap();
-    assert_eq!(Picture::read(&path, 1).unwrap().of_set(&*set).unwrap(), image);
+    assert_eq!(set.image_of(&Picture::read(&path, 1).unwrap()).unwrap(), image);
 
     let path = folder.path().join("large.png");
     colours(40, 30, 0).save(&path).unwrap();
     let picture = Picture::read(&path, 1).unwrap();
-    let error = picture.of_set(&*set).unwrap_err().to_string();
+    let error = set.image_of(&picture).unwrap_err().to_string();
     for part in [
         "large.png",
         "40 pixels wide and 30 high",

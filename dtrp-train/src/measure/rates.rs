@@ -109,8 +109,9 @@ impl RateCurve {
     pub fn falls(&self) -> bool {
         let untrained = self.points.iter().take(UNTRAINED).map(|point| point.loss);
         let untrained = untrained.sum::<f64>() / self.points.len().clamp(1, UNTRAINED) as f64;
-        let lowest = self.lowest().map(|at| self.points[at].smoothed);
-        lowest.is_some_and(|lowest| lowest < (1.0 - FALLS) * untrained)
+        // Where it is lowest at the start it has only risen.
+        let lowest = self.lowest().filter(|at| *at >= UNTRAINED);
+        lowest.is_some_and(|at| self.points[at].smoothed < (1.0 - FALLS) * untrained)
     }
 
     /// Whether the lowest loss is that of the last rates: larger ones might be better.
