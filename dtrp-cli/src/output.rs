@@ -40,11 +40,16 @@ pub(crate) fn checked(written: io::Result<()>) -> Result<(), Error> {
 /// Writes a file that the user has named. It appears whole or not at all; devices, pipes and what stands for them
 /// (`/dev/stdout`) are written into.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Error> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// As [`write_file`], of what is no text.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let written = if is_special(path) {
         let file = OpenOptions::new().append(true).open(path);
-        file.and_then(|mut file| file.write_all(text.as_bytes()))
+        file.and_then(|mut file| file.write_all(bytes))
     } else {
-        write_whole(path, text.as_bytes())
+        write_whole(path, bytes)
     };
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe && is_special(path) => Ok(()),

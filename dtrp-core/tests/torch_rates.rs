@@ -34,6 +34,11 @@ fn formula(case: &Case, u: u64) -> f64 {
                 let floor = floor * case.shrink;
                 floor + (lr - floor) * (1.0 + (std::f64::consts::PI * x).cos()) / 2.0
             }
+            Curve::Exponential { total, last } => {
+                let steps = total.saturating_sub(n).saturating_sub(1).max(1);
+                let x = ((u - n) as f64 / steps as f64).min(1.0);
+                lr.powf(1.0 - x) * (last * case.shrink).powf(x)
+            }
         }
     };
     match case.rescale {
@@ -60,6 +65,7 @@ fn cases() -> impl Strategy<Value = Case> {
             gamma,
         }),
         (1u64..200, 0.0..0.2).prop_map(|(total, floor)| Curve::Cosine { total, floor }),
+        (1u64..200, 1e-8..10.0).prop_map(|(total, last)| Curve::Exponential { total, last }),
     ];
     let warmup = proptest::option::of((1u64..220, 0.0..=1.0).prop_map(|(updates, from)| Warmup { updates, from }));
     let rescale = proptest::option::of((0.0..20.0, 1u64..100));

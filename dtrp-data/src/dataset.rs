@@ -1,6 +1,7 @@
 //! What a data set is.
 
 use crate::DataError;
+use crate::picture::Picture;
 use crate::resample::{Pixels, Region};
 use crate::shape::ImageShape;
 use std::sync::Arc;
@@ -90,6 +91,27 @@ pub trait Dataset: Send + Sync {
         let (shape, whole) = (self.shape(), image.to_vec());
         Pixels::planar(&whole, shape).resample(choose(shape.height, shape.width), shape, image);
         Ok(label)
+    }
+
+    /// The pixels of a picture as an image of the set: what the set makes of its own files, for a set of files of any size;
+    /// otherwise it must have the size of the set's images.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Picture`] for another size, with both.
+    fn image_of(&self, picture: &Picture) -> Result<Vec<u8>, DataError> {
+        let mut image = vec![0; self.shape().len()];
+        if self.fit(picture, &mut image) {
+            Ok(image)
+        } else {
+            Err(picture.misfit(self.name(), self.shape()))
+        }
+    }
+
+    /// Makes of a picture of any size what [`get`](Self::get) would give if it were one of the set's, and says whether the set
+    /// can: one whose images have all the same size as stored takes no other.
+    fn fit(&self, picture: &Picture, image: &mut [u8]) -> bool {
+        picture.copy(self.shape(), image)
     }
 }
 

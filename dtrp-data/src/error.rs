@@ -82,6 +82,14 @@ pub enum DataError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// An image file that a set's images are not like.
+    #[error("{}: the image {problem}", .path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// The operating system refused.
     #[error("{}: cannot {action}: {source}", .path.display())]
     Io {

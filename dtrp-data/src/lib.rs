@@ -29,6 +29,7 @@ mod files;
 mod image_file;
 pub mod loader;
 mod memory;
+mod picture;
 pub mod random;
 mod registry;
 mod resample;
@@ -42,6 +43,7 @@ pub use dtrp_text::{OptionError, OptionSpec, OptionValues, Options, UnknownName}
 pub use error::DataError;
 pub use loader::{Batch, Epoch, Loader, LoaderOptions};
 pub use memory::InMemory;
+pub use picture::Picture;
 pub use registry::{DataSpec, DatasetInfo, OpenDataset, check, defaults, find, list, open};
 pub use resample::Region;
 pub use shape::ImageShape;

@@ -1,9 +1,11 @@
 //! Weights as safetensors files with PyTorch's names.
 
+mod export;
 mod file;
 mod foreign;
 mod names;
 
+pub use export::{Element, Export, Format, export};
 pub use file::WeightsFile;
 pub use names::{Match, match_names};
 
@@ -55,7 +57,7 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)], batches: u64) -> Result<(
         .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
     let views = views.map_err(|e| fail(e.to_string()))?;
-    let data = safetensors::serialize(views, None).map_err(|e| fail(e.to_string()))?;
+    let data = safetensors::serialize(views, pytorch()).map_err(|e| fail(e.to_string()))?;
     write_whole(path, &data).map_err(|e| fail(format!("cannot be written: {e}")))
 }
 
@@ -69,6 +71,11 @@ pub fn load(path: &Path) -> Result<HashMap<String, Tensor>, ModelError> {
     let names: Vec<String> = file.names().map(str::to_owned).collect();
     let tensor = |name: String| Ok((name.clone(), file.tensor(&name)?));
     names.into_iter().map(tensor).collect()
+}
+
+/// What PyTorch's own writer says of a file, and some readers ask for.
+fn pytorch() -> Option<HashMap<String, String>> {
+    Some(HashMap::from([("format".to_owned(), "pt".to_owned())]))
 }
 
 /// A tensor's elements in row-major order.

@@ -47,6 +47,14 @@ pub enum TrainError {
     /// A checkpoint is not there, not whole, of another run, or cannot be written.
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
+    /// Weights to be used are not this network's.
+    #[error("{}: {message}", path.display())]
+    NotItsWeights {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        message: String,
+    },
     /// The method does not exist, or cannot be laid out as asked.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),

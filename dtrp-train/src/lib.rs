@@ -22,6 +22,7 @@
 //! ([`models::Family`], [`datasets::DatasetInfo`], [`predictors::Registration`]). `examples/` shows each, and `docs/library.md`
 //! how a program of your own begins.
 
+mod answers;
 mod assembly;
 mod checkpoint;
 mod data;
@@ -36,6 +37,7 @@ mod trainer;
 mod training;
 mod unused;
 
+pub use answers::{Answer, Answers, Confusion, Model, Part, Predictions, Sample};
 pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
 pub use checkpoint::{
     Checkpoint, CheckpointError, CheckpointState, FileFacts, InProgram, Keeper, LATEST, MailFacts, Newest,
@@ -47,8 +49,8 @@ pub use events::{
     Compensation, End, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot, Started,
     StepReport, Subscriber, Summary, Tally, WorkerReport, WorkerSummary, peak_rss_bytes,
 };
-pub use measure::best_cuts;
-pub use optimizers::{Adam, AdamW, Constant, Cosine, MultiStep, Optimize, Rate, Sgd};
+pub use measure::{RangeEnd, RateCurve, RatePoint, RateRange, best_cuts};
+pub use optimizers::{Adam, AdamW, Constant, Cosine, Exponential, MultiStep, Optimize, Rate, Sgd};
 pub use settings::{Cuts, Settings};
 pub use stop::Stop;
 pub use trainer::{ModulePlan, RunPlan, Trainer};

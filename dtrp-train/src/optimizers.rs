@@ -120,6 +120,11 @@ schedule! {
 }
 
 schedule! {
+    /// The same factor at every update of the run, up or down.
+    Exponential
+}
+
+schedule! {
     /// Steps down at milestones.
     MultiStep
 }
@@ -145,6 +150,17 @@ impl Cosine {
     pub fn to(final_lr: f64) -> Self {
         Self(RateSchedule {
             name: ScheduleName::Cosine,
+            final_lr,
+            ..RateSchedule::default()
+        })
+    }
+}
+
+impl Exponential {
+    /// To this rate, above 0, at the last update of the run.
+    pub fn to(final_lr: f64) -> Self {
+        Self(RateSchedule {
+            name: ScheduleName::Exponential,
             final_lr,
             ..RateSchedule::default()
         })

@@ -4,7 +4,7 @@ use crate::assembly::{OptimizerContext, OptimizerFactory, Recipe};
 use crate::checkpoint::Checkpoint;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
-use crate::measure::{compensate, profile};
+use crate::measure::{RateCurve, RateRange, compensate, profile, range_test};
 use crate::optimizers::{Optimize, Rate};
 use crate::settings::{
     BatchCompensation, Bytes, CheckpointSettings, Cuts, Devices, ModelSettings, PredictorSpec, Settings,
@@ -299,6 +299,19 @@ impl Training {
         profile(&self.checked()?, steps)
     }
 
+    /// Looks for a learning rate: trains, from the start weights, at rates that grow from batch to batch (Smith, 2017), and gives
+    /// the losses. Nothing is kept of what it trains.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and what can go wrong in training, but for a loss that is no longer a number: that is an end
+    /// of the range.
+    pub fn find_rate(self, range: RateRange) -> Result<RateCurve> {
+        let mut recipe = self.checked()?;
+        compensate(&mut recipe)?;
+        range_test(recipe, range)
+    }
+
     /// Checks everything, measures what is to be measured, and makes the trainer.
     ///
     /// # Errors
@@ -333,6 +346,14 @@ impl Training {
             }
         }
         Ok(trainer)
+    }
+
+    /// What a network that is only looked at is made from.
+    pub(crate) fn looking(mut self) -> Result<Recipe> {
+        let samples = self.recipe.samples();
+        self.recipe.settings.only_looking(samples);
+        self.recipe.program = None;
+        self.checked()
     }
 
     fn checked(self) -> Result<Recipe> {

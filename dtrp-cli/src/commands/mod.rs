@@ -5,9 +5,13 @@ mod compare;
 mod config;
 mod data;
 mod doctor;
+mod eval;
 #[cfg(test)]
 mod every_key;
+mod export;
+mod lr_find;
 mod models;
+mod predict;
 mod predictors;
 mod profile;
 mod runs;
@@ -15,6 +19,7 @@ mod schedule;
 mod schema;
 mod simulate;
 mod train;
+mod trained;
 mod training;
 
 pub(crate) use train::EXAMPLES;
@@ -25,7 +30,11 @@ use clap::Subcommand;
 use compare::Compare;
 use config::ConfigCommand;
 use data::DataCommand;
+use eval::Eval;
+use export::Export;
+use lr_find::LrFind;
 use models::ModelsCommand;
+use predict::Predict;
 use predictors::PredictorsCommand;
 use profile::Profile;
 use schedule::ScheduleCommand;
@@ -43,6 +52,14 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Train several variants of a run and print one table
     Compare(Compare),
+    /// Say how good the weights of a run are: accuracy, top-5, loss, each class, confusion
+    Eval(Eval),
+    /// Say what a trained network takes images for
+    Predict(Predict),
+    /// Write the weights of a run for other programs: safetensors for PyTorch, npz for NumPy
+    Export(Export),
+    /// Look for a learning rate: train at rates that grow until the loss explodes
+    LrFind(LrFind),
     /// Programs: show, check, list methods
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -73,6 +90,10 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Train(args) => train::run(args),
         Command::Config(command) => config::run(&command),
         Command::Compare(args) => compare::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::LrFind(args) => lr_find::run(&args),
         Command::Schedule(command) => schedule::run(command),
         Command::Data(command) => data::run(&command),
         Command::Models(command) => models::run(&command),

@@ -37,7 +37,7 @@ pub(super) fn build_from(config: &Config, stop: &Stop, from: Option<&Checkpoint>
 }
 
 /// The error with the key that is to be changed, and where that stands, where it does not say so itself.
-fn at_its_key(config: &Config, error: TrainError) -> Error {
+pub(super) fn at_its_key(config: &Config, error: TrainError) -> Error {
     match error.key() {
         Some(key) if !error.to_string().contains(&key) => Error::Key {
             place: config.place(&key),

@@ -75,7 +75,7 @@ fn a_good_folder_is_counted() {
     assert_eq!((&train["samples"], &test["samples"]), (&40.into(), &8.into()));
     let (train_classes, test_classes) = (&train["classes"], &test["classes"]);
     assert_eq!(
-        (&train_classes["5"], &train_classes["9"], &test_classes["5"]),
+        (&train_classes["dog"], &train_classes["truck"], &test_classes["dog"]),
         (&5.into(), &0.into(), &1.into())
     );
     assert_eq!(train["std"], serde_json::json!([0.5, 0.5, 0.5]));

@@ -13,6 +13,7 @@ mod cuts;
 mod data;
 mod documented;
 mod every_key;
+mod exporting;
 mod full_disk;
 #[cfg(target_os = "linux")]
 mod hung_reads;
@@ -35,3 +36,5 @@ mod sets;
 mod streams;
 mod support;
 mod terminals;
+#[cfg(unix)]
+mod using;

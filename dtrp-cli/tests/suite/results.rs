@@ -188,7 +188,10 @@ fn weights_go_out_and_in() {
     let header = |name: &str| -> Value {
         let bytes = place.weights(name);
         let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-        serde_json::from_slice(&bytes[8..8 + length]).unwrap()
+        let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+        let metadata = header.as_object_mut().unwrap().remove("__metadata__");
+        assert_eq!(metadata, Some(serde_json::json!({"format": "pt"})));
+        header
     };
     let bytes_of = |name: &str, tensor: &str| {
         let (bytes, header) = (place.weights(name), header(name));

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
 /// Every command that prints something, with as little work as it can have.
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 25] = [
     &["--help"],
     &["--version"],
     &["train", "--help"],
@@ -37,6 +37,11 @@ const COMMANDS: [&[&str]; 20] = [
     ],
     &["simulate"],
     &["doctor"],
+    &["eval", "runs/done"],
+    &["eval", "runs/done", "--format", "json"],
+    &["predict", "runs/done", "eight.pgm"],
+    &["predict", "runs/done", "eight.pgm", "--format", "json"],
+    &["lr-find", "--steps", "20", "--set", "model={name: tiny}"],
 ];
 
 /// With more to do: measuring.
@@ -70,6 +75,8 @@ fn place() -> Place {
     let place = Place::new();
     let program = place.dtrp(&["schedule", "show", "--format", "text"]);
     std::fs::write(place.file("program.txt"), program.stdout).unwrap();
+    std::fs::write(place.file("eight.pgm"), "P5 8 8 255 ".to_owned() + &"x".repeat(64)).unwrap();
+    place.tiny("done", &[]);
     place
 }
 

@@ -33,6 +33,6 @@ pub use saved::{Exact, SavedTensor, Tensors};
 pub use shim::{build_information, flush_denormals, parallel_information};
 pub use stage::{
     Activation, ActivationFacts, CrossEntropy, Evaluation, FlightFacts, GraphFacts, Input, Loss, LossEvent,
-    ModuleFacts, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics, StageOptions, TorchStage,
-    WorkerThread, evaluate,
+    ModuleFacts, OnOutput, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics, StageOptions,
+    TorchStage, WorkerThread, evaluate, evaluate_with,
 };

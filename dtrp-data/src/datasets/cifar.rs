@@ -56,6 +56,8 @@ pub(crate) struct CifarLayout {
     /// The classes that each label byte of a record counts; the last one is the label.
     pub(crate) labels: &'static [u8],
     class_file: &'static str,
+    /// The names in that file, as published, separated by blanks.
+    class_names: &'static str,
     mean: [f32; 3],
     std: [f32; 3],
 }
@@ -73,6 +75,7 @@ pub(crate) const CIFAR10: CifarLayout = CifarLayout {
     test: &["test_batch.bin"],
     labels: &[10],
     class_file: "batches.meta.txt",
+    class_names: "airplane automobile bird cat deer dog frog horse ship truck",
     mean: [0.4914, 0.4822, 0.4465],
     std: [0.2470, 0.2435, 0.2616],
 };
@@ -84,6 +87,14 @@ pub(crate) const CIFAR100: CifarLayout = CifarLayout {
     test: &["test.bin"],
     labels: &[20, 100],
     class_file: "fine_label_names.txt",
+    class_names: "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly \
+                  camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup \
+                  dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower \
+                  leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid \
+                  otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray \
+                  road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar \
+                  sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle \
+                  wardrobe whale willow_tree wolf woman worm",
     mean: [0.5071, 0.4865, 0.4409],
     std: [0.2673, 0.2564, 0.2762],
 };
@@ -131,16 +142,14 @@ impl CifarLayout {
         })
     }
 
-    /// The classes' names from the set's own list if it is there.
-    fn class_names(&self, folder: &Path) -> Result<Option<Vec<String>>, DataError> {
+    /// The classes' names from the set's own list if it is there, else those published.
+    fn class_names(&self, folder: &Path) -> Result<Vec<String>, DataError> {
         let path = folder.join(self.class_file);
         if !path.exists() {
-            return Ok(None);
+            return Ok(self.class_names.split_whitespace().map(str::to_owned).collect());
         }
         let bytes = files::read(&path)?;
-        parse_class_names(&bytes, self.classes())
-            .map(Some)
-            .map_err(|fault| fault.at(&path))
+        parse_class_names(&bytes, self.classes()).map_err(|fault| fault.at(&path))
     }
 
     pub(crate) fn classes(&self) -> usize {
@@ -251,7 +260,7 @@ pub(crate) fn parse_class_names(bytes: &[u8], classes: usize) -> Result<Vec<Stri
 struct Cifar {
     layout: &'static CifarLayout,
     records: Vec<u8>,
-    class_names: Option<Vec<String>>,
+    class_names: Vec<String>,
 }
 
 impl Dataset for Cifar {
@@ -272,8 +281,7 @@ impl Dataset for Cifar {
     }
 
     fn class_names(&self) -> Vec<String> {
-        let numbers = || (0..self.classes()).map(|class| class.to_string()).collect();
-        self.class_names.clone().unwrap_or_else(numbers)
+        self.class_names.clone()
     }
 
     fn normalization(&self) -> Normalization {

@@ -16,6 +16,7 @@ use crate::check::{Checked, Part};
 use crate::dataset::{Dataset, Normalization, Split, check_get};
 use crate::files::{self, Fault};
 use crate::image_file;
+use crate::picture::Picture;
 use crate::resample::{Pixels, Region};
 use crate::shape::ImageShape;
 use crate::{DataError, DataSpec, DatasetInfo};
@@ -171,16 +172,12 @@ impl Dataset for Folder {
     }
 
     fn get(&self, index: usize, image: &mut [u8]) -> Result<u32, DataError> {
-        let shape = self.shape;
-        match self.resize {
-            Some(resize) => self.with(index, image, |pixels, image| {
-                pixels.resize_and_crop(resize, shape, image);
-            }),
-            None => {
-                let mut middle = |height, width| Region::center(height, width, shape);
-                self.get_region(index, &mut middle, image)
-            }
-        }
+        self.with(index, image, |pixels, image| self.middle(&pixels, image))
+    }
+
+    fn fit(&self, picture: &Picture, image: &mut [u8]) -> bool {
+        self.middle(&picture.pixels(), image);
+        true
     }
 
     fn get_region(
@@ -196,6 +193,18 @@ impl Dataset for Folder {
 }
 
 impl Folder {
+    /// What an image is without augmentation.
+    fn middle(&self, pixels: &Pixels, image: &mut [u8]) {
+        match self.resize {
+            Some(resize) => pixels.resize_and_crop(resize, self.shape, image),
+            None => pixels.resample(
+                Region::center(pixels.height, pixels.width, self.shape),
+                self.shape,
+                image,
+            ),
+        }
+    }
+
     /// Reads an image and has `make` bring it to the set's shape.
     fn with(&self, index: usize, image: &mut [u8], make: impl FnOnce(Pixels, &mut [u8])) -> Result<u32, DataError> {
         check_get(self, index, image)?;

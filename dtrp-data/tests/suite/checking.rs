@@ -150,7 +150,7 @@ fn what_is_there_is_counted() {
     fs::write(folder.path().join("test_batch.bin"), record(3, 51)).unwrap();
     let report = check(&DataSpec::in_dir("cifar10", folder.path()), 3).unwrap();
     let train = &report.parts[0];
-    assert_eq!(train.classes[9], ("9".to_string(), 5));
+    assert_eq!(train.classes[9], ("truck".to_string(), 5));
     assert_eq!((&train.mean, &train.std), (&vec![0.5; 3], &vec![0.5; 3]));
     assert_eq!(report.parts[1].mean, [0.2; 3]);
 }

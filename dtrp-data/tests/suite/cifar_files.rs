@@ -44,7 +44,7 @@ fn both_sets_are_read_from_their_folder_or_its_parent() {
         assert_eq!(labels, [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]);
         assert_eq!(all(&set.test)[1].1, 9);
         assert_eq!(all(&set.train)[3].0, records(&[&[1], &[9]], 1)[3073 + 1..]);
-        assert_eq!(set.train.class_names()[9], "9");
+        assert_eq!(set.train.class_names()[9], "truck");
     }
     fs::write(folder.join("batches.meta.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n").unwrap();
     assert_eq!(

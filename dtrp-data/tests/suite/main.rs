@@ -13,6 +13,7 @@ mod in_memory;
 mod loading;
 mod names;
 mod photographs;
+mod pictures;
 mod resampling;
 mod shipped;
 mod support;

@@ -26,6 +26,10 @@ pub(crate) fn learning_rate(optimizer: &OptimizerSettings, length: &Length) -> R
             total: length.updates,
             floor: *final_lr,
         },
+        ScheduleName::Exponential => Curve::Exponential {
+            total: length.updates,
+            last: *final_lr,
+        },
     };
     let warmup = (*warmup_epochs > 0.0).then(|| Warmup {
         updates: updates(*warmup_epochs),

@@ -5,9 +5,12 @@
 mod compensation;
 mod cuts;
 mod profile;
+mod rates;
 mod utilisation;
 
 pub use cuts::best_cuts;
+pub use rates::{RangeEnd, RateCurve, RatePoint, RateRange};
 
 pub(crate) use compensation::compensate;
 pub(crate) use profile::profile;
+pub(crate) use rates::range_test;

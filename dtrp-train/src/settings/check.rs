@@ -2,7 +2,7 @@
 
 use super::{
     CheckpointSettings, Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings,
-    RunSettings, Settings,
+    RunSettings, ScheduleName, Settings,
 };
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{Dtype, Precision};
@@ -182,6 +182,9 @@ fn check_optimizer(optimizer: &OptimizerSettings) -> Result<(), SettingError> {
     ] {
         that((0.0..1.0).contains(&value), key, value, "from 0 to below 1")?;
     }
+    let sound = schedule.name != ScheduleName::Exponential || schedule.final_lr > 0.0;
+    let expected = "above 0 where optimizer.schedule.name is exponential";
+    that(sound, "optimizer.schedule.final_lr", schedule.final_lr, expected)?;
     let epsilon = optimizer.epsilon;
     let sound = epsilon > 0.0 && epsilon < 1.0;
     that(sound, "optimizer.epsilon", epsilon, "above 0, and small")?;

@@ -8,6 +8,7 @@ mod check;
 mod checkpoint;
 mod cuts;
 mod data;
+mod looking;
 mod method;
 mod model;
 mod optimizer;

@@ -69,9 +69,9 @@ pub struct RateSchedule {
     pub milestones: Vec<f64>,
     /// Of `multi-step`: γ.
     pub gamma: f64,
-    /// Of `cosine`: the rate at the end.
+    /// Of `cosine` and `exponential`: the rate at the end.
     pub final_lr: f64,
-    /// The rate first rises linearly to the full one over so many epochs; a cosine goes over what is left after them.
+    /// The rate first rises linearly to the full one over so many epochs; a cosine or an exponential goes over what is left after them.
     pub warmup_epochs: f64,
     /// From this share of it, 0..1.
     pub warmup_from: f64,
@@ -99,6 +99,10 @@ pub enum ScheduleName {
     MultiStep,
     /// Half a cosine (Loshchilov and Hutter, 2017, without restarts) over the run, or what a warm-up leaves of it.
     Cosine,
+    /// Multiplied by the same factor at every update of the run, or what a warm-up leaves of it.
+    Exponential,
 }
 
-words!(ScheduleName, "rate schedule", [Constant "constant", MultiStep "multi-step", Cosine "cosine"]);
+words!(ScheduleName, "rate schedule", [
+    Constant "constant", MultiStep "multi-step", Cosine "cosine", Exponential "exponential",
+]);

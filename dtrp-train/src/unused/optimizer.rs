@@ -68,11 +68,12 @@ pub(super) fn of_schedule(list: &mut List<'_>, facts: Facts<'_>) {
     } else {
         of_milestones(list, length, &schedule.milestones);
     }
-    if name != ScheduleName::Cosine || only_warm {
+    let ends = matches!(name, ScheduleName::Cosine | ScheduleName::Exponential);
+    if !ends || only_warm {
         let why = if only_warm {
             whole()
         } else {
-            "it is of the schedule cosine".to_owned()
+            "it is of the schedules cosine and exponential".to_owned()
         };
         list.add("optimizer.schedule.final_lr", why, |s| s.optimizer.schedule.final_lr);
     }

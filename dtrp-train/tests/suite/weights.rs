@@ -33,7 +33,11 @@ impl Parts {
         self.header = self
             .header
             .into_iter()
-            .map(|(old, entry)| (name(&old), entry))
+            .map(|(old, entry)| match &*old {
+                // Which is no tensor.
+                "__metadata__" => (old, entry),
+                _ => (name(&old), entry),
+            })
             .collect();
         self
     }

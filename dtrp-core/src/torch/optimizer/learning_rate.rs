@@ -20,6 +20,14 @@ pub enum Curve {
         /// The rate at the end.
         floor: f64,
     },
+    /// Multiplied by the same factor at every update: from the base rate to `last`, which the last of `total` updates has; it
+    /// grows or falls. A warm-up is left out as with a cosine.
+    Exponential {
+        /// Updates of the whole run.
+        total: u64,
+        /// The rate at the end, above 0.
+        last: f64,
+    },
 }
 
 /// A linear rise at the start, before the curve: update u = 0, 1, … of the first n = `updates` uses
@@ -62,6 +70,9 @@ pub enum RateError {
         /// Its value.
         value: f64,
     },
+    /// An exponential never comes to 0.
+    #[error("the final learning rate of an exponential must be above 0")]
+    Zero,
     /// Milestones must ascend.
     #[error("the milestones must ascend, but {after} follows {before}")]
     Milestones {
@@ -92,6 +103,12 @@ impl LearningRate {
                 }
             }
             Curve::Cosine { floor, .. } => numbers.push(("the final learning rate", *floor)),
+            Curve::Exponential { last, .. } => {
+                numbers.push(("the final learning rate", *last));
+                if *last == 0.0 {
+                    return Err(RateError::Zero);
+                }
+            }
         }
         numbers.extend(warmup.map(|w| ("the warm-up's first share", w.from)));
         match numbers.into_iter().find(|(_, n)| !n.is_finite() || *n < 0.0) {
@@ -117,8 +134,8 @@ impl LearningRate {
     /// The same schedule with every rate multiplied by `factor`.
     pub fn scaled(mut self, factor: f64) -> Self {
         self.base *= factor;
-        if let Curve::Cosine { floor, .. } = &mut self.curve {
-            *floor *= factor;
+        if let Curve::Cosine { floor: end, .. } | Curve::Exponential { last: end, .. } = &mut self.curve {
+            *end *= factor;
         }
         self
     }
@@ -158,13 +175,24 @@ impl LearningRate {
                 let passed = milestones.iter().filter(|m| **m <= updates).count();
                 (0..passed).fold(self.base, |rate, _| rate * gamma)
             }
+            Curve::Exponential { .. } if self.base == 0.0 => 0.0,
+            Curve::Exponential { total, last } => {
+                let (done, left) = self.after_warmup(updates, *total);
+                let progress = (done as f64 / left.saturating_sub(1).max(1) as f64).min(1.0);
+                self.base * (last / self.base).powf(progress)
+            }
             Curve::Cosine { total, floor } => {
-                let warming = self.warmup.map_or(0, |warmup| warmup.updates);
-                let (done, left) = (updates.saturating_sub(warming), total.saturating_sub(warming));
+                let (done, left) = self.after_warmup(updates, *total);
                 let progress = (done as f64 / left.max(1) as f64).min(1.0);
                 floor + (self.base - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
             }
         }
+    }
+
+    /// Of so many updates and of all, those that come after the warm-up.
+    fn after_warmup(&self, updates: u64, total: u64) -> (u64, u64) {
+        let warming = self.warmup.map_or(0, |warmup| warmup.updates);
+        (updates.saturating_sub(warming), total.saturating_sub(warming))
     }
 
     /// The rates of the `count` updates that follow `updates` others.
@@ -209,6 +237,20 @@ mod tests {
         );
         let cosine = Curve::Cosine { total: 12, floor: 0.0 };
         check(cosine, warmup, &[(0, 0.04), (3, 0.1), (4, 0.1), (8, 0.05), (12, 0.0)]);
+        // A range test: the same factor at every update, and the last one has the last rate.
+        let growth = Curve::Exponential { total: 5, last: 1.6 };
+        check(
+            growth.clone(),
+            None,
+            &[(0, 0.1), (1, 0.2), (3, 0.8), (4, 1.6), (9, 1.6)],
+        );
+        check(
+            Curve::Exponential { total: 7, last: 0.025 },
+            Some(Warmup { updates: 4, from: 0.2 }),
+            &[(0, 0.04), (3, 0.1), (4, 0.1), (5, 0.05), (6, 0.025)],
+        );
+        assert!(LearningRate::new(0.1, Curve::Exponential { total: 5, last: 0.0 }, None).is_err());
+        assert_eq!(LearningRate::new(0.0, growth, None).unwrap().at(3), 0.0);
         // A milestone inside the warm-up counts from its end on.
         let milestones = vec![2, 6];
         let steps = Curve::MultiStep { milestones, gamma: 0.1 };
