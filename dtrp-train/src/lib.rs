@@ -39,8 +39,8 @@ pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, re
 pub use data::Data;
 pub use error::{BoxError, Place, Result, TrainError};
 pub use events::{
-    Compensation, End, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot, Started,
-    StepReport, Subscriber, Summary, Tally, WorkerReport, WorkerSummary, peak_rss_bytes,
+    Compensation, End, Environment, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot,
+    Started, StepReport, Subscriber, Summary, Tally, WorkerMemory, WorkerReport, WorkerSummary, peak_rss_bytes,
 };
 pub use measure::best_cuts;
 pub use optimizers::{Adam, AdamW, Constant, Cosine, MultiStep, Optimize, Rate, Sgd};

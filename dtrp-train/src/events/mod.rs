@@ -7,13 +7,17 @@
 //! Started  Checkpoint  { { Step … Program } …  Evaluated  Epoch  Checkpoint } …  Ended
 //! ```
 
+mod environment;
 mod snapshot;
 mod spine;
 mod summary;
 mod tally;
 
+pub use environment::Environment;
 pub use snapshot::Snapshot;
-pub use summary::{Compensation, End, GpuSummary, HostReadsSummary, Plugin, Summary, WorkerSummary, peak_rss_bytes};
+pub use summary::{
+    Compensation, End, GpuSummary, HostReadsSummary, Plugin, Summary, WorkerMemory, WorkerSummary, peak_rss_bytes,
+};
 pub use tally::Tally;
 
 pub(crate) use spine::{Now, Spine};
