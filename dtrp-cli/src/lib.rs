@@ -7,7 +7,8 @@
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
 //! output     stdout, files that a user names       memory    how much may be asked for
-//! end        leaving nothing behind that hangs
+//! end        leaving nothing behind that hangs      history   what runs have left, read back
+//! figures    curves, bars and times, drawn           page      one HTML page about runs
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -21,6 +22,8 @@ mod config;
 mod costs;
 mod end;
 mod error;
+mod figures;
+mod history;
 mod memory;
 mod output;
 mod plan;

@@ -8,6 +8,7 @@ mod doctor;
 #[cfg(test)]
 mod every_key;
 mod models;
+mod plot;
 mod predictors;
 mod profile;
 mod runs;
@@ -25,6 +26,7 @@ use compare::Compare;
 use config::ConfigCommand;
 use data::DataCommand;
 use models::ModelsCommand;
+use plot::Plot;
 use predictors::PredictorsCommand;
 use profile::Profile;
 use schedule::ScheduleCommand;
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Train several variants of a run and print one table
     Compare(Compare),
+    /// Draw one figure of one or many runs, as SVG or PNG
+    Plot(Plot),
     /// Programs: show, check, list methods
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -69,6 +73,7 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Train(args) => train::run(args),
         Command::Config(command) => config::run(&command),
         Command::Compare(args) => compare::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Schedule(command) => schedule::run(command),
         Command::Data(command) => data::run(&command),
         Command::Models(command) => models::run(&command),

@@ -236,7 +236,7 @@ impl Found {
 }
 
 /// A run that goes on holds a lock on its metrics. A shared lock finds that out without being in anybody's way.
-fn goes_on(folder: &Path) -> bool {
+pub(crate) fn goes_on(folder: &Path) -> bool {
     let Ok(metrics) = File::open(folder.join(METRICS)) else {
         return false;
     };

@@ -21,8 +21,8 @@ mod metrics;
 mod slots;
 mod summary;
 
-pub(crate) use files::{Files, WEIGHTS};
-pub(crate) use folder::{Claim, Folder, InUse};
+pub(crate) use files::{Files, TRACE, WEIGHTS};
+pub(crate) use folder::{Claim, Folder, InUse, goes_on};
 pub(crate) use metrics::{Line, METRICS};
 pub(crate) use slots::first_slots;
 pub(crate) use summary::{SUMMARY, SummaryFile};
