@@ -43,6 +43,14 @@ pub enum TrainError {
         /// What does not fit.
         message: String,
     },
+    /// Weights to be used are not this network's.
+    #[error("{}: {message}", path.display())]
+    NotItsWeights {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        message: String,
+    },
     /// The method does not exist, or cannot be laid out as asked.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),

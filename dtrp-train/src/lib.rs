@@ -22,6 +22,7 @@
 //! ([`models::Family`], [`datasets::DatasetInfo`], [`predictors::Registration`]). `examples/` shows each, and `docs/library.md`
 //! how a program of your own begins.
 
+mod answers;
 mod assembly;
 mod data;
 mod error;
@@ -35,6 +36,7 @@ mod trainer;
 mod training;
 mod unused;
 
+pub use answers::{Answer, Answers, Confusion, Model, Part, Predictions, Sample};
 pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
 pub use data::Data;
 pub use error::{BoxError, Place, Result, TrainError};

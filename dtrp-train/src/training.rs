@@ -308,6 +308,14 @@ impl Training {
         Ok(trainer)
     }
 
+    /// What a network that is only looked at is made from.
+    pub(crate) fn looking(mut self) -> Result<Recipe> {
+        let samples = self.recipe.samples();
+        self.recipe.settings.only_looking(samples);
+        self.recipe.program = None;
+        self.checked()
+    }
+
     fn checked(self) -> Result<Recipe> {
         if let Some(error) = self.wrong {
             return Err(error);

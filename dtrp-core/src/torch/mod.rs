@@ -29,6 +29,6 @@ pub use optimizer::{Adam, Curve, LearningRate, Optimizer, RateError, Rescale, Sg
 pub use prediction::{Forecaster, Gain};
 pub use shim::{build_information, flush_denormals, parallel_information};
 pub use stage::{
-    Activation, CrossEntropy, Evaluation, Input, Loss, LossEvent, Source, StageMetrics, StageOptions, TorchStage,
-    WorkerThread, evaluate,
+    Activation, CrossEntropy, Evaluation, Input, Loss, LossEvent, OnOutput, Source, StageMetrics, StageOptions,
+    TorchStage, WorkerThread, evaluate, evaluate_with,
 };

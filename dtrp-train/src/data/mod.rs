@@ -6,7 +6,9 @@ pub(crate) use source::{BatchForm, Batches, Feed};
 
 use crate::error::TrainError;
 use crate::settings::DataSettings;
-use dtrp_data::{Augment, DataError, DataSpec, ImageShape, InMemory, Loader, LoaderOptions, Normalization, Split};
+use dtrp_data::{
+    Augment, DataError, DataSpec, Dataset, ImageShape, InMemory, Loader, LoaderOptions, Normalization, Split,
+};
 use dtrp_models::ModelInput;
 use std::sync::Arc;
 
@@ -185,17 +187,9 @@ impl Loaders {
             drop_last: settings.drop_last,
             limit: settings.limit,
         };
-        let test = LoaderOptions {
-            batch_size: TEST_BATCH,
-            shuffle: false,
-            augment: Augment::none(),
-            drop_last: false,
-            limit: settings.test_limit,
-            ..options
-        };
         Ok(Self {
             train: Loader::new(Arc::clone(&split.train), options)?,
-            test: Loader::new(Arc::clone(&split.test), test)?,
+            test: in_order(Arc::clone(&split.test), settings, settings.test_limit)?,
         })
     }
 
@@ -217,6 +211,25 @@ impl Loaders {
             samples: self.train.samples(),
         }
     }
+}
+
+/// A loader for looking: all samples, or the first `limit`, as they are and in the set's own order.
+pub(crate) fn in_order(
+    set: Arc<dyn Dataset>,
+    settings: &DataSettings,
+    limit: Option<usize>,
+) -> Result<Loader, DataError> {
+    let options = LoaderOptions {
+        batch_size: TEST_BATCH,
+        shuffle: false,
+        augment: Augment::none(),
+        seed: 0,
+        threads: settings.threads,
+        prefetch: settings.prefetch,
+        drop_last: false,
+        limit,
+    };
+    Loader::new(set, options)
 }
 
 /// The sizes of an epoch's batches: all the same, but for the last.

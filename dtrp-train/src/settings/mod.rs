@@ -7,6 +7,7 @@
 mod check;
 mod cuts;
 mod data;
+mod looking;
 mod method;
 mod model;
 mod optimizer;

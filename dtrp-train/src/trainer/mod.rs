@@ -15,9 +15,9 @@ use crate::unused::{Facts, Unused, unused};
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::{self, EngineError, EngineOptions, Execution};
 use dtrp_core::schedule::{Method, Plan, Program};
-use dtrp_core::torch::{Evaluation, TorchError, TorchStage, evaluate};
+use dtrp_core::torch::{Evaluation, OnOutput, TorchError, TorchStage, evaluate_with};
 use dtrp_core::trace::{Recording, Trace};
-use dtrp_data::Loader;
+use dtrp_data::{Epoch, Loader};
 use dtrp_predictors::Provenance;
 use fit::Progress;
 use start::{check_finite, load_weights};
@@ -314,22 +314,28 @@ impl Trainer {
         evaluation.map_err(|error| self.explain(error, " while evaluating"))
     }
 
-    /// It is a program too: that of local learning, in which nothing comes back, run over stages that only look.
     pub(crate) fn run_evaluation(&mut self) -> Result<Evaluation, RunError> {
+        let test = &self.loaders.test;
+        let (epoch, batches) = (test.epoch(0, 0), test.batches_per_epoch());
+        self.look(epoch, batches, Box::new(|_, _| Ok(())))
+    }
+
+    /// Evaluates what `epoch` loads and tells what the network gives. It is a program too: that of local learning, in which
+    /// nothing comes back, run over stages that only look.
+    pub(crate) fn look(&mut self, epoch: Epoch, batches: usize, on_output: OnOutput) -> Result<Evaluation, RunError> {
         self.check_whole()?;
         let feed = self.feed(1)?;
-        let test = &self.loaders.test;
         let stops = [self.recipe.stop.clone(), self.spine.halt()];
-        let source = Batches::new(test.epoch(0, 0), feed, stops);
-        let batches = test.batches_per_epoch() as u32;
-        let plan = Plan::new(self.stages.len(), batches);
+        let source = Batches::new(epoch, feed, stops);
+        let plan = Plan::new(self.stages.len(), batches as u32);
         let program = Method::named("local").and_then(|method| method.program(&plan));
         let options = EngineOptions {
             recording: Recording::Logical,
             ..self.engine.clone()
         };
         let program = program.map_err(TrainError::from)?;
-        evaluate(&mut self.stages, &program, Box::new(source), &options).map_err(RunError::Engine)
+        let source = Box::new(source);
+        evaluate_with(&mut self.stages, &program, source, &options, on_output).map_err(RunError::Engine)
     }
 
     /// Parameters and running statistics as they are now, copied to host memory.

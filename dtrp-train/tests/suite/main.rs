@@ -1,5 +1,6 @@
 //! Training as a library: what is told, what is refused, and what comes out.
 
+mod answers;
 mod effects;
 mod errors;
 mod events;

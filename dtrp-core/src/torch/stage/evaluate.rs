@@ -35,8 +35,27 @@ pub fn evaluate(
     source: Box<dyn Source>,
     options: &EngineOptions,
 ) -> Result<Evaluation, EngineError<TorchError>> {
+    evaluate_with(stages, program, source, options, Box::new(|_, _| Ok(())))
+}
+
+/// Takes what the last block gives for a unit (samples first) and the labels of the unit, both on the last module's device.
+pub type OnOutput = Box<dyn FnMut(&Tensor, &Tensor) -> Result<(), TorchError> + Send>;
+
+/// As [`evaluate`], and calls `on_output` with every unit, in their order, from the last worker's thread.
+///
+/// # Errors
+///
+/// As [`evaluate`], and those of `on_output`.
+pub fn evaluate_with(
+    stages: &mut Vec<TorchStage>,
+    program: &Program,
+    source: Box<dyn Source>,
+    options: &EngineOptions,
+    on_output: OnOutput,
+) -> Result<Evaluation, EngineError<TorchError>> {
     let modules = stages.len();
     let mut source = Some(source);
+    let mut on_output = Some(on_output);
     let mut observers: Vec<Observer> = std::mem::take(stages)
         .into_iter()
         .enumerate()
@@ -44,6 +63,7 @@ pub fn evaluate(
             stage,
             source: source.take_if(|_| index == 0),
             last: index + 1 == modules,
+            on_output: on_output.take_if(|_| index + 1 == modules),
             sums: Evaluation::default(),
             readback: Readback::default(),
         })
@@ -65,6 +85,8 @@ struct Observer {
     stage: TorchStage,
     source: Option<Box<dyn Source>>,
     last: bool,
+    /// Of the last module.
+    on_output: Option<OnOutput>,
     /// Sums, not yet divided by the samples.
     sums: Evaluation,
     /// Number of right answers and mean loss of units of so many samples.
@@ -126,6 +148,9 @@ impl Stage for Observer {
         let numbers = Tensor::f_stack(&[right.f_to_kind(Kind::Double)?, loss.f_to_kind(Kind::Double)?], 0)?;
         let samples = labels.size().first().map_or(0, |n| n.unsigned_abs());
         self.readback.send_for(samples, &numbers)?;
+        if let Some(on_output) = &mut self.on_output {
+            tch::no_grad(|| on_output(&logits, &labels))?;
+        }
         self.add_up(false)?;
         Ok(None)
     }

@@ -11,7 +11,7 @@ mod versions;
 mod worker;
 
 pub use batch::{Activation, Input, LossEvent, Source};
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, OnOutput, evaluate, evaluate_with};
 pub use loss::{CrossEntropy, Loss};
 pub use worker::WorkerThread;
 
