@@ -7,8 +7,9 @@
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
 //! output     stdout, files that a user names       memory    how much may be asked for
-//! end        leaving nothing behind that hangs      history   what runs have left, read back
-//! figures    curves, bars and times, drawn           page      one HTML page about runs
+//! end        leaving nothing behind that hangs     history   what runs have left, read back
+//! figures    curves, bars and times, drawn         page      one HTML page about runs
+//! serve      that page, for a browser here
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -26,10 +27,12 @@ mod figures;
 mod history;
 mod memory;
 mod output;
+mod page;
 mod plan;
 mod progress;
 mod report;
 mod run;
+mod serve;
 mod stop;
 
 use clap::Parser;

@@ -98,6 +98,7 @@ Work on it:
   build             Build everything [--release] [--cuda: with the CUDA libtorch]
   gpu-bundle [PATH] Make a folder that checks and measures dtrp on any machine with a GPU and PyTorch
   test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
+  test --browser    Run the tests of pages in Chromium, which must be there (the others run them where it is)
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
   ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run
                     [--gpu-bundle: make the bundle and run its script too; 2.5 GB, and minutes]

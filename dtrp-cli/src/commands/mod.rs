@@ -11,11 +11,13 @@ mod models;
 mod plot;
 mod predictors;
 mod profile;
+mod report;
 mod runs;
 mod schedule;
 mod simulate;
 mod train;
 mod training;
+mod watch;
 
 pub(crate) use train::EXAMPLES;
 
@@ -29,9 +31,11 @@ use models::ModelsCommand;
 use plot::Plot;
 use predictors::PredictorsCommand;
 use profile::Profile;
+use report::Report;
 use schedule::ScheduleCommand;
 use simulate::Simulate;
 use train::Train;
+use watch::Watch;
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -43,6 +47,10 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Train several variants of a run and print one table
     Compare(Compare),
+    /// Write a page about one or many runs: curves, workers, mistakes, configurations
+    Report(Report),
+    /// Show that page of runs that go on, in a browser on this machine
+    Watch(Watch),
     /// Draw one figure of one or many runs, as SVG or PNG
     Plot(Plot),
     /// Programs: show, check, list methods
@@ -73,6 +81,8 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Train(args) => train::run(args),
         Command::Config(command) => config::run(&command),
         Command::Compare(args) => compare::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Schedule(command) => schedule::run(command),
         Command::Data(command) => data::run(&command),

@@ -3,6 +3,7 @@
 mod bad_input;
 #[cfg(unix)]
 mod broken_files;
+mod browser;
 #[path = "../../../dtrp-predictors/tests/build/mod.rs"]
 mod build;
 mod comparing;
@@ -22,6 +23,7 @@ mod output;
 mod paths;
 mod plugins;
 mod predictors;
+mod reports;
 mod results;
 mod run_folders;
 mod sets;

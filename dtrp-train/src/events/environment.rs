@@ -15,8 +15,8 @@ pub struct Environment {
     pub cpus: Option<usize>,
     /// Of the libtorch that computed.
     pub libtorch: Option<String>,
-    /// What the program was built for: `linux x86_64`.
-    pub platform: String,
+    /// The system with its version, as Linux gives it.
+    pub system: Option<String>,
 }
 
 impl Environment {
@@ -31,7 +31,7 @@ impl Environment {
             cpu: cpu(),
             cpus: std::thread::available_parallelism().ok().map(usize::from),
             libtorch: version.map(str::to_owned),
-            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            system: system(),
         }
     }
 }
@@ -41,6 +41,12 @@ fn cpu() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// `Linux 6.12.9`
+fn system() -> Option<String> {
+    let read = |name| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
+    Some(format!("{} {}", read("ostype")?.trim(), read("osrelease")?.trim()))
 }
 
 /// Seconds since 1970 as date and time.
