@@ -64,7 +64,7 @@ impl Draw for Bars {
         let left = widest(&mut self.rows.iter().map(|row| &row.name)).min(width * 0.4) + 16.0;
         let right = widest(&mut self.rows.iter().map(|row| &row.text)) + 16.0;
         let ends = self.rows.iter().map(|row| row.whole() + row.deviation.unwrap_or(0.0));
-        let mut x = Scale::linear(ends.chain(self.ceiling), true, ((width - left - right) / 80.0) as usize);
+        let mut x = Scale::linear(ends.chain(self.ceiling), true, ((width - left - right) / 60.0) as usize);
         x.high = self.ceiling.unwrap_or(x.high);
         let y = Scale::bare(self.rows.len().max(1) as f64);
         let mut plane = pen.plane(&area, (&x, &self.x), (&y, ""), (left, right))?;

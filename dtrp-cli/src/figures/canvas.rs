@@ -40,6 +40,8 @@ pub(crate) struct Frame {
 pub(super) struct Pen {
     /// Points of the canvas for a pixel of the figure.
     unit: f64,
+    /// How much lower text is written than it should stand, in parts of its size: plotters has it too high in pictures.
+    lower: f64,
 }
 
 /// Something that can be drawn.
@@ -57,7 +59,7 @@ pub(super) fn svg(figure: &impl Draw, (width, height): (u32, u32), ground: bool)
         if ground {
             area.fill(&WHITE).map_err(bug)?;
         }
-        let frame = draw(figure, &area, FINE)?;
+        let frame = draw(figure, &area, FINE, 0.0)?;
         area.present().map_err(bug)?;
         frame
     };
@@ -75,7 +77,7 @@ pub(super) fn png(figure: &impl Draw, (width, height): (u32, u32), scale: u32) -
     {
         let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
         area.fill(&WHITE).map_err(bug)?;
-        draw(figure, &area, unit)?;
+        draw(figure, &area, unit, 0.13)?;
         area.present().map_err(bug)?;
     }
     let large =
@@ -95,9 +97,10 @@ pub(crate) fn encode_png(picture: &RgbImage) -> Result<Vec<u8>, Error> {
     Ok(file)
 }
 
-fn draw<B: DrawingBackend>(figure: &impl Draw, area: &Area<'_, B>, unit: u32) -> Result<Frame, Error> {
+fn draw<B: DrawingBackend>(figure: &impl Draw, area: &Area<'_, B>, unit: u32, lower: f64) -> Result<Frame, Error> {
     register_font(FONT, FontStyle::Normal, FONT_FILE).map_err(|_| Error::Bug("the font cannot be read".to_owned()))?;
-    figure.draw(area, Pen { unit: f64::from(unit) })
+    let unit = f64::from(unit);
+    figure.draw(area, Pen { unit, lower })
 }
 
 /// What drawing into memory cannot come to.
@@ -142,8 +145,12 @@ impl Pen {
         (across, down): (HPos, VPos),
     ) -> Result<(), Error> {
         let style = self.text(size, colour).pos(Pos::new(across, down));
-        area.draw(&Text::new(text.to_owned(), (self.px(x), self.px(y)), style))
-            .map_err(bug)
+        area.draw(&Text::new(
+            text.to_owned(),
+            (self.px(x), self.px(y + size * self.lower)),
+            style,
+        ))
+        .map_err(bug)
     }
 
     /// A text that has room in so many pixels.

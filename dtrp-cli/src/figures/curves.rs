@@ -44,8 +44,9 @@ impl Curves {
         let x = Scale::linear(points().map(|point| point.x), false, (width / 90.0) as usize);
         let ends = |point: &Point| {
             let deviation = point.deviation.unwrap_or(0.0);
-            // On a logarithmic axis a band that reaches below 0 would push everything else together.
-            let low = if self.log { point.mean } else { point.mean - deviation };
+            let low = point.mean - deviation;
+            // On a logarithmic axis a band that reaches down to 0 would push everything else together.
+            let low = if self.log { low.max(point.mean / 4.0) } else { low };
             [low, point.mean + deviation]
         };
         let numbers = points().flat_map(ends).chain(self.reference);

@@ -24,12 +24,12 @@ pub(crate) struct Gantt {
 pub(crate) struct Panel {
     pub(crate) name: String,
     /// Of each worker what it does, in milliseconds from the beginning of the stretch.
-    pub(crate) workers: Vec<Vec<Box>>,
+    pub(crate) workers: Vec<Vec<Computation>>,
 }
 
 /// A computation.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Box {
+pub(crate) struct Computation {
     pub(crate) op: Op,
     pub(crate) begin: f64,
     pub(crate) end: f64,
@@ -45,7 +45,7 @@ impl Panel {
         let from = begin_of(timeline, batch).unwrap_or_else(|| timeline.begin());
         let at = |time: Duration| (milliseconds(time) - milliseconds(from)) * stretch;
         let shown = |event: &&Event| !event.action.op.is_message() && at(event.end) > 0.0 && at(event.begin) < length;
-        let computation = |event: &Event| Box {
+        let computation = |event: &Event| Computation {
             op: event.action.op,
             begin: at(event.begin).max(0.0),
             end: at(event.end).min(length),
@@ -78,6 +78,15 @@ pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
+/// A worker's row.
+pub(crate) struct Line<'g> {
+    /// The panel's name and the worker's number.
+    pub(crate) name: String,
+    /// How many rows from the top it begins.
+    pub(crate) top: f64,
+    pub(crate) boxes: &'g [Computation],
+}
+
 /// A row, and what is between two panels, in pixels.
 const ROW: f64 = 28.0;
 const BETWEEN: f64 = 14.0;
@@ -90,15 +99,19 @@ impl Gantt {
         (head + 86.0 + ROW * rows as f64 + BETWEEN * self.panels.len() as f64) as u32
     }
 
-    /// Every row: its panel, its worker, how far from the top it begins, and what is in it; and how many rows high all is.
-    pub(crate) fn rows(&self) -> (Vec<(&str, usize, f64, &[Box])>, f64) {
+    /// Every row, and how many rows high all is.
+    pub(crate) fn rows(&self) -> (Vec<Line<'_>>, f64) {
         let gap = BETWEEN / ROW;
         let mut rows = Vec::new();
         let mut top = 0.0;
         for panel in &self.panels {
             top += gap / 2.0;
             for (worker, boxes) in (1..).zip(&panel.workers) {
-                rows.push((panel.name.as_str(), worker, top, boxes.as_slice()));
+                rows.push(Line {
+                    name: format!("{} {worker}", panel.name),
+                    top,
+                    boxes,
+                });
                 top += 1.0;
             }
             top += gap / 2.0;
@@ -119,17 +132,13 @@ impl Draw for Gantt {
         let unit = f64::from(pen.px(1.0));
         let width = f64::from(area.dim_in_pixel().0) / unit;
         let (rows, all) = self.rows();
-        let labels: Vec<_> = rows
-            .iter()
-            .map(|(panel, worker, ..)| format!("{panel} {worker}"))
-            .collect();
-        let left = labels.iter().map(|text| pen.width(text, 12.0)).fold(0.0, f64::max) + 16.0;
+        let left = rows.iter().map(|row| pen.width(&row.name, 12.0)).fold(0.0, f64::max) + 16.0;
         let x = Scale::linear([0.0, self.length].into_iter(), true, (width / 90.0) as usize);
         let mut plane = pen.plane(&area, (&x, "time (ms)"), (&Scale::bare(all), ""), (left, 18.0))?;
         let frame = Pen::frame(&plane);
         let per_ms = f64::from(frame.right - frame.left) / unit / self.length;
         let (across, down) = area.get_pixel_range();
-        for ((_, _, top, boxes), label) in rows.iter().zip(&labels) {
+        for Line { name, top, boxes } in &rows {
             let (high, low) = (all - top - 0.08, all - top - 0.92);
             let lane = Rectangle::new([(0.0, high), (self.length, low)], LANE.rgb().filled());
             plane.draw_series([lane]).map_err(bug)?;
@@ -155,7 +164,7 @@ impl Draw for Gantt {
             }
             let y = f64::from(frame.top - down.start) + f64::from(frame.bottom - frame.top) * (top + 0.5) / all;
             let x = f64::from(frame.left - across.start) / unit - 8.0;
-            pen.write(&area, label, (x, y / unit), (12.0, INK), (HPos::Right, VPos::Center))?;
+            pen.write(&area, name, (x, y / unit), (12.0, INK), (HPos::Right, VPos::Center))?;
         }
         Ok(frame)
     }

@@ -57,7 +57,7 @@ pub(super) fn curves(out: &mut String, groups: &[Group<'_>]) -> Result<(), Error
             .iter()
             .filter_map(|log| curves_of(groups, what, None, *log))
             .collect();
-        card(out, id, title, &forms, true, "no epoch has ended yet")?;
+        card(out, id, title, &forms, true, "No epoch has ended yet.")?;
     }
     let gains = gain(groups, None, false);
     if !gains.is_empty() {
@@ -162,14 +162,14 @@ pub(super) fn workers(out: &mut String, groups: &[Group<'_>]) -> Result<(), Erro
             "busy",
             "Share of the time that each worker computes",
             busy(groups),
-            "no epoch has ended yet",
+            "No epoch has ended yet.",
             "",
         ),
         (
             "memory",
             "Memory by kind",
             held,
-            "what workers hold is known when a run has ended",
+            "What workers hold is known when a run has ended.",
             said.as_str(),
         ),
     ] {
@@ -248,12 +248,12 @@ fn boxes(gantt: &Gantt, frame: Frame) -> Boxes {
     let (width, height) = (f64::from(frame.right - frame.left), f64::from(frame.bottom - frame.top));
     let (rows, all) = gantt.rows();
     let mut boxes = Vec::new();
-    for (panel, worker, top, computations) in rows {
+    for row in rows {
         let y = |row: f64| frame.top + (height * row / all).round() as i32;
-        for one in computations {
+        for one in row.boxes {
             let x = |time: f64| frame.left + (width * time / gantt.length).round() as i32;
-            let said = format!("{} · {panel} {worker} · {:.3} ms", one.token, one.end - one.begin);
-            boxes.push((x(one.begin), y(top), x(one.end), y(top + 1.0), said));
+            let said = format!("{} · {} · {:.3} ms", one.token, row.name, one.end - one.begin);
+            boxes.push((x(one.begin), y(row.top), x(one.end), y(row.top + 1.0), said));
         }
     }
     Boxes { boxes }

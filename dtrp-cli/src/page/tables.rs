@@ -5,6 +5,7 @@ use super::html::{note, section, table};
 use crate::error::Error;
 use crate::history::{Group, History, State, differences};
 use dtrp_text::units::{bytes, count, percent, rate, thousands};
+use dtrp_train::EpochReport;
 use std::fmt::Write as _;
 
 const UNKNOWN: &str = "–";
@@ -16,8 +17,8 @@ pub(super) fn runs(out: &mut String, groups: &[Group<'_>]) {
         "run",
         "state",
         "method",
-        "workers",
         "predictor",
+        "workers",
         "seed",
         "epochs",
         "steps",
@@ -32,9 +33,9 @@ pub(super) fn runs(out: &mut String, groups: &[Group<'_>]) {
         .flat_map(|group| &group.runs)
         .map(|run| row(run))
         .collect();
-    table(out, &head, &rows, 5);
+    table(out, &head, &rows, 4);
     let broken = |run: &&History| run.state == State::Broken;
-    if groups.iter().flat_map(|group| &group.runs).any(|run| broken(run)) {
+    if groups.iter().flat_map(|group| &group.runs).any(broken) {
         note(
             out,
             "broken off: there is no summary, and nobody holds the lock on the metrics. The run was killed, or goes on where file \
@@ -51,7 +52,13 @@ fn row(run: &History) -> Vec<String> {
         Some(order) => format!("{} ({order})", settings.method.name),
         None => settings.method.name.clone(),
     };
-    let predictor = summary.and_then(|summary| summary.predictor.clone());
+    let predicts = |epoch: &EpochReport| epoch.workers.iter().any(|worker| worker.prediction_gain.is_some());
+    let predictor = match summary {
+        Some(summary) => summary.predictor.clone(),
+        None => last
+            .filter(|epoch| predicts(epoch))
+            .map(|_| settings.method.predictor.0.name.clone()),
+    };
     let accuracies = run.epochs.iter().map(|epoch| epoch.test_accuracy);
     let best = accuracies.fold(None, |best: Option<f64>, one| {
         Some(best.map_or(one, |best| best.max(one)))
@@ -72,8 +79,8 @@ fn row(run: &History) -> Vec<String> {
         ),
         format!("<span class=\"state {}\">{word}</span>", word.replace(' ', "-")),
         escape(&method),
-        settings.method.modules.to_string(),
         predictor.map_or_else(unknown, |name| escape(&name)),
+        settings.method.modules.to_string(),
         settings.run.seed.to_string(),
         format!(
             "{} of {}",
