@@ -9,6 +9,7 @@ mod canvas;
 mod curves;
 mod gantt;
 mod palette;
+mod simulated;
 mod sources;
 mod ticks;
 
@@ -17,7 +18,8 @@ pub(crate) use canvas::{Frame, encode_png};
 pub(crate) use curves::Curves;
 pub(crate) use gantt::Gantt;
 pub(crate) use palette::{all, series};
-pub(crate) use sources::{busy, curves_of, gain, gantt, memory};
+pub(crate) use simulated::gantt;
+pub(crate) use sources::{busy, curves_of, gain, memory};
 
 use crate::error::Error;
 use dtrp_text::words;
