@@ -16,15 +16,16 @@ pub(super) fn read(path: &Path, ended: bool) -> Result<(Vec<StepReport>, Vec<Epo
         }
         let wrong = |what: String| Error::BadData(format!("{}:{number}: damaged: {what}", path.display()));
         let line = serde_json::from_str(line.trim_end()).map_err(|error| wrong(error.to_string()))?;
+        // A run that was resumed trains some batches again: what was told of them before no longer holds.
         match line {
-            Line::Step(step) if steps.last().is_some_and(|last| last.step >= step.step) => {
-                return Err(wrong(format!("step {} comes after a later one", step.step)));
+            Line::Step(step) => {
+                steps.truncate(steps.partition_point(|earlier| earlier.step < step.step));
+                steps.push(step);
             }
-            Line::Epoch(epoch) if epochs.last().is_some_and(|last| last.epoch >= epoch.epoch) => {
-                return Err(wrong(format!("epoch {} comes after a later one", epoch.epoch)));
+            Line::Epoch(epoch) => {
+                epochs.truncate(epochs.partition_point(|earlier| earlier.epoch < epoch.epoch));
+                epochs.push(epoch);
             }
-            Line::Step(step) => steps.push(step),
-            Line::Epoch(epoch) => epochs.push(epoch),
         }
     }
     Ok((steps, epochs))
@@ -52,9 +53,16 @@ mod tests {
         assert_eq!(of("", true), Ok(0));
         let half = format!("{STEP}\n{}", &next[..20]);
         assert_eq!(of(&half, false), Ok(1));
-        for bad in [half, format!("{STEP}\n{STEP}\n"), format!("{STEP}\n\n")] {
+        for bad in [half, format!("{STEP}\n{{}}\n"), format!("{STEP}\n\n")] {
             let error = of(&bad, true).unwrap_err();
             assert!(error.contains("metrics.jsonl:2: damaged: "), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_trained_again_counts_once() {
+        let step = |step: u64| STEP.replace("\"step\":1", &format!("\"step\":{step}"));
+        let lines = [1, 2, 3, 4, 3, 5].map(step).join("\n");
+        assert_eq!(of(&format!("{lines}\n"), true), Ok(4));
     }
 }

@@ -146,7 +146,6 @@ pub(super) fn section_of(out: &mut String, answers: &Answers) -> Result<(), Erro
 /// A row for each class; the stronger the colour, the more of its images.
 fn confusion(out: &mut String, predictions: &Predictions) -> Result<(), Error> {
     let (confusion, names) = (predictions.confusion(), predictions.class_names());
-    out.push_str("<h3 hidden>Confusion</h3>\n");
     if confusion.classes() > MOST_CELLS {
         let png = encode_png(&heat(&confusion))?;
         let _ = writeln!(

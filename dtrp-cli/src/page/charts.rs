@@ -205,7 +205,7 @@ pub(super) fn gantts(out: &mut String, groups: &[Group<'_>]) -> Result<(), Error
     if traced.is_empty() {
         note(
             out,
-            "No run has recorded the times of its actions: `run.trace: timed` does, and they are there when the first program has \
+            "No run has recorded the times of its actions: run.trace: timed does, and they are there when the first program has \
              run.",
         );
     }

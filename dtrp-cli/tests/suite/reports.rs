@@ -227,6 +227,26 @@ fn runs_that_did_not_finish_are_shown_as_such() {
 }
 
 #[test]
+fn the_test_set_as_far_as_it_can_be_shown() {
+    let place = Place::new();
+    place.tiny("many", &["data.name=synthetic", "data.classes=30", "run.max_steps=3"]);
+    place.tiny("lost", &[]);
+    std::fs::write(place.file("runs/lost/weights.safetensors"), "no weights").unwrap();
+    let ran = place.dtrp(&["report", "runs/many", "runs/lost", "-o", "-"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    // Of many classes the confusion is a picture; every one of the images is in it.
+    assert!(ran.stdout.contains("<img class=\"pixels\"") && ran.stdout.contains("many</figcaption>"));
+    assert!(
+        ran.stdout
+            .matches("of the test set\" src=\"data:image/png;base64,")
+            .count()
+            > 10
+    );
+    assert!(ran.stdout.contains("lost: the weights cannot be evaluated"));
+    assert!(ran.stderr.contains("lost: the weights cannot be evaluated") && ran.stderr.contains("weights.safetensors"));
+}
+
+#[test]
 fn a_run_is_watched_to_its_end() {
     let place = Place::new();
     let mut sets = TINY.to_vec();
