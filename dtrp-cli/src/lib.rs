@@ -7,7 +7,9 @@
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
 //! output     stdout, files that a user names       memory    how much may be asked for
-//! end        leaving nothing behind that hangs         schemas   of the files that a run leaves
+//! end        leaving nothing behind that hangs     schemas   of the files that a run leaves
+//! history    what runs have left, read back        page      one HTML page about runs
+//! figures    curves, bars and times, drawn         serve     that page, for a browser here
 //! ```
 //!
 //! Training itself is `dtrp-train`; whatever is written or shown of it is a subscriber of its events.
@@ -21,15 +23,19 @@ mod config;
 mod costs;
 mod end;
 mod error;
+mod figures;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod history;
 mod memory;
 mod output;
+mod page;
 mod plan;
 mod progress;
 mod report;
 mod run;
 mod schemas;
+mod serve;
 mod stop;
 
 use clap::Parser;

@@ -39,17 +39,13 @@ pub(crate) fn checked(written: io::Result<()>) -> Result<(), Error> {
 
 /// Writes a file that the user has named. It appears whole or not at all; devices, pipes and what stands for them
 /// (`/dev/stdout`) are written into.
-pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Error> {
-    write_bytes(path, text.as_bytes())
-}
-
-/// As [`write_file`], of what is no text.
-pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
+    let content = content.as_ref();
     let written = if is_special(path) {
         let file = OpenOptions::new().append(true).open(path);
-        file.and_then(|mut file| file.write_all(bytes))
+        file.and_then(|mut file| file.write_all(content))
     } else {
-        write_whole(path, bytes)
+        write_whole(path, content)
     };
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe && is_special(path) => Ok(()),

@@ -46,8 +46,8 @@ pub use checkpoint::{
 pub use data::Data;
 pub use error::{BoxError, Place, Result, TrainError};
 pub use events::{
-    Compensation, End, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot, Started,
-    StepReport, Subscriber, Summary, Tally, WorkerReport, WorkerSummary, peak_rss_bytes,
+    Compensation, End, Environment, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot,
+    Started, StepReport, Subscriber, Summary, Tally, WorkerMemory, WorkerReport, WorkerSummary, peak_rss_bytes,
 };
 pub use measure::{RangeEnd, RateCurve, RatePoint, RateRange, best_cuts};
 pub use optimizers::{Adam, AdamW, Constant, Cosine, Exponential, MultiStep, Optimize, Rate, Sgd};

@@ -125,6 +125,7 @@ Work on it:
   test --peers      Run the tests that compare dtrp with programs of others, with the Python packages that they need
                     (0.3 GB, installed into the cache once)
   schemas           Write schemas/*.schema.json anew, from the types
+  test --browser    Run the tests of pages in Chromium, which must be there (the others run them where it is)
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`
   fuzz [TARGET]     Fuzz what is read from files: one target of `fuzz/`, or each [--seconds N: for so long, 60]
   ci                Every check: formatting, house rules, clippy, documentation, tests, a short training run

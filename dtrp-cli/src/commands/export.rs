@@ -46,7 +46,7 @@ pub(super) fn run(args: &Export) -> Result<(), Error> {
     };
     let file = WeightsFile::open(&weights(&args.path)?)?;
     let export = export(&file, format, args.dtype)?;
-    output::write_bytes(&args.output, &export.bytes)?;
+    output::write_file(&args.output, &export.bytes)?;
     tracing::info!(
         "{}: {} tensors with {} numbers, {}",
         args.output.display(),

@@ -11,9 +11,11 @@ mod every_key;
 mod export;
 mod lr_find;
 mod models;
+mod plot;
 mod predict;
 mod predictors;
 mod profile;
+mod report;
 mod runs;
 mod schedule;
 mod schema;
@@ -21,6 +23,7 @@ mod simulate;
 mod train;
 mod trained;
 mod training;
+mod watch;
 
 pub(crate) use train::EXAMPLES;
 
@@ -34,13 +37,16 @@ use eval::Eval;
 use export::Export;
 use lr_find::LrFind;
 use models::ModelsCommand;
+use plot::Plot;
 use predict::Predict;
 use predictors::PredictorsCommand;
 use profile::Profile;
+use report::Report;
 use schedule::ScheduleCommand;
 use schema::SchemaCommand;
 use simulate::Simulate;
 use train::Train;
+use watch::Watch;
 
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
@@ -60,6 +66,12 @@ pub(crate) enum Command {
     Export(Export),
     /// Look for a learning rate: train at rates that grow until the loss explodes
     LrFind(LrFind),
+    /// Write a page about one or many runs: curves, workers, mistakes, configurations
+    Report(Report),
+    /// Show that page of runs that go on, in a browser on this machine
+    Watch(Watch),
+    /// Draw one figure of one or many runs, as SVG or PNG
+    Plot(Plot),
     /// Programs: show, check, list methods
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -94,6 +106,9 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Predict(args) => predict::run(&args),
         Command::Export(args) => export::run(&args),
         Command::LrFind(args) => lr_find::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Watch(args) => watch::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Schedule(command) => schedule::run(command),
         Command::Data(command) => data::run(&command),
         Command::Models(command) => models::run(&command),

@@ -8,8 +8,8 @@ use crate::plan;
 use crate::progress::Progress;
 use crate::report;
 use crate::run::{
-    CHECKPOINTS, CONFIG, COSTS, Claim, Csv, Files, Folder, InUse, Metrics, Origin, Resume, SummaryFile, TensorBoard, WEIGHTS,
-    came_to_nothing,
+    CHECKPOINTS, CONFIG, COSTS, Claim, Csv, Files, Folder, InUse, Metrics, Origin, Resume, SummaryFile, TensorBoard,
+    WEIGHTS, came_to_nothing,
 };
 use crate::stop;
 use clap::Args;
@@ -237,7 +237,12 @@ fn follow(config: &Config, folder: &Folder, metrics: Metrics, trainer: &mut Trai
         trainer.subscribe(Csv::new(folder.clone(), run.log_every, after));
     }
     if logging.tensorboard {
-        trainer.subscribe(TensorBoard::new(folder.clone(), run.log_every, after, config.to_yaml()?));
+        trainer.subscribe(TensorBoard::new(
+            folder.clone(),
+            run.log_every,
+            after,
+            config.to_yaml()?,
+        ));
     }
     trainer.subscribe(Progress::new(run.progress, trainer.length().steps));
     trainer.subscribe(Files::new(folder.clone()));

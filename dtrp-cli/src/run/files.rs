@@ -8,6 +8,9 @@ use dtrp_train::{BoxError, Event, ProgramRun, Subscriber};
 /// The file of the weights.
 pub(crate) const WEIGHTS: &str = "weights.safetensors";
 
+/// The file of the times at which the first program's actions ran.
+pub(crate) const TRACE: &str = "trace.json";
+
 /// Writes them as they come.
 pub(crate) struct Files {
     folder: Folder,
@@ -28,7 +31,7 @@ impl Files {
         let executed = run.trace.to_program(&run.program);
         self.folder.write("trace.txt", &first_slots(&executed))?;
         if let Some(timeline) = run.trace.timeline(&run.program) {
-            self.folder.write("trace.json", &timeline.to_chrome())?;
+            self.folder.write(TRACE, &timeline.to_chrome())?;
             self.folder.write("trace.svg", &timeline.to_svg())?;
         }
         Ok(())

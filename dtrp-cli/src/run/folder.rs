@@ -35,7 +35,7 @@ impl Folder {
         let metrics = Metrics::reopen(path, log_every, told, epochs)?;
         let summary = path.join(SUMMARY);
         match fs::remove_file(&summary) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::file("remove", &summary)(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file("remove", &summary)(error)),
             _ => Ok((Self { path: path.to_owned() }, metrics)),
         }
     }
@@ -250,7 +250,7 @@ impl Found {
 }
 
 /// A run that goes on holds a lock on its metrics. A shared lock finds that out without being in anybody's way.
-fn goes_on(folder: &Path) -> bool {
+pub(crate) fn goes_on(folder: &Path) -> bool {
     let Ok(metrics) = File::open(folder.join(METRICS)) else {
         return false;
     };

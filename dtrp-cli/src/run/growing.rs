@@ -54,7 +54,11 @@ impl Growing {
     ///
     /// [`Error::FolderInUse`] where somebody else has locked it.
     pub(super) fn go_on_locked(path: &Path, keep: impl Fn(&str) -> bool) -> Result<Self, Error> {
-        let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::file("write", path))?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(Error::file("write", path))?;
         // Some file systems have no locks.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(Error::FolderInUse(path.parent().unwrap_or(path).to_owned()));

@@ -29,8 +29,8 @@ mod summary;
 mod tensorboard;
 
 pub(crate) use csv::Csv;
-pub(crate) use files::{Files, WEIGHTS};
-pub(crate) use folder::{Claim, Folder, InUse};
+pub(crate) use files::{Files, TRACE, WEIGHTS};
+pub(crate) use folder::{Claim, Folder, InUse, goes_on};
 pub(crate) use metrics::{Line, METRICS, Metrics};
 pub(crate) use resume::{CHECKPOINTS, Origin, Resume, came_to_nothing};
 pub(crate) use slots::first_slots;

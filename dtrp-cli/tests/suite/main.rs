@@ -3,6 +3,7 @@
 mod bad_input;
 #[cfg(unix)]
 mod broken_files;
+mod browser;
 #[path = "../../../dtrp-predictors/tests/build/mod.rs"]
 mod build;
 mod comparing;
@@ -29,6 +30,7 @@ mod paths;
 mod peers;
 mod plugins;
 mod predictors;
+mod reports;
 mod results;
 mod resuming;
 mod run_folders;

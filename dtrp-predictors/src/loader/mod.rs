@@ -20,9 +20,7 @@ pub(crate) mod limit;
 pub(crate) mod trial;
 
 pub use descriptor::Descriptor;
-pub use exit::{
-    LastWords, before_refusing, end, ending, foreign_exit, only_we_exit, set_last_words, touched,
-};
+pub use exit::{LastWords, before_refusing, end, ending, foreign_exit, only_we_exit, set_last_words, touched};
 pub use host::{LogLevel, set_logger};
 pub use instance::untold;
 pub use library::{DEFAULT_LIMIT, Library};

@@ -122,7 +122,7 @@ impl Training {
         let weights = weights.as_ref();
         let mut recipe = self.looking()?;
         recipe.settings.model.init_from = Some(weights.to_owned());
-        let trainer = Trainer::assemble(recipe).map_err(|error| match error {
+        let trainer = Trainer::assemble(recipe, true).map_err(|error| match error {
             TrainError::InitFrom { path, message } => TrainError::NotItsWeights { path, message },
             other => other,
         })?;

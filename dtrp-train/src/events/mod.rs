@@ -9,13 +9,17 @@
 //!
 //! A [`Checkpoint`](Event::Checkpoint) may come after any step and after any epoch's weights.
 
+mod environment;
 mod snapshot;
 mod spine;
 mod summary;
 mod tally;
 
+pub use environment::Environment;
 pub use snapshot::Snapshot;
-pub use summary::{Compensation, End, GpuSummary, HostReadsSummary, Plugin, Summary, WorkerSummary, peak_rss_bytes};
+pub use summary::{
+    Compensation, End, GpuSummary, HostReadsSummary, Plugin, Summary, WorkerMemory, WorkerSummary, peak_rss_bytes,
+};
 pub use tally::Tally;
 
 pub(crate) use spine::{Now, Spine};

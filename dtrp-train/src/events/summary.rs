@@ -1,6 +1,6 @@
 //! How a run ended, as typed values that are written and read back.
 
-use super::Tally;
+use super::{Environment, Tally};
 use dtrp_core::schedule::Order;
 use dtrp_predictors::PluginFile;
 use serde::{Deserialize, Serialize, Serializer};
@@ -97,6 +97,8 @@ pub struct Summary {
     pub workers: Vec<WorkerSummary>,
     /// Memory of the GPUs that were trained on; null if none was.
     pub gpus: Option<Vec<GpuSummary>>,
+    /// Where and when; runs of earlier versions have not said it.
+    pub environment: Option<Environment>,
 }
 
 /// What batch compensation did to a run.
@@ -194,6 +196,8 @@ pub struct WorkerSummary {
     pub busy_share: Option<f64>,
     /// Most bytes of stored inputs at once.
     pub stored_input_peak_bytes: u64,
+    /// What is as large as its weights; null in runs of earlier versions.
+    pub memory: Option<WorkerMemory>,
     /// Most updates between a batch's forward and its backward.
     pub staleness_max: u32,
     /// Mean of ‖W_R − Ŵ‖ / ‖W_R − W_F‖: 1 is no better than no prediction, 0 is perfect.
@@ -213,6 +217,18 @@ pub struct WorkerSummary {
     pub parameters: usize,
     /// Its module's blocks, in order.
     pub blocks: Vec<String>,
+}
+
+/// What a worker holds of tensors as large as its weights, in bytes, counted from the program: most at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
+pub struct WorkerMemory {
+    /// All versions of the weights that are in use at once.
+    pub weight_bytes: u64,
+    /// The gradient and the optimizer's state.
+    pub optimizer_bytes: u64,
+    /// Predicted weights, what the predictor reads, and the probe; what a custom predictor keeps for itself is not known.
+    pub prediction_bytes: u64,
 }
 
 /// The most memory that this process has held, as Linux counts it (`VmHWM`): what it has asked for, and the pages of the program

@@ -1,6 +1,6 @@
 //! What a run's epochs add up to.
 
-use super::{GpuSummary, HostReadsSummary, WorkerReport, WorkerSummary};
+use super::{GpuSummary, HostReadsSummary, WorkerMemory, WorkerReport, WorkerSummary};
 use dtrp_core::engine::{Execution, Paused};
 use dtrp_core::torch::{DeviceMemory, TorchStage};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub struct Tally {
     pub waited: Duration,
     busy: Vec<Duration>,
     staleness: Vec<u32>,
+    /// Most versions of the weights at once.
+    versions: Vec<usize>,
 }
 
 impl Tally {
@@ -36,6 +38,7 @@ impl Tally {
             waited,
             busy,
             staleness: workers.iter().map(|w| w.max_staleness()).collect(),
+            versions: workers.iter().map(|w| w.weight_versions).collect(),
         }
     }
 
@@ -51,6 +54,7 @@ impl Tally {
             waited,
             busy,
             staleness: Vec::new(),
+            versions: Vec::new(),
         }
     }
 
@@ -62,11 +66,15 @@ impl Tally {
         self.busy.resize(self.busy.len().max(other.busy.len()), Duration::ZERO);
         self.staleness
             .resize(self.staleness.len().max(other.staleness.len()), 0);
+        self.versions.resize(self.versions.len().max(other.versions.len()), 0);
         for (sum, busy) in self.busy.iter_mut().zip(&other.busy) {
             *sum += *busy;
         }
         for (most, staleness) in self.staleness.iter_mut().zip(&other.staleness) {
             *most = (*most).max(*staleness);
+        }
+        for (most, versions) in self.versions.iter_mut().zip(&other.versions) {
+            *most = (*most).max(*versions);
         }
     }
 
@@ -112,6 +120,7 @@ impl Tally {
             WorkerSummary {
                 busy_share: shares.get(index).copied().flatten(),
                 stored_input_peak_bytes: metrics.stored_input_peak_bytes,
+                memory: self.versions.get(index).map(|versions| memory(stage, *versions)),
                 staleness_max: self.staleness.get(index).copied().unwrap_or(0),
                 prediction_gain: finite(metrics.gain.map(|gain| gain.error)),
                 prediction_cosine: finite(metrics.gain.map(|gain| gain.cosine)),
@@ -130,6 +139,16 @@ impl Tally {
 /// Elements of a stage's parameters, without those of an auxiliary head.
 pub(crate) fn parameters(stage: &TorchStage) -> usize {
     stage.module().params().map(|spec| spec.len()).sum()
+}
+
+/// What is as large as a stage's weights, where so many versions of them are in use at once.
+fn memory(stage: &TorchStage, versions: usize) -> WorkerMemory {
+    let each = (parameters(stage) * stage.module().options().0.elt_size_in_bytes()) as u64;
+    WorkerMemory {
+        weight_bytes: versions as u64 * each,
+        optimizer_bytes: stage.optimizer_copies() as u64 * each,
+        prediction_bytes: stage.prediction_copies() as u64 * each,
+    }
 }
 
 /// Memory of the GPUs under the stages; `None` if there are none.

@@ -167,7 +167,7 @@ pub(crate) fn range_test(mut recipe: Recipe, range: RateRange) -> Result<RateCur
     settings.data.test_limit = Some(1);
     settings.check()?;
     let points = Arc::new(Mutex::new(Points::default()));
-    let mut trainer = Trainer::assemble(recipe)?;
+    let mut trainer = Trainer::assemble(recipe, true)?;
     trainer.subscribe(Watcher(Arc::clone(&points)));
     let end = match trainer.fit() {
         Ok(_) => RangeEnd::Finished,

@@ -5,13 +5,13 @@ use super::{Position, RunError, Trainer};
 use crate::checkpoint::Why;
 use crate::error::{Result, TrainError};
 use crate::events::{
-    End, EpochReport, Event, Now, ProgramRun, Snapshot, Started, Summary, Tally, gpus, peak_rss_bytes,
+    End, Environment, EpochReport, Event, Now, ProgramRun, Snapshot, Started, Summary, Tally, gpus, peak_rss_bytes,
 };
 use dtrp_core::schedule::Program;
 use dtrp_core::torch::{Evaluation, TorchError, TorchStage};
 use dtrp_core::trace::Recording;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tch::Tensor;
 
 /// How far a run has come, and what came of it.
@@ -93,6 +93,7 @@ impl Trainer {
     pub fn summary<T>(&self, result: &Result<T>) -> Summary {
         let settings = &self.recipe.settings;
         let Progress {
+            start,
             epochs,
             done,
             last,
@@ -138,6 +139,7 @@ impl Trainer {
             batch_compensation: self.compensation.clone().map(|done| done.after(tally)),
             workers: tally.workers(&self.stages),
             gpus: gpus(&self.stages),
+            environment: Some(Environment::now(start.map_or(Duration::ZERO, |start| start.elapsed()))),
         }
     }
 

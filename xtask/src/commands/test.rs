@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 
 /// Runs the tests. With arguments they go to the runner alone; without, the documentation's examples are run too.
 pub(crate) fn run(context: &Context, args: &[OsString], tally: &mut Tally) -> Result<()> {
+    if args == ["--browser"] {
+        return browser(context, tally);
+    }
     let nextest = has_nextest(context);
     let mut tests = context.cargo();
     tests.args(if nextest {
@@ -37,6 +40,15 @@ pub(crate) fn run(context: &Context, args: &[OsString], tally: &mut Tally) -> Re
     examples.args(["test", "--workspace", "--doc"]);
     keep_colours(&mut examples);
     cargo::count_tests(&mut examples, tally)
+}
+
+/// Runs the tests of pages in a browser, which must be there.
+fn browser(context: &Context, tally: &mut Tally) -> Result<()> {
+    let context = context.with_var("DTRP_BROWSER", "required");
+    let mut tests = context.cargo();
+    tests.args(["test", "--package", "dtrp-cli", "--test", "suite", "browser"]);
+    keep_colours(&mut tests);
+    cargo::count_tests(&mut tests, tally)
 }
 
 fn has_nextest(context: &Context) -> bool {
