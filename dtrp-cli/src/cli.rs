@@ -55,16 +55,18 @@ mod tests {
             let called_path = names
                 .iter()
                 .any(|name| matches!(name.as_str(), "FILE" | "DIR" | "FOLDER" | "LIBRARY"));
-            assert!(is_path || !called_path, "{what}: a path that is no PathBuf");
-            if !is_path {
+            if !is_path && !called_path {
                 continue;
             }
             paths += 1;
             let alone = Command::new("x").arg(Arg::new("path").value_parser(arg.get_value_parser().clone()));
             let read = |path: &str| alone.clone().try_get_matches_from(["x", path]);
-            let expanded = read("~/a").unwrap();
-            let expanded = expanded.get_one::<PathBuf>("path").unwrap();
-            assert_eq!(*expanded, home_dir().unwrap().join("a"), "{what}: see `path_argument`");
+            // What holds a path in a type of its own is asked for its error alone.
+            if is_path {
+                let expanded = read("~/a").unwrap();
+                let expanded = expanded.get_one::<PathBuf>("path").unwrap();
+                assert_eq!(*expanded, home_dir().unwrap().join("a"), "{what}: see `path_argument`");
+            }
             let error = read("~nobody/a").map(drop).unwrap_err().to_string();
             assert!(error.contains("was not expanded"), "{what}: {error}");
         }

@@ -1,6 +1,5 @@
 //! What can go wrong with a training, from the settings to the last batch.
 
-use crate::checkpoint::CheckpointError;
 use crate::settings::SettingError;
 use dtrp_core::costs::CostsError;
 use dtrp_core::engine::{EngineError, StageFailure};
@@ -11,7 +10,7 @@ use dtrp_data::DataError;
 use dtrp_models::ModelError;
 use dtrp_predictors::PredictorError;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The result of most things here.
 pub type Result<T, E = TrainError> = std::result::Result<T, E>;
@@ -131,6 +130,36 @@ pub enum TrainError {
     /// What must not happen.
     #[error("{0}; this is a bug in dtrp")]
     Bug(String),
+}
+
+/// What is wrong with a checkpoint, or why it cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct CheckpointError {
+    /// The folder or the file.
+    pub path: PathBuf,
+    /// What is wrong, and what to do.
+    pub problem: String,
+    /// Whether writing failed.
+    pub writing: bool,
+}
+
+impl CheckpointError {
+    pub(crate) fn reading(path: &Path, problem: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            problem: problem.into(),
+            writing: false,
+        }
+    }
+
+    pub(crate) fn writing(path: &Path, error: &std::io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            problem: format!("the checkpoint cannot be written: {error}"),
+            writing: true,
+        }
+    }
 }
 
 /// Where in a program something happened.

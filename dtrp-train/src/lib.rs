@@ -24,7 +24,6 @@
 
 mod answers;
 mod assembly;
-mod checkpoint;
 mod data;
 mod error;
 mod events;
@@ -39,15 +38,13 @@ mod unused;
 
 pub use answers::{Answer, Answers, Confusion, Model, Part, Predictions, Sample};
 pub use assembly::{Length, OptimizerContext, OptimizerFactory, parse_program, read_program, why_no_gpu};
-pub use checkpoint::{
-    Checkpoint, CheckpointError, CheckpointState, FileFacts, InProgram, Keeper, LATEST, MailFacts, Newest,
-    PredictorIdentity, Results, RunPosition, Why,
-};
 pub use data::Data;
-pub use error::{BoxError, Place, Result, TrainError};
+pub use error::{BoxError, CheckpointError, Place, Result, TrainError};
 pub use events::{
-    Compensation, End, Environment, EpochReport, Event, GpuSummary, HostReadsSummary, Plugin, ProgramRun, Snapshot,
-    Started, StepReport, Subscriber, Summary, Tally, WorkerMemory, WorkerReport, WorkerSummary, peak_rss_bytes,
+    Checkpoint, CheckpointState, Compensation, End, Environment, EpochReport, Event, FileFacts, GpuSummary,
+    HostReadsSummary, InProgram, Keeper, LATEST, MailFacts, Newest, Plugin, PredictorIdentity, ProgramRun, Results,
+    RunPosition, Snapshot, Started, StepReport, Subscriber, Summary, Tally, Why, WorkerMemory, WorkerReport,
+    WorkerSummary, peak_rss_bytes,
 };
 pub use measure::{RangeEnd, RateCurve, RatePoint, RateRange, best_cuts};
 pub use optimizers::{Adam, AdamW, Constant, Cosine, Exponential, MultiStep, Optimize, Rate, Sgd};

@@ -1,9 +1,9 @@
 //! From a network and data to a trainer, one setting at a time.
 
 use crate::assembly::{OptimizerContext, OptimizerFactory, Recipe};
-use crate::checkpoint::Checkpoint;
 use crate::data::Data;
 use crate::error::{Result, TrainError};
+use crate::events::Checkpoint;
 use crate::measure::{RateCurve, RateRange, compensate, profile, range_test};
 use crate::optimizers::{Optimize, Rate};
 use crate::settings::{

@@ -270,7 +270,10 @@ fn with_advice(error: TrainError, summary: &Summary, folder: &Path) -> Error {
     };
     let advice = match error {
         TrainError::Stopped(_) if folder.join(CHECKPOINTS).exists() => {
-            format!("; `dtrp train --resume {}` goes on from there", folder.display())
+            format!(
+                "; {kept}, and `dtrp train --resume {}` goes on from where it stopped",
+                folder.display()
+            )
         }
         TrainError::Stopped(_) => format!("; {kept}"),
         TrainError::Diverged(_) => {

@@ -196,7 +196,7 @@ fn unknown_keys_name_the_nearest() {
         ),
         (
             "xyzzy: 1",
-            "x.yaml: unknown key xyzzy; the keys here are run, data, model, method, optimizer, logging",
+            "x.yaml: unknown key xyzzy; the keys here are run, data, model, method, optimizer, checkpoint, logging",
         ),
     ] {
         assert_eq!(error(text, &[]), says);

@@ -437,7 +437,8 @@ fn every_field_is_documented() {
     // Every file of a folder is in the table.
     for entry in std::fs::read_dir(place.file("runs/a")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(page.contains(&format!("| `{name}`")), "docs/runs.md has no {name}");
+        let told = ["", "/"].iter().any(|end| page.contains(&format!("| `{name}{end}`")));
+        assert!(told, "docs/runs.md has no {name}");
     }
 }
 

@@ -37,7 +37,7 @@ fn numbers(place: &Place, name: &str) -> Vec<String> {
     let line = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap();
         let fields = line.as_object_mut().unwrap();
-        for clock in ["seconds", "images_per_second", "workers"] {
+        for clock in ["seconds", "images_per_second", "workers", "peak_rss_bytes"] {
             fields.remove(clock);
         }
         line.to_string()

@@ -69,16 +69,12 @@ fn an_evaluation_has_the_numbers_of_its_run() {
 #[test]
 fn a_checkpoint_is_evaluated_as_a_run() {
     let place = run(&[]);
-    let folder = place.file("runs/a/checkpoints/step-00000020");
-    fs::create_dir_all(&folder).unwrap();
-    fs::rename(
-        place.file("runs/a/weights.safetensors"),
-        folder.join("model.safetensors"),
-    )
-    .unwrap();
-    std::os::unix::fs::symlink("step-00000020", place.file("runs/a/checkpoints/latest")).unwrap();
+    let latest = fs::read_link(place.file("runs/a/checkpoints/latest")).unwrap();
+    let folder = place.file("runs/a/checkpoints").join(&latest);
+    let step = format!("runs/a/checkpoints/{}", latest.display());
+    fs::remove_file(place.file("runs/a/weights.safetensors")).unwrap();
     let accuracy = &place.summary("a")["final_test_accuracy"];
-    for path in ["runs/a/checkpoints/step-00000020", "runs/a/checkpoints/latest/"] {
+    for path in [&*step, "runs/a/checkpoints/latest/"] {
         assert_eq!(&eval(&place, &[path])["accuracy"], accuracy, "{path}");
     }
     let ran = Ran::of(

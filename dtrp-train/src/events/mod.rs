@@ -9,12 +9,17 @@
 //!
 //! A [`Checkpoint`](Event::Checkpoint) may come after any step and after any epoch's weights.
 
+mod checkpoint;
 mod environment;
 mod snapshot;
 mod spine;
 mod summary;
 mod tally;
 
+pub use checkpoint::{
+    Checkpoint, CheckpointState, FileFacts, InProgram, Keeper, LATEST, MailFacts, Newest, PredictorIdentity, Results,
+    RunPosition, Why,
+};
 pub use environment::Environment;
 pub use snapshot::Snapshot;
 pub use summary::{
@@ -22,10 +27,10 @@ pub use summary::{
 };
 pub use tally::Tally;
 
+pub(crate) use checkpoint::{Differences, Taken, listed};
 pub(crate) use spine::{Now, Spine};
 pub(crate) use tally::{gpus, parameters};
 
-use crate::checkpoint::Checkpoint;
 use crate::error::BoxError;
 use crate::settings::Settings;
 use dtrp_core::schedule::{Order, Program};

@@ -2,8 +2,8 @@
 
 use super::going_on::Interrupted;
 use super::{Position, RunError, Trainer};
-use crate::checkpoint::Why;
 use crate::error::{Result, TrainError};
+use crate::events::Why;
 use crate::events::{
     End, Environment, EpochReport, Event, Now, ProgramRun, Snapshot, Started, Summary, Tally, gpus, peak_rss_bytes,
 };

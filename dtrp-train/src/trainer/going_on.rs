@@ -3,11 +3,11 @@
 use super::fit::Progress;
 use super::{Position, RunError, Trainer};
 use crate::assembly::{Length, learning_rate};
-use crate::checkpoint::{
+use crate::error::{Result, TrainError};
+use crate::events::{
     Checkpoint, CheckpointState, Differences, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Taken,
     Why, listed,
 };
-use crate::error::{Result, TrainError};
 use crate::events::{Event, Tally};
 use dtrp_core::engine::{self, Execution, Mail, Pause, Paused, Ran};
 use dtrp_core::schedule::{Op, Program, Unit};

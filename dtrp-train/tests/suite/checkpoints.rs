@@ -23,19 +23,19 @@ struct Came {
 
 impl Came {
     /// What does not depend on the clock.
-    fn numbers(&self) -> (Vec<(u64, u64, u64, u64)>, Vec<(u64, u64, u64, u64)>) {
+    fn numbers(&self) -> [Vec<[u64; 4]>; 2] {
         let steps = self.steps.iter();
-        let steps = steps.map(|step| (step.step, step.epoch, step.loss.to_bits(), step.lr.to_bits()));
+        let steps = steps.map(|step| [step.step, step.epoch, step.loss.to_bits(), step.lr.to_bits()]);
         let epochs = self.epochs.iter();
         let epochs = epochs.map(|e| {
-            (
+            [
                 e.step,
                 e.train_loss.to_bits(),
                 e.test_loss.to_bits(),
                 e.test_accuracy.to_bits(),
-            )
+            ]
         });
-        (steps.collect(), epochs.collect())
+        [steps.collect(), epochs.collect()]
     }
 }
 

@@ -95,6 +95,8 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("model.init_from", "weights.rs"),
     ("model.init_sha256", "weights.rs; refused without init_from"),
     ("method.name", "each is a base below"),
+    ("logging.csv", "what is written: dtrp-cli"),
+    ("logging.tensorboard", "what is written: dtrp-cli"),
     ("checkpoint.every_epochs", "when its state is kept: checkpoints.rs"),
     ("checkpoint.every_steps", "when its state is kept: checkpoints.rs"),
     ("checkpoint.every_minutes", "when its state is kept: checkpoints.rs"),

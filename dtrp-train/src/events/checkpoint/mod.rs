@@ -17,7 +17,6 @@ mod folder;
 mod keeper;
 mod state;
 
-pub use folder::CheckpointError;
 pub use keeper::{Keeper, LATEST, Newest};
 pub use state::{CheckpointState, FileFacts, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Why};
 

@@ -1,8 +1,8 @@
 //! A folder of checkpoints: the newest and the best are kept, and a link leads to the last.
 
-use super::folder::{self, CheckpointError, HIDDEN};
+use super::folder::{self, HIDDEN};
 use super::{Checkpoint, Why};
-use crate::error::{BoxError, TrainError};
+use crate::error::{BoxError, CheckpointError, TrainError};
 use crate::events::{Event, Subscriber};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl Keeper {
     /// The link is a convenience for people; who goes on with a run looks at the folders themselves.
     fn link(&self, path: &Path) -> Result<(), CheckpointError> {
         let wrong = |error: std::io::Error| CheckpointError::writing(&self.folder.join(LATEST), &error);
-        let beside = self.folder.join(format!(".{LATEST}.{}{HIDDEN}", std::process::id()));
+        let beside = self.folder.join(format!(".{LATEST}{HIDDEN}"));
         let _ = fs::remove_file(&beside);
         let target = path.file_name().unwrap_or_default();
         std::os::unix::fs::symlink(target, &beside).map_err(wrong)?;

@@ -2,6 +2,7 @@
 
 use super::Checkpoint;
 use super::state::{CheckpointState, FORMAT, FileFacts, VERSION};
+use crate::error::CheckpointError;
 use dtrp_core::torch::{SavedTensors, Tensors};
 use dtrp_models::{ModelError, weights};
 use dtrp_text::{to_json, write_whole};
@@ -30,41 +31,11 @@ const FILES: [&str; 4] = [
 /// How the hidden folders' names end.
 pub(super) const HIDDEN: &str = ".dtrp-new";
 
-/// What is wrong with a checkpoint, or why it cannot be written.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {problem}", path.display())]
-pub struct CheckpointError {
-    /// The folder or the file.
-    pub path: PathBuf,
-    /// What is wrong, and what to do.
-    pub problem: String,
-    /// Whether writing failed.
-    pub writing: bool,
-}
-
-impl CheckpointError {
-    pub(super) fn reading(path: &Path, problem: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            problem: problem.into(),
-            writing: false,
-        }
-    }
-
-    pub(super) fn writing(path: &Path, error: &io::Error) -> Self {
-        Self {
-            path: path.to_owned(),
-            problem: format!("the checkpoint cannot be written: {error}"),
-            writing: true,
-        }
-    }
-}
-
 /// Beside `path`, on the same file system.
 fn hidden(path: &Path, word: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{word}{}{HIDDEN}", std::process::id()));
+    name.push(format!(".{word}{HIDDEN}"));
     path.with_file_name(name)
 }
 
@@ -77,7 +48,7 @@ pub(super) fn write(checkpoint: &Checkpoint, path: &Path) -> Result<(), Checkpoi
         )));
     }
     let beside = hidden(path, "");
-    // Left by a process of this number that was killed.
+    // Left by a program that was killed.
     remove(&beside);
     fs::create_dir(&beside).map_err(wrong)?;
     let whole = fill(checkpoint, &beside, path).and_then(|()| put(&beside, path).map_err(wrong));
@@ -125,7 +96,7 @@ fn put(beside: &Path, path: &Path) -> io::Result<()> {
     File::open(beside)?.sync_all()?;
     if path.symlink_metadata().is_ok() {
         // The same moment of the same run, trained again.
-        let old = hidden(path, "old-");
+        let old = hidden(path, "old");
         remove(&old);
         fs::rename(path, &old)?;
         fs::rename(beside, path)?;
