@@ -9,7 +9,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(crate) struct SchemaCommand {
     /// Which file's
-    #[arg(value_enum, value_name = "FILE")]
+    #[arg(value_enum, value_name = "KIND")]
     of: Schema,
 }
 

@@ -7,11 +7,13 @@ mod start;
 
 pub use plan::{ModulePlan, RunPlan};
 
-use crate::assembly::{Length, Parts, Programs, Recipe, Seen, check_norms, devices, heads, learning_rate};
+use crate::assembly::{
+    Length, OptimizerContext, Parts, Programs, Recipe, Seen, check_norms, devices, heads, learning_rate,
+};
 use crate::data::{BatchForm, Batches, Feed, Interrupts, Loaders, Waited};
 use crate::error::{Result, TrainError};
 use crate::events::{Compensation, Event, Snapshot, Spine, Subscriber, Tally, gpus, parameters};
-use crate::settings::Settings;
+use crate::settings::{CheckpointSettings, Settings};
 use crate::unused::{Facts, Unused, unused};
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::{self, EngineError, EngineOptions, Execution, Pause};
@@ -138,6 +140,21 @@ impl Trainer {
         );
         let mut recipe = recipe;
         recipe.settings.model.init_sha256 = init_sha256;
+        let forgets = recipe.optimizer.as_ref().is_some_and(|make| {
+            let context = OptimizerContext {
+                module: 1,
+                modules: ranges.len(),
+                staleness: staleness[0],
+            };
+            make(context).save().is_none()
+        });
+        if forgets && recipe.settings.checkpoint.on() {
+            tracing::warn!(
+                "the optimizer does not say what it keeps between updates, so no checkpoint is made: implement `save` and `load` of \
+                 `Optimizer`, or set checkpoint.keep_last: 0"
+            );
+            recipe.settings.checkpoint = CheckpointSettings::off();
+        }
         // What a run says of itself comes from what runs.
         let (name, order) = programs.names();
         (recipe.settings.method.name, recipe.settings.method.order) = (name, Some(order));
