@@ -20,6 +20,9 @@ pub(crate) const INPUT: ModelInput = ModelInput {
     classes: 5,
 };
 
+/// Makes the optimizer of a module.
+pub(crate) type MakeOptimizer = fn(&Run) -> Box<dyn Optimizer>;
+
 /// One training run.
 #[derive(Clone)]
 pub(crate) struct Run {
@@ -53,7 +56,7 @@ pub(crate) struct Run {
     pub(crate) network: Option<fn() -> Vec<BlockSpec>>,
     pub(crate) gradient_shrink: f64,
     /// Instead of SGD with the numbers above.
-    pub(crate) optimizer: Option<fn(&Run) -> Box<dyn Optimizer>>,
+    pub(crate) optimizer: Option<MakeOptimizer>,
     /// A probe of every so many predictions.
     pub(crate) probe_every: u32,
 }
