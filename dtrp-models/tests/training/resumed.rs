@@ -1,9 +1,9 @@
 //! A run that is saved and restored between any two actions of its program is the same run, bit for bit.
 
 use crate::hand::check;
-use crate::run::Run;
+use crate::run::{MakeOptimizer, Run};
 use dtrp_core::schedule::{Method, Order};
-use dtrp_core::torch::{Adam, BlockSpec, Optimizer, Pass, Precision, Vars};
+use dtrp_core::torch::{Adam, BlockSpec, Pass, Precision, Vars};
 use dtrp_models::layers::{Dropout, Linear};
 use dtrp_models::{build, option_values};
 use dtrp_predictors::{
@@ -108,10 +108,8 @@ impl Definition for Learning {
 
 dtrp_predictors::inventory::submit! { Registration::of::<Learning>() }
 
-type MakeOptimizer = Option<fn(&Run) -> Box<dyn Optimizer>>;
-
 /// Every optimizer, with predictors that it can be predicted by.
-fn optimizers() -> Vec<(MakeOptimizer, Vec<&'static str>)> {
+fn optimizers() -> Vec<(Option<MakeOptimizer>, Vec<&'static str>)> {
     let all = [
         "none",
         "damped",

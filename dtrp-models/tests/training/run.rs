@@ -20,7 +20,7 @@ pub(crate) const INPUT: ModelInput = ModelInput {
     classes: 5,
 };
 
-/// What makes the optimizer of a module.
+/// Makes the optimizer of a module.
 pub(crate) type MakeOptimizer = fn(&Run) -> Box<dyn Optimizer>;
 
 /// One training run.

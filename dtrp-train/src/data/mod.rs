@@ -2,7 +2,7 @@
 
 mod source;
 
-pub(crate) use source::{BatchForm, Batches, Feed, Interrupts, Waited};
+pub(crate) use source::{BatchForm, Batches, Due, Feed, Interrupts, Waited};
 
 use crate::error::TrainError;
 use crate::settings::DataSettings;

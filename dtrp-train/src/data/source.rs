@@ -8,8 +8,8 @@ use dtrp_core::engine::Pause;
 use dtrp_core::schedule::Unit;
 use dtrp_core::torch::{Input, Source, TorchError, Upload};
 use dtrp_data::{Batch, Epoch, Normalization};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
@@ -91,6 +91,22 @@ impl Waited {
     }
 }
 
+/// When something is due, if it is; shared between who says it and who looks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Due(Arc<Mutex<Option<Instant>>>);
+
+impl Due {
+    /// Sets the time.
+    pub(crate) fn set(&self, time: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
+    fn has_come(&self) -> bool {
+        let time = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        time.is_some_and(|time| Instant::now() >= time)
+    }
+}
+
 /// Who may interrupt a program, and how.
 #[derive(Clone)]
 pub(crate) struct Interrupts {
@@ -98,8 +114,8 @@ pub(crate) struct Interrupts {
     pub(crate) halt: Stop,
     /// Ends it as soon as may be.
     pub(crate) stop: Stop,
-    /// From then on a pause is due.
-    pub(crate) due: Option<Instant>,
+    /// When a pause is due.
+    pub(crate) due: Due,
     /// How a program is paused, so that it can be gone on with; without it a stop ends it at once.
     pub(crate) pause: Option<Pause>,
 }
@@ -110,9 +126,8 @@ impl Interrupts {
         if self.halt.requested() {
             return Err(TorchError::Stopped);
         }
-        let due = self.due.is_some_and(|due| Instant::now() >= due);
         match &self.pause {
-            Some(pause) if due || self.stop.requested() => pause.request(),
+            Some(pause) if self.stop.requested() || self.due.has_come() => pause.request(),
             None if self.stop.requested() => return Err(TorchError::Stopped),
             _ => {}
         }

@@ -3,6 +3,7 @@
 use super::fit::Progress;
 use super::{Position, RunError, Trainer};
 use crate::assembly::{Length, learning_rate};
+use crate::data::Due;
 use crate::error::{Result, TrainError};
 use crate::events::{
     Checkpoint, CheckpointState, Differences, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Taken,
@@ -57,7 +58,9 @@ impl Trainer {
             read = first_to_read(program, place.positions()[0]);
             paused = Some(place);
         }
-        let interrupts = self.interrupts(Some(pause.clone()), self.deadline());
+        let due = Due::default();
+        due.set(self.deadline());
+        let interrupts = self.interrupts(Some(pause.clone()), &due);
         let waited = self.open(position, position.trained + read, interrupts)?;
         if let Some(interrupted) = interrupted {
             // Making room for the program has dropped what was in flight.
@@ -88,6 +91,7 @@ impl Trainer {
                         break Err(TrainError::Stopped(format!(" in epoch {}", position.epoch + 1)).into());
                     }
                     pause.clear();
+                    due.set(self.deadline());
                     paused = Some(at);
                 }
             }

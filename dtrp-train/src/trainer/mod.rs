@@ -7,10 +7,8 @@ mod start;
 
 pub use plan::{ModulePlan, RunPlan};
 
-use crate::assembly::{
-    Length, OptimizerContext, Parts, Programs, Recipe, Seen, check_norms, devices, heads, learning_rate,
-};
-use crate::data::{BatchForm, Batches, Feed, Interrupts, Loaders, Waited};
+use crate::assembly::{Length, Parts, Programs, Recipe, Seen, check_norms, devices, heads, learning_rate};
+use crate::data::{BatchForm, Batches, Due, Feed, Interrupts, Loaders, Waited};
 use crate::error::{Result, TrainError};
 use crate::events::{Compensation, Event, Snapshot, Spine, Subscriber, Tally, gpus, parameters};
 use crate::settings::{CheckpointSettings, Settings};
@@ -26,7 +24,7 @@ use fit::Progress;
 use start::{check_finite, load_weights};
 use std::ops::Range;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tch::Device;
 
 /// A network under training, made by [`Training::build`](crate::Training::build). It owns its data and its state: how far it
@@ -140,15 +138,7 @@ impl Trainer {
         );
         let mut recipe = recipe;
         recipe.settings.model.init_sha256 = init_sha256;
-        let forgets = recipe.optimizer.as_ref().is_some_and(|make| {
-            let context = OptimizerContext {
-                module: 1,
-                modules: ranges.len(),
-                staleness: staleness[0],
-            };
-            make(context).save().is_none()
-        });
-        if forgets && recipe.settings.checkpoint.on() {
+        if recipe.settings.checkpoint.on() && !stages.iter().all(TorchStage::can_be_saved) {
             tracing::warn!(
                 "the optimizer does not say what it keeps between updates, so no checkpoint is made: implement `save` and `load` of \
                  `Optimizer`, or set checkpoint.keep_last: 0"
@@ -296,7 +286,7 @@ impl Trainer {
 
     /// Runs a program on the batches at `position`, outside any run. It ends at once where it is asked to stop.
     pub(crate) fn run(&mut self, program: &Program, position: Position) -> Result<(Execution, Tally), RunError> {
-        let interrupts = self.interrupts(None, None);
+        let interrupts = self.interrupts(None, &Due::default());
         let waited = self.open(position, position.trained, interrupts)?;
         let execution = engine::run(program, &mut self.stages, &self.engine);
         self.close(position);
@@ -307,11 +297,11 @@ impl Trainer {
     }
 
     /// Who may interrupt a program.
-    fn interrupts(&self, pause: Option<Pause>, due: Option<Instant>) -> Interrupts {
+    fn interrupts(&self, pause: Option<Pause>, due: &Due) -> Interrupts {
         Interrupts {
             halt: self.spine.halt(),
             stop: self.recipe.stop.clone(),
-            due,
+            due: due.clone(),
             pause,
         }
     }
@@ -369,7 +359,7 @@ impl Trainer {
     pub(crate) fn look(&mut self, epoch: Epoch, batches: usize, on_output: OnOutput) -> Result<Evaluation, RunError> {
         self.check_whole()?;
         let feed = self.feed(1)?;
-        let source = Batches::new(epoch, feed, self.interrupts(None, None));
+        let source = Batches::new(epoch, feed, self.interrupts(None, &Due::default()));
         let plan = Plan::new(self.stages.len(), batches as u32);
         let program = Method::named("local").and_then(|method| method.program(&plan));
         let options = EngineOptions {

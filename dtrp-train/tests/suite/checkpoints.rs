@@ -229,6 +229,24 @@ fn time_makes_them_due() {
     same("with as many checkpoints as may be", &found, &uninterrupted(&base()).0);
     let minutes = came.checkpoints.iter().filter(|c| c.state().why == Why::Minutes);
     assert!(minutes.count() > 4);
+    // And no more often than they are: in one long epoch too.
+    let rare: Changes = vec![
+        ("run.epochs", json!(1)),
+        ("data.limit", json!(1200)),
+        ("data.batch_size", json!(4)),
+        ("checkpoint.every_minutes", json!(0.1 / 60.0)),
+    ];
+    let (_, came) = uninterrupted(&rare);
+    let minutes = came
+        .checkpoints
+        .iter()
+        .filter(|c| c.state().why == Why::Minutes)
+        .count();
+    let most = came.epochs[0].seconds / 0.1;
+    assert!(
+        minutes > 0 && (minutes as f64) <= most,
+        "{minutes} in {most} tenths of a second"
+    );
     let mut off = base();
     off.push(("checkpoint.keep_last", json!(0)));
     assert!(uninterrupted(&off).1.checkpoints.is_empty());
