@@ -69,7 +69,7 @@ pub(crate) fn line(text: &str) {
     told("INFO", text, text, Map::new());
 }
 
-/// As [`line`], with what it tells as an object of fields for programs.
+/// As [`line()`], with what it tells as an object of fields for programs.
 pub(super) fn line_with(text: &str, fields: Value) {
     let fields = match fields {
         Value::Object(fields) => fields,
