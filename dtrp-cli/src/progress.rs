@@ -4,12 +4,15 @@
 mod bar;
 mod block;
 mod download;
+mod lines;
 mod log;
 mod screen;
 mod seen;
 
 pub(crate) use download::Download;
+pub(crate) use lines::Lines;
 pub(crate) use log::{LogFormat, is_json, last_error, line, set_format, usage};
+pub(crate) use screen::{can_redraw, write};
 
 use crate::config::ProgressKind;
 use bar::{Bar, clock};
