@@ -67,7 +67,7 @@ struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        screen::write(bytes);
+        write(bytes);
         Ok(bytes.len())
     }
 
@@ -98,7 +98,7 @@ impl Progress {
         };
         let shown = match kind {
             ProgressKind::None => Shown::Nothing,
-            ProgressKind::Auto | ProgressKind::Bar if screen::can_redraw() => Shown::Bar(Bar::new()),
+            ProgressKind::Auto | ProgressKind::Bar if can_redraw() => Shown::Bar(Bar::new()),
             _ => Shown::Plain(Instant::now()),
         };
         Self {

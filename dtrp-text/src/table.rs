@@ -155,7 +155,11 @@ impl Table {
     pub fn latex(&self) -> String {
         let columns = self.widths().len();
         let left = self.left.min(columns);
-        let mut text = format!("\\begin{{tabular}}{{{}{}}}\n\\toprule\n", "l".repeat(left), "r".repeat(columns - left));
+        let mut text = format!(
+            "\\begin{{tabular}}{{{}{}}}\n\\toprule\n",
+            "l".repeat(left),
+            "r".repeat(columns - left)
+        );
         for (index, row) in self.rows.iter().enumerate() {
             let cells: Vec<_> = row.iter().map(|cell| latex_text(cell)).collect();
             text += &format!("{} \\\\\n", cells.join(" & "));

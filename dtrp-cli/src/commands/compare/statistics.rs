@@ -88,7 +88,10 @@ mod tests {
             let two = 2.0 / (t * t + 2.0 + t * (t * t + 2.0_f64).sqrt());
             for (freedom, expected) in [(1, one), (2, two)] {
                 let found = two_sided(-t, freedom).unwrap();
-                assert!((found - expected).abs() <= 1e-9 * expected, "{t} {freedom}: {found} {expected}");
+                assert!(
+                    (found - expected).abs() <= 1e-9 * expected,
+                    "{t} {freedom}: {found} {expected}"
+                );
             }
         }
         // Of every table of the distribution.

@@ -60,7 +60,9 @@ pub(super) fn combinations(lists: &[List]) -> Result<Vec<Variant>, Error> {
             )));
         }
     }
-    let count = lists.iter().try_fold(1_usize, |all, list| all.checked_mul(list.sets.len()));
+    let count = lists
+        .iter()
+        .try_fold(1_usize, |all, list| all.checked_mul(list.sets.len()));
     if count.is_none_or(|count| count > MOST) {
         return Err(Error::Fit(format!(
             "--set-list: there are more than {MOST} combinations of these values: give fewer"
@@ -90,7 +92,10 @@ mod tests {
     use super::*;
 
     fn names(lists: &[&str]) -> Result<Vec<String>, String> {
-        let lists = lists.iter().map(|list| list.parse()).collect::<Result<Vec<List>, _>>()?;
+        let lists = lists
+            .iter()
+            .map(|list| list.parse())
+            .collect::<Result<Vec<List>, _>>()?;
         let variants = combinations(&lists).map_err(|error| error.to_string())?;
         Ok(variants.into_iter().map(|variant| variant.name).collect())
     }
@@ -100,7 +105,10 @@ mod tests {
         let expected = ["a.b=1 c=x", "a.b=1 c=y", "a.b=2 c=x", "a.b=2 c=y"];
         assert_eq!(names(&["a.b=1, 2", "c=x,y"]).unwrap(), expected);
         // Commas in brackets and quotes part nothing.
-        let lists = ["method.cuts=[3, 6],[2,5],auto", "p={name: damped, options: {rho: 0.5}},'a,b'"];
+        let lists = [
+            "method.cuts=[3, 6],[2,5],auto",
+            "p={name: damped, options: {rho: 0.5}},'a,b'",
+        ];
         assert_eq!(names(&lists).unwrap().len(), 6);
         assert_eq!(names(&["a=1"]).unwrap(), ["a=1"]);
     }

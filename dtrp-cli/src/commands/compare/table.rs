@@ -57,7 +57,9 @@ impl Row {
     /// A number of those, with their seeds.
     fn numbers(&self, number: Number) -> Vec<(u64, f64)> {
         let numbers = self.finished();
-        numbers.filter_map(|(seed, summary)| Some((seed, number(summary)?))).collect()
+        numbers
+            .filter_map(|(seed, summary)| Some((seed, number(summary)?)))
+            .collect()
     }
 
     /// Seeds that were not come to.
@@ -138,7 +140,10 @@ impl Row {
 
 /// An object of something for each number that is tested.
 fn named(of: impl Fn(Number) -> Value) -> Value {
-    TESTED.iter().map(|(name, number)| ((*name).to_owned(), of(*number))).collect()
+    TESTED
+        .iter()
+        .map(|(name, number)| ((*name).to_owned(), of(*number)))
+        .collect()
 }
 
 /// Mean of a number over the seeds; `None` if a run lacks it.
@@ -192,7 +197,11 @@ pub(super) fn table(rows: &[Row]) -> Table {
         let most = |numbers: &[f64]| numbers.iter().copied().reduce(f64::max);
         let sum = |numbers: &[f64]| Some(numbers.iter().sum());
         let dash = || "-".to_owned();
-        let accuracy = spread(&summaries, |s| s.final_test_accuracy, |share| format!("{:.2}", 100.0 * share));
+        let accuracy = spread(
+            &summaries,
+            |s| s.final_test_accuracy,
+            |share| format!("{:.2}", 100.0 * share),
+        );
         let loss = spread(&summaries, |s| s.final_train_loss, |loss| format!("{loss:.4}"));
         let p = (index > 0).then(|| paired(&rows[0], row)?.p).flatten();
         let mut cells = vec![

@@ -199,7 +199,10 @@ impl Running<'_> {
         let name = &self.job.name;
         match line {
             Some(Line::Step(step)) => {
-                format!("{name}  epoch {}  step {}  loss {:.4}", step.epoch, step.step, step.loss)
+                format!(
+                    "{name}  epoch {}  step {}  loss {:.4}",
+                    step.epoch, step.step, step.loss
+                )
             }
             Some(Line::Epoch(epoch)) => {
                 let accuracy = percent(Some(epoch.test_accuracy), 2);
@@ -235,7 +238,8 @@ mod tests {
     fn half_a_line_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         assert!(last_line(folder.path()).is_none());
-        let step = |step: u64| format!(r#"{{"event":"step","step":{step},"epoch":1,"loss":2.5,"lr":0.1,"seconds":0.5}}"#);
+        let step =
+            |step: u64| format!(r#"{{"event":"step","step":{step},"epoch":1,"loss":2.5,"lr":0.1,"seconds":0.5}}"#);
         let text = format!("{}\n{}\n{{\"event\":", step(1), step(2));
         std::fs::write(folder.path().join(METRICS), text).unwrap();
         assert!(matches!(last_line(folder.path()), Some(Line::Step(step)) if step.step == 2));
