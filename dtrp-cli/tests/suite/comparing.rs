@@ -423,7 +423,8 @@ fn several_runs_go_on_at_once_and_end_together() {
     assert_eq!(training.len(), 2);
     let (told, ran) = interrupted(comparison, stderr);
     assert!(training.into_iter().all(is_gone));
-    assert_eq!(ran.stdout.matches("missing").count(), 3, "{}", ran.stdout);
+    // No run has a result, so there is no table.
+    assert!(ran.stdout.is_empty(), "{}", ran.stdout);
     assert!(told.contains("a (seed 1); b (seed 1); c (seed 1)"), "{told}");
     for run in ["a", "b"] {
         let summary = place.read(&format!("compare/{run}-seed1/summary.json"));
