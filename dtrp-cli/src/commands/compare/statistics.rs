@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn the_tail_is_that_of_closed_forms() {
-        for t in [0.0, 0.1, 1.0, 2.5, 12.706_204_736_432_1, 1e3, 1e6] {
+        for t in [0.0_f64, 0.1, 1.0, 2.5, 12.706_204_736_432_1, 1e3, 1e6] {
             // One degree of freedom is Cauchy's distribution, two have a root alone.
-            let one = 2.0 / std::f64::consts::PI * (1.0 / t).atan();
+            let one = 2.0 / std::f64::consts::PI * t.recip().atan();
             let two = 2.0 / (t * t + 2.0 + t * (t * t + 2.0_f64).sqrt());
             for (freedom, expected) in [(1, one), (2, two)] {
                 let found = two_sided(-t, freedom).unwrap();
