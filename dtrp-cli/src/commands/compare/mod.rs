@@ -132,7 +132,7 @@ fn compared(shared: &Shared, variants: &[Variant], dir: &str, own: bool) -> Resu
     let result = train_all(&runs, shared, variants, &mut rows);
     if result.is_ok() || rows.iter().any(Row::has_runs) {
         output::print(&match shared.format {
-            Form::Text => output::fitted(&table(&rows)) + &told(&rows),
+            Form::Text => output::fitted(&table(&rows)) + &output::wrapped(&told(&rows)),
             Form::Markdown => table(&rows).markdown(),
             Form::Latex => table(&rows).latex(),
             Form::Json => json(&rows),
