@@ -4,12 +4,15 @@
 mod bar;
 mod block;
 mod download;
+mod lines;
 mod log;
 mod screen;
 mod seen;
 
 pub(crate) use download::Download;
+pub(crate) use lines::Lines;
 pub(crate) use log::{LogFormat, is_json, last_error, line, set_format, usage};
+pub(crate) use screen::{can_redraw, write};
 
 use crate::config::ProgressKind;
 use bar::{Bar, clock};
@@ -64,7 +67,7 @@ struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        screen::write(bytes);
+        write(bytes);
         Ok(bytes.len())
     }
 
@@ -95,7 +98,7 @@ impl Progress {
         };
         let shown = match kind {
             ProgressKind::None => Shown::Nothing,
-            ProgressKind::Auto | ProgressKind::Bar if screen::can_redraw() => Shown::Bar(Bar::new()),
+            ProgressKind::Auto | ProgressKind::Bar if can_redraw() => Shown::Bar(Bar::new()),
             _ => Shown::Plain(Instant::now()),
         };
         Self {

@@ -3,7 +3,7 @@
 //! * [`nearest`], [`find`] and [`UnknownName`]: things that are chosen by name, and what is said to a mistyped one.
 //! * [`OptionSpec`], [`Options`] and [`OptionError`]: options that something declares, with their defaults, and how it
 //!   reads what it was given.
-//! * [`Table`]: aligned text, or Markdown.
+//! * [`Table`]: aligned text, Markdown, or LaTeX.
 //! * [`units`]: numbers for people.
 //! * [`shortened()`]: what somebody typed, in a message.
 //! * [`without_frames`]: what a library in C++ says, without its stack.

@@ -149,6 +149,46 @@ impl Table {
         }
         text
     }
+
+    /// As a `tabular` of LaTeX, with the rules of the package `booktabs`: the first row is the head, columns are aligned as in
+    /// text.
+    pub fn latex(&self) -> String {
+        let columns = self.widths().len();
+        let left = self.left.min(columns);
+        let mut text = format!(
+            "\\begin{{tabular}}{{{}{}}}\n\\toprule\n",
+            "l".repeat(left),
+            "r".repeat(columns - left)
+        );
+        for (index, row) in self.rows.iter().enumerate() {
+            let cells: Vec<_> = row.iter().map(|cell| latex_text(cell)).collect();
+            text += &format!("{} \\\\\n", cells.join(" & "));
+            if index == 0 {
+                text += "\\midrule\n";
+            }
+        }
+        text + "\\bottomrule\n\\end{tabular}\n"
+    }
+}
+
+/// With everything that has a meaning in LaTeX as itself.
+fn latex_text(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' | '%' | '$' | '#' | '_' | '{' | '}' => out.extend(['\\', c]),
+            '~' => out.push_str("\\textasciitilde{}"),
+            '^' => out.push_str("\\textasciicircum{}"),
+            '\\' => out.push_str("\\textbackslash{}"),
+            '<' => out.push_str("$<$"),
+            '>' => out.push_str("$>$"),
+            '±' => out.push_str("$\\pm$"),
+            // Two of them would become one dash.
+            '-' if out.ends_with('-') => out.push_str("{}-"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 impl fmt::Display for Table {
@@ -218,5 +258,21 @@ mod tests {
         let mut table = Table::new(2);
         table.row(["a", "b", "c"]).row(["1", "2", "3"]);
         assert_eq!(table.markdown(), "| a | b | c |\n|---|--:|--:|\n| 1 | 2 | 3 |\n");
+    }
+
+    #[test]
+    fn papers_have_a_tabular() {
+        let mut table = Table::new(1);
+        table.row(["a_b", "share"]).row([r"x\{~}^ --", "1.5 ± 0.2 %"]);
+        let expected = r"\begin{tabular}{lr}
+\toprule
+a\_b & share \\
+\midrule
+x\textbackslash{}\{\textasciitilde{}\}\textasciicircum{} -{}- & 1.5 $\pm$ 0.2 \% \\
+\bottomrule
+\end{tabular}
+";
+        assert_eq!(table.latex(), expected);
+        assert!(Table::default().latex().starts_with(r"\begin{tabular}{}"));
     }
 }

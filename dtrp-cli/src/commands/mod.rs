@@ -30,7 +30,7 @@ pub(crate) use train::EXAMPLES;
 use crate::error::Error;
 use bench::Bench;
 use clap::Subcommand;
-use compare::Compare;
+use compare::{Compare, Sweep};
 use config::ConfigCommand;
 use data::DataCommand;
 use eval::Eval;
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Train several variants of a run and print one table
     Compare(Compare),
+    /// The same over lists of values: every combination is a row
+    Sweep(Sweep),
     /// Say how good the weights of a run are: accuracy, top-5, loss, each class, confusion
     Eval(Eval),
     /// Say what a trained network takes images for
@@ -102,6 +104,7 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Train(args) => train::run(args),
         Command::Config(command) => config::run(&command),
         Command::Compare(args) => compare::run(&args),
+        Command::Sweep(args) => compare::sweep(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Export(args) => export::run(&args),

@@ -36,17 +36,22 @@ pub(crate) struct Report {
 
 /// Writes the page.
 pub(super) fn run(args: &Report) -> Result<(), Error> {
-    let runs = History::read_all(&args.runs)?;
-    let answers = if args.no_evaluation {
-        Answers::none(NOT_EVALUATED)
-    } else {
+    write(&args.runs, &args.output, !args.no_evaluation)
+}
+
+/// Writes the page of these runs into a file, or to stdout.
+pub(super) fn write(runs: &[Given], file: &Path, evaluated: bool) -> Result<(), Error> {
+    let runs = History::read_all(runs)?;
+    let answers = if evaluated {
         Answers::of(&groups(&runs))
+    } else {
+        Answers::none(NOT_EVALUATED)
     };
     let page = whole(&title(&runs), &body(&runs, &answers)?, None);
-    if args.output == Path::new("-") {
+    if file == Path::new("-") {
         return output::print(&page);
     }
-    output::write_file(&args.output, page)?;
-    tracing::info!("the report is in {}", args.output.display());
+    output::write_file(file, page)?;
+    tracing::info!("the report is in {}", file.display());
     Ok(())
 }

@@ -68,7 +68,7 @@ impl Set {
     }
 
     /// What it is set to.
-    pub(super) fn value(&self) -> &Value {
+    pub(crate) fn value(&self) -> &Value {
         &self.value
     }
 

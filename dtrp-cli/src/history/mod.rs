@@ -51,6 +51,16 @@ impl FromStr for Given {
     }
 }
 
+impl Given {
+    /// A folder with a name.
+    pub(crate) fn named(name: &str, folder: &Path) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            folder: folder.to_owned(),
+        }
+    }
+}
+
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {

@@ -27,7 +27,7 @@ pub(super) fn screen() -> &'static MultiProgress {
 
 /// Writes to stderr, above the bars and the lines of a run if there are some. When stderr is gone there is nobody left to tell:
 /// that is no error, and nothing to end a program for.
-pub(super) fn write(bytes: &[u8]) {
+pub(crate) fn write(bytes: &[u8]) {
     SCREEN.suspend(|| {
         let mut block = block();
         let width = width().unwrap_or(80);
@@ -59,7 +59,7 @@ fn send(bytes: &[u8]) {
 }
 
 /// Whether stderr is a terminal whose lines can be written anew.
-pub(super) fn can_redraw() -> bool {
+pub(crate) fn can_redraw() -> bool {
     !is_json() && io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! <run.dir>/<run.name>/
 //!   config.yaml           the resolved configuration
+//!   asked.yaml            of a run of a comparison, what it was asked to be
 //!   metrics.jsonl         an object for every logged step and every epoch, appended while the run goes on
 //!   steps.csv, epochs.csv the same as tables, with `logging.csv`
 //!   tensorboard/          the same for TensorBoard, with `logging.tensorboard`

@@ -19,17 +19,17 @@ const TINY: [&str; 8] = [
 ];
 
 /// Runs that go on until somebody ends them.
-const LONG: [&str; 5] = ["compare", "--set", "model={name: tiny}", "--set", "run.epochs=1000000"];
+pub(crate) const LONG: [&str; 5] = ["compare", "--set", "model={name: tiny}", "--set", "run.epochs=1000000"];
 
-fn compare(place: &Place, args: &[&str]) -> Ran {
+pub(crate) fn compare(place: &Place, args: &[&str]) -> Ran {
     place.dtrp(&[&TINY, args].concat())
 }
 
-fn json(ran: &Ran) -> Vec<Value> {
+pub(crate) fn json(ran: &Ran) -> Vec<Value> {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", ran.stdout, ran.stderr))
 }
 
-fn seeds(variant: &Value) -> Vec<u64> {
+pub(crate) fn seeds(variant: &Value) -> Vec<u64> {
     let runs = variant["runs"].as_array().unwrap();
     runs.iter().map(|run| run["seed"].as_u64().unwrap()).collect()
 }
@@ -185,7 +185,7 @@ fn a_folder_whose_name_is_not_utf8_is_trained_into() {
 }
 
 /// A comparison that is told to say what it does; the lines that it says.
-fn start(place: &Place, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
+pub(crate) fn start(place: &Place, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
     let mut command = place.command(args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -194,11 +194,19 @@ fn start(place: &Place, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
 
 /// The process that trains for it, once it is under way.
 fn child_of(child: &Child, place: &Place, folder: &str) -> i32 {
+    wait_for_metrics(place, folder);
+    children(child)[0]
+}
+
+pub(crate) fn wait_for_metrics(place: &Place, folder: &str) {
     let metrics = place.file(folder).join("metrics.jsonl");
     wait_until(|| fs::metadata(&metrics).is_ok_and(|found| found.len() > 0));
+}
+
+pub(crate) fn children(child: &Child) -> Vec<i32> {
     let children = format!("/proc/{0}/task/{0}/children", child.id());
     let text = fs::read_to_string(children).unwrap();
-    text.split_whitespace().next().unwrap().parse().unwrap()
+    text.split_whitespace().map(|id| id.parse().unwrap()).collect()
 }
 
 fn wait_until(mut holds: impl FnMut() -> bool) {
@@ -209,12 +217,12 @@ fn wait_until(mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn is_gone(process: i32) -> bool {
+pub(crate) fn is_gone(process: i32) -> bool {
     // A zombie is no longer anybody's work.
     fs::read_to_string(format!("/proc/{process}/stat")).map_or(true, |stat| stat.contains(") Z "))
 }
 
-fn signal(process: i32, number: i32) {
+pub(crate) fn signal(process: i32, number: i32) {
     // SAFETY: sends a signal to a process that this test has started.
     assert_eq!(unsafe { libc::kill(process, number) }, 0);
 }

@@ -7,6 +7,7 @@ mod browser;
 #[path = "../../../dtrp-predictors/tests/build/mod.rs"]
 mod build;
 mod comparing;
+mod comparisons;
 mod configs;
 #[cfg(unix)]
 mod corpus;

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
 /// Every command that prints something, with as little work as it can have.
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &["--help"],
     &["--version"],
     &["train", "--help"],
@@ -15,6 +15,15 @@ const COMMANDS: [&[&str]; 25] = [
     &["train", "--set", "model={name: tiny}", "--set", "run.max_steps=2"],
     &["config", "show"],
     &["compare", "--variant", "a: model={name: tiny} run.max_steps=2"],
+    &[
+        "sweep",
+        "--set-list",
+        "run.seed=1,2",
+        "--set",
+        "model={name: tiny}",
+        "--set",
+        "run.max_steps=2",
+    ],
     &["schedule", "show"],
     &["schedule", "show", "--format", "json"],
     &["schedule", "check", "program.txt"],

@@ -83,7 +83,17 @@ fn nothing_is_torn_on_narrow_terminals() {
         "--set",
         "model.depth=8",
     ];
-    let compare = ["compare", "--variant", "a: model={name: tiny} run.max_steps=2"];
+    let compare = [
+        "compare",
+        "--variant",
+        "a: model={name: tiny} run.max_steps=2",
+        "--variant",
+        "b: model={name: tiny} run.max_steps=3",
+        "--seeds",
+        "2",
+        "--jobs",
+        "2",
+    ];
     for columns in [80_u16, 40] {
         for args in [
             &train[..],
@@ -103,6 +113,11 @@ fn nothing_is_torn_on_narrow_terminals() {
                 assert!(line.chars().count() <= usize::from(columns), "{columns}: {line}\n{all}");
             }
         }
+    }
+    // Each of two runs at once has a line that says how far it is.
+    let several = plain(&shown(&place, &compare, 80, "xterm"));
+    for run in ["a, seed 1  begins", "a, seed 2  begins"] {
+        assert!(several.contains(run), "{several}");
     }
     // Where there is room, tables are as they always were.
     let wide = plain(&shown(&place, &train, 200, "xterm"));

@@ -68,9 +68,7 @@ impl FromStr for Variant {
 /// `=`, which goes on with the value before it (`2 GB`).
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    let (mut word, mut depth, mut quote) = (String::new(), 0_usize, None);
-    let mut end = |word: &mut String| {
-        let word = std::mem::take(word);
+    for word in parts(text, char::is_whitespace) {
         match words.last_mut() {
             _ if word.is_empty() => {}
             Some(last) if !word.contains('=') => {
@@ -79,7 +77,14 @@ fn words(text: &str) -> Vec<String> {
             }
             _ => words.push(word),
         }
-    };
+    }
+    words
+}
+
+/// What stands between these characters where they are in no brackets and no quotes.
+pub(super) fn parts(text: &str, separates: fn(char) -> bool) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let (mut depth, mut quote) = (0_usize, None);
     for c in text.chars() {
         match (c, quote) {
             (_, Some(open)) if c == open => quote = None,
@@ -87,16 +92,17 @@ fn words(text: &str) -> Vec<String> {
             ('"' | '\'', None) => quote = Some(c),
             ('{' | '[', None) => depth += 1,
             ('}' | ']', None) => depth = depth.saturating_sub(1),
-            (_, None) if c.is_whitespace() && depth == 0 => {
-                end(&mut word);
+            (_, None) if separates(c) && depth == 0 => {
+                parts.push(String::new());
                 continue;
             }
             _ => {}
         }
-        word.push(c);
+        if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
     }
-    end(&mut word);
-    words
+    parts
 }
 
 /// All that were given, or every method.

@@ -1,13 +1,18 @@
 //! Training runs for commands that compare them: every run is a process of its own, so that none inherits another's
 //! memory, threads or allocator state. It ends with this program, however this program ends.
 
+mod asked;
 mod child;
+mod many;
+
+pub(super) use asked::Asked;
+pub(super) use many::Job;
 
 use crate::config::Layers;
 use crate::error::{Error, Failure};
 use crate::progress;
 use crate::run::{Line, METRICS, SUMMARY};
-use child::Child;
+use child::{Child, Stderr};
 use clap::ValueEnum;
 use dtrp_train::{Stop, Summary, TrainError, WorkerSummary};
 use serde::de::DeserializeOwned;
@@ -71,13 +76,8 @@ impl<'a> Runs<'a> {
     /// its summary not be read.
     pub(super) fn train(&self, folder: &str, sets: &[String]) -> Result<Outcome, Error> {
         self.go_on()?;
-        let mut command = self.command(sets)?;
-        command.arg("--dir").arg(self.dir);
-        if progress::is_json() {
-            command.args(["--log-format", "json"]);
-        }
-        command.args(["--set", "run.progress=none", "--no-number", "--name", folder]);
-        let status = Child::start(&mut command, false)?.wait(&self.stop)?.status;
+        let mut command = self.training(folder, sets)?;
+        let status = Child::start(&mut command, Stderr::Shared)?.wait(&self.stop)?.status;
         match status.code() {
             Some(0) => self.finished(folder),
             Some(code) if code == i32::from(Error::DIVERGED) => self.finished(folder),
@@ -104,13 +104,24 @@ impl<'a> Runs<'a> {
         let mut command = self.command(sets)?;
         // Its error is read here.
         command.args(["--dry-run", "--log-format", "human"]);
-        let ended = Child::start(&mut command, true)?.wait(&self.stop)?;
+        let ended = Child::start(&mut command, Stderr::Kept)?.wait(&self.stop)?;
         self.go_on()?;
         if ended.status.success() {
             return Ok(None);
         }
         let message = ended.said.lines().find_map(|line| line.strip_prefix("error: "));
         Ok(Some(Failure::of(ended.status, message.map(str::to_owned))))
+    }
+
+    /// What trains into a folder of this name.
+    fn training(&self, folder: &str, sets: &[String]) -> Result<Command, Error> {
+        let mut command = self.command(sets)?;
+        command.arg("--dir").arg(self.dir);
+        if progress::is_json() {
+            command.args(["--log-format", "json"]);
+        }
+        command.args(["--set", "run.progress=none", "--no-number", "--name", folder]);
+        Ok(command)
     }
 
     fn command(&self, sets: &[String]) -> Result<Command, Error> {
@@ -151,13 +162,17 @@ impl Finished {
     }
 }
 
+/// Longer names of folders are cut.
+const LONGEST: usize = 120;
+
 /// The name of a folder for a run called `name`, as far as its characters allow.
 pub(super) fn folder_name(name: &str) -> String {
     let plain = |c: char| match c {
         c if c.is_ascii_alphanumeric() || c == '.' => c,
         _ => '-',
     };
-    name.chars().map(plain).collect()
+    // Room is left for a seed and a number.
+    name.chars().map(plain).take(LONGEST).collect()
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
