@@ -84,3 +84,62 @@ fn add_options<'a>(section: &mut Value, of: impl Iterator<Item = (&'a str, &'a [
         keys.extend(all);
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/suite/faults.rs"]
+mod faults;
+
+#[cfg(test)]
+mod tests {
+    use super::faults::faults;
+    use super::*;
+    use crate::config::{DIGITS, Layers, parse_yaml};
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn every_configuration_fits_its_schema() {
+        let config: Value = serde_json::from_str(&schema()).unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+        let mut checked = 0;
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|end| end != "yaml") {
+                continue;
+            }
+            let given: Value = parse_yaml(&fs::read_to_string(&path).unwrap()).unwrap();
+            let layers = Layers {
+                config: Some(path.clone()),
+                sets: vec![],
+            };
+            let resolved = layers.load(DIGITS).unwrap().to_yaml().unwrap();
+            for value in [given, parse_yaml(&resolved).unwrap()] {
+                let mut wrong = Vec::new();
+                faults(&config, &config, &value, "", &mut wrong);
+                assert!(wrong.is_empty(), "{}: {}", path.display(), wrong.join("\n"));
+            }
+            checked += 1;
+        }
+        assert!(checked > 5);
+        for (wrong, count) in [
+            (serde_json::json!({ "optimizer": { "lr": "fast" } }), 1),
+            (serde_json::json!({ "optimizer": { "rate": 1 } }), 1),
+            (
+                serde_json::json!({ "model": { "depth": true, "depht": 8 }, "data": { "name": "nist" } }),
+                3,
+            ),
+            (
+                serde_json::json!({ "method": { "predictor": { "name": "momentum", "rho": 1 } } }),
+                1,
+            ),
+            (
+                serde_json::json!({ "run": { "dtype": "f16", "progress": "loud" }, "runs": {} }),
+                3,
+            ),
+        ] {
+            let mut found = Vec::new();
+            faults(&config, &config, &wrong, "", &mut found);
+            assert_eq!(found.len(), count, "{wrong}: {}", found.join("\n"));
+        }
+    }
+}

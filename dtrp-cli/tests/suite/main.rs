@@ -15,6 +15,7 @@ mod data;
 mod documented;
 mod every_key;
 mod exporting;
+mod faults;
 mod full_disk;
 #[cfg(target_os = "linux")]
 mod hung_reads;
