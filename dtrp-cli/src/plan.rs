@@ -7,7 +7,7 @@ use crate::report;
 use crate::run::first_slots;
 use dtrp_text::Table;
 use dtrp_text::units::{bytes, thousands};
-use dtrp_train::{ModulePlan, Rehearsal, RunPlan, Trainer, WorkerMemory};
+use dtrp_train::{ModulePlan, Rehearsal, RunPlan, Trainer};
 use std::fmt::Write;
 
 /// The plan of a run for people.
@@ -92,13 +92,11 @@ pub(crate) fn memory(planned: &[ModulePlan], rehearsal: &Rehearsal) -> String {
     let mut sums = [0; 4];
     let mut on_host = 0;
     for (number, (module, worker)) in (1..).zip(planned.iter().zip(workers)) {
-        let kinds = worker.memory.as_ref();
-        let of = |kind: fn(&WorkerMemory) -> u64| kinds.map_or(0, kind);
         let row = [
             module.stored_bytes,
-            of(|kinds| kinds.weight_bytes),
-            of(|kinds| kinds.optimizer_bytes),
-            of(|kinds| kinds.prediction_bytes),
+            module.memory.weight_bytes,
+            module.memory.optimizer_bytes,
+            module.memory.prediction_bytes,
         ];
         for (sum, bytes) in sums.iter_mut().zip(row) {
             *sum += bytes;
