@@ -125,13 +125,22 @@ pub(crate) fn memory(planned: &[ModulePlan], rehearsal: &Rehearsal) -> String {
         }
     }
     told.push('\n');
-    for gpu in rehearsal.summary.gpus.iter().flatten() {
-        let _ = writeln!(
+    for (gpu, room) in rehearsal.summary.gpus.iter().flatten().zip(&rehearsal.gpus) {
+        let _ = write!(
             told,
             "{}: tensors of {} at most",
             gpu.device,
             bytes(gpu.peak_allocated_bytes)
         );
+        if let Some(room) = room {
+            let _ = write!(
+                told,
+                ", and it has {}, {} of them free",
+                bytes(room.total),
+                bytes(room.free)
+            );
+        }
+        told.push('\n');
     }
     text.push_str(&output::wrapped(&told));
     text

@@ -2,10 +2,12 @@
 
 use super::Trainer;
 use crate::error::Result;
-use crate::events::{Summary, peak_rss_bytes};
+use crate::events::{GpuSummary, Summary, peak_rss_bytes};
+use dtrp_core::torch::DeviceRoom;
 use dtrp_data::{Augment, InMemory, Loader, LoaderOptions};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tch::Device;
 
 /// What a step on random data took.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct Rehearsal {
     pub peak_rss_bytes: Option<u64>,
     /// What the workers and GPUs hold, as of a run.
     pub summary: Summary,
+    /// How large each GPU of the run is, in the order of the summary; `None` where its driver does not say.
+    pub gpus: Vec<Option<DeviceRoom>>,
 }
 
 impl Trainer {
@@ -56,11 +60,17 @@ impl Trainer {
         self.loaders.train = Loader::new(Arc::new(set), options)?;
         let start = Instant::now();
         self.stretch(0, batches)?;
+        let summary = self.summary(&Ok(()));
+        let room = |gpu: &GpuSummary| {
+            let index = gpu.device.strip_prefix("cuda:")?.parse().ok()?;
+            DeviceRoom::of(Device::Cuda(index)).ok().flatten()
+        };
         Ok(Rehearsal {
+            gpus: summary.gpus.iter().flatten().map(room).collect(),
             batches,
             time: start.elapsed(),
             peak_rss_bytes: peak_rss_bytes(),
-            summary: self.summary(&Ok(())),
+            summary,
         })
     }
 }
