@@ -7,7 +7,7 @@
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
 //! output     stdout, files that a user names       memory    how much may be asked for
-//! end        leaving nothing behind that hangs     schemas   of the files that a run leaves
+//! end        leaving nothing behind that hangs     schemas   of configurations, of a run's files
 //! history    what runs have left, read back        page      one HTML page about runs
 //! figures    curves, bars and times, drawn         serve     that page, for a browser here
 //! ```

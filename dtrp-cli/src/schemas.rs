@@ -1,4 +1,4 @@
-//! JSON schemas of the files that a run leaves, from the types that are written there.
+//! JSON schemas of configurations and of the files that a run leaves, from the types that are read and written there.
 
 mod config;
 
