@@ -104,8 +104,8 @@ pub(crate) enum Command {
     Doctor,
 }
 
-/// Does what was typed.
-pub(crate) fn run(command: Command) -> Result<(), Error> {
+/// Does what was typed; `program` is all that can be.
+pub(crate) fn run(command: Command, program: clap::Command) -> Result<(), Error> {
     match command {
         Command::Train(args) => train::run(args),
         Command::Config(command) => config::run(&command),
@@ -125,8 +125,8 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Profile(args) => profile::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Schema(args) => schema::run(&args),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args, program),
+        Command::Man(args) => man::run(&args, program),
         Command::Doctor => doctor::run(),
     }
 }

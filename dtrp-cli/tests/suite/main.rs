@@ -17,6 +17,7 @@ mod every_key;
 mod exporting;
 mod faults;
 mod full_disk;
+mod habits;
 #[cfg(target_os = "linux")]
 mod hung_reads;
 mod linking;
