@@ -42,6 +42,17 @@ mod tests {
     }
 
     #[test]
+    fn every_option_is_documented() {
+        let mut all = Vec::new();
+        let mut cli = Cli::command();
+        cli.build();
+        arguments(&cli, "", &mut all);
+        for (command, arg) in all {
+            assert!(arg.get_help().is_some(), "{command} {arg} has no help");
+        }
+    }
+
+    #[test]
     fn the_home_folder_is_expanded_in_every_path() {
         let mut all = Vec::new();
         let mut cli = Cli::command();

@@ -7,7 +7,7 @@
 //! costs      of blocks, from a file                progress  what is shown meanwhile on stderr
 //! stop       Ctrl-C                                plan      a dry run, as text
 //! output     stdout, files that a user names       memory    how much may be asked for
-//! end        leaving nothing behind that hangs     schemas   of the files that a run leaves
+//! end        leaving nothing behind that hangs     schemas   of configurations, of a run's files
 //! history    what runs have left, read back        page      one HTML page about runs
 //! figures    curves, bars and times, drawn         serve     that page, for a browser here
 //! ```
@@ -38,8 +38,8 @@ mod schemas;
 mod serve;
 mod stop;
 
-use clap::Parser;
 use clap::error::Error as UsageError;
+use clap::{CommandFactory, Parser};
 use dtrp_predictors::loader::only_we_exit;
 use error::Error;
 use progress::LogFormat;
@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
     progress::start_logging(cli.log_format, cli.verbose, cli.quiet);
     only_we_exit();
     // A panic has told its story on stderr already; what is left is the exit code of a bug.
-    let code = match catch_unwind(|| commands::run(cli.command)) {
+    let code = match catch_unwind(|| commands::run(cli.command, cli::Cli::command())) {
         Ok(Ok(())) => 0,
         Ok(Err(error)) => failed(&error),
         Err(_) => {

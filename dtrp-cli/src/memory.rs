@@ -1,4 +1,29 @@
-//! How much memory the process may ask for.
+//! How much memory there is, and how much the process may ask for.
+
+/// The memory of this machine, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Machine {
+    /// All of it.
+    pub(crate) total: u64,
+    /// What can be had without anything else being swapped.
+    pub(crate) available: u64,
+}
+
+/// The memory of this machine, where the system tells.
+pub(crate) fn of_machine() -> Option<Machine> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    Some(Machine {
+        total: field(&text, "MemTotal:")?,
+        available: field(&text, "MemAvailable:")?,
+    })
+}
+
+/// Bytes, from a line of `/proc/meminfo`.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
 
 /// Lets requests fail that this machine can never meet: more than twice what it has. The allocator asks the system for address
 /// space alone, which is granted without limit, and a network a thousand times too large would be killed when it is filled with
@@ -30,11 +55,7 @@ pub(crate) fn limit() {}
 /// Bytes of memory and swap, from the text of `/proc/meminfo`.
 #[cfg(target_os = "linux")]
 fn machine(text: &str) -> Option<u64> {
-    let of = |name: &str| -> Option<u64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().strip_suffix("kB")?.trim().parse().ok()
-    };
-    Some((of("MemTotal:")? + of("SwapTotal:").unwrap_or(0)) * 1024)
+    Some(field(text, "MemTotal:")? + field(text, "SwapTotal:").unwrap_or(0))
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -1,4 +1,6 @@
-//! JSON schemas of the files that a run leaves, from the types that are written there.
+//! JSON schemas of configurations and of the files that a run leaves, from the types that are read and written there.
+
+mod config;
 
 use crate::run::Line;
 use clap::ValueEnum;
@@ -10,6 +12,8 @@ use schemars::generate::SchemaSettings;
 /// What there is a schema of. The repository has each as `schemas/NAME.schema.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Schema {
+    /// Of a configuration
+    Config,
     /// Of a line of metrics.jsonl
     Metrics,
     /// Of summary.json
@@ -20,6 +24,7 @@ impl Schema {
     /// As JSON.
     pub(crate) fn text(self) -> String {
         match self {
+            Schema::Config => config::schema(),
             Schema::Metrics => of::<Line>("a line of metrics.jsonl"),
             Schema::Summary => of::<Summary>("summary.json"),
         }

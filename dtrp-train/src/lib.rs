@@ -50,7 +50,7 @@ pub use measure::{RangeEnd, RateCurve, RatePoint, RateRange, best_cuts};
 pub use optimizers::{Adam, AdamW, Constant, Cosine, Exponential, MultiStep, Optimize, Rate, Sgd};
 pub use settings::{Cuts, Settings};
 pub use stop::Stop;
-pub use trainer::{ModulePlan, RunPlan, Trainer};
+pub use trainer::{ModulePlan, Rehearsal, RunPlan, Trainer};
 pub use training::Training;
 pub use unused::Unused;
 

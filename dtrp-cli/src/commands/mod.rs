@@ -2,6 +2,7 @@
 
 mod bench;
 mod compare;
+mod completions;
 mod config;
 mod data;
 mod doctor;
@@ -10,6 +11,7 @@ mod eval;
 mod every_key;
 mod export;
 mod lr_find;
+mod man;
 mod models;
 mod plot;
 mod predict;
@@ -31,11 +33,13 @@ use crate::error::Error;
 use bench::Bench;
 use clap::Subcommand;
 use compare::{Compare, Sweep};
+use completions::Completions;
 use config::ConfigCommand;
 use data::DataCommand;
 use eval::Eval;
 use export::Export;
 use lr_find::LrFind;
+use man::Man;
 use models::ModelsCommand;
 use plot::Plot;
 use predict::Predict;
@@ -92,14 +96,18 @@ pub(crate) enum Command {
     Profile(Profile),
     /// Measure a method against plain backpropagation on one worker, or two configurations, in pairs of runs
     Bench(Bench),
-    /// Print the JSON schema of a file that runs leave
+    /// Print the JSON schema of a configuration, or of a file that runs leave
     Schema(SchemaCommand),
+    /// Print what completes the words of a command line, for a shell
+    Completions(Completions),
+    /// Print the page for `man`, of the program or of one of its commands
+    Man(Man),
     /// Check libtorch, devices, threads and memory allocator, and say what to do about what is wrong
     Doctor,
 }
 
-/// Does what was typed.
-pub(crate) fn run(command: Command) -> Result<(), Error> {
+/// Does what was typed; `program` is all that can be.
+pub(crate) fn run(command: Command, program: clap::Command) -> Result<(), Error> {
     match command {
         Command::Train(args) => train::run(args),
         Command::Config(command) => config::run(&command),
@@ -120,6 +128,8 @@ pub(crate) fn run(command: Command) -> Result<(), Error> {
         Command::Profile(args) => profile::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args, program),
+        Command::Man(args) => man::run(&args, program),
         Command::Doctor => doctor::run(),
     }
 }

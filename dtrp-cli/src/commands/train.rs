@@ -1,6 +1,6 @@
 //! `dtrp train`.
 
-use super::training::build_from;
+use super::training::{build_from, training};
 use crate::config::{Config, DIGITS, Layers, Set, as_yaml, path_argument};
 use crate::error::{EXIT_CODES, Error};
 use crate::output;
@@ -14,7 +14,7 @@ use crate::run::{
 use crate::stop;
 use clap::Args;
 use dtrp_text::to_json;
-use dtrp_train::{Keeper, Summary, TrainError, Trainer};
+use dtrp_train::{Keeper, Stop, Summary, TrainError, Trainer};
 use std::path::{Path, PathBuf};
 
 /// Of the whole program.
@@ -58,7 +58,8 @@ pub(crate) struct Train {
     /// checkpoint), or the folder of a run or of a checkpoint; with --name as a run of its own
     #[arg(long, value_name = "auto|PATH")]
     resume: Option<Resume>,
-    /// Build everything and print the plan: modules, schedule, memory; train nothing
+    /// Do everything but training: build it, print the plan, run one step on random data, and tell memory by kind; nothing is
+    /// kept
     #[arg(long)]
     dry_run: bool,
 }
@@ -96,7 +97,7 @@ pub(super) fn run(args: Train) -> Result<(), Error> {
     let checkpoint = origin.as_ref().map(|origin| &origin.checkpoint);
     let mut trainer = build_from(&config, &stop, checkpoint)?;
     if args.dry_run {
-        return output::print(&plan::describe(&trainer)?);
+        return dry_run(config, &stop, trainer, checkpoint.is_some());
     }
     let folder = match origin {
         Some(origin) => go_on(config, &args, &origin, &mut trainer)?,
@@ -112,6 +113,23 @@ pub(super) fn run(args: Train) -> Result<(), Error> {
     };
     result.map_err(|error| with_advice(error, &summary, folder.path()))?;
     printed
+}
+
+/// Prints the plan, and what a step takes.
+fn dry_run(mut config: Config, stop: &Stop, mut trainer: Trainer, goes_on: bool) -> Result<(), Error> {
+    output::print(&plan::describe(&trainer)?)?;
+    let planned = trainer.plan()?.modules;
+    if goes_on {
+        // Of a checkpoint batches may be in flight, which are no part of a step.
+        config.settings.model.init_from = None;
+        config.settings.model.init_sha256 = None;
+        config.settings.method.cuts = trainer.settings().method.cuts.clone();
+        config.program.method.costs = None;
+        drop(trainer);
+        trainer = training(&config, stop)?.build()?;
+    }
+    let rehearsal = trainer.rehearse()?;
+    output::print(&plan::memory(&planned, &rehearsal))
 }
 
 /// The configuration that a checkpoint's run has, with what is typed.

@@ -94,16 +94,17 @@ impl Set {
 /// Who is to blame for the value at `path`: the last `--set` that touches it, else the file.
 pub(super) fn origin(file: &str, sets: &[Set], path: &str) -> String {
     let set = sets.iter().rev().find(|set| set.concerns(path));
-    set.map_or_else(
-        || file.to_owned(),
-        |set| {
-            if set.text.starts_with("--") {
-                shortened(&set.text).into_owned()
-            } else {
-                format!("--set {}", shortened(&set.text))
-            }
-        },
-    )
+    set.map_or_else(|| file.to_owned(), told)
+}
+
+/// A set as it was typed.
+pub(super) fn told(set: &Set) -> String {
+    let text = shortened(&set.text);
+    if set.text.starts_with("--") {
+        text.into_owned()
+    } else {
+        format!("--set {text}")
+    }
 }
 
 /// Replaces the value at the set's path; sections on the way are made where they are missing.

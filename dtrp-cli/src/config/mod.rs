@@ -2,8 +2,10 @@
 
 mod error;
 mod layers;
+mod lines;
 mod merge;
 mod name;
+mod origin;
 mod paths;
 mod program;
 mod yaml;
@@ -11,6 +13,7 @@ mod yaml;
 pub(crate) use error::ConfigError;
 pub(crate) use layers::Layers;
 pub(crate) use merge::Set;
+pub(crate) use origin::Origin;
 pub(crate) use paths::{expanded, path_argument};
 pub(crate) use program::{ProgramKeys, ProgressKind};
 
@@ -18,6 +21,7 @@ use dtrp_core::schedule::Method;
 use dtrp_text::{OptionError, Options, read_text};
 use dtrp_train::settings::DataSettings;
 use dtrp_train::{Cuts, Settings};
+use origin::Given;
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::Read;
@@ -51,6 +55,8 @@ pub(crate) struct Config {
     sets: Vec<Set>,
     /// What the rest comes from, as it is told.
     file: String,
+    /// Which keys that has, and where.
+    given: Given,
 }
 
 impl Config {
@@ -117,6 +123,7 @@ impl Config {
             // Options of another family, which nobody has set, do not come along.
             merge::forget(&mut given, &file, "model", &["name", "init_from", "init_sha256"], sets);
         }
+        let in_file = Given::new(text, given.clone());
         let tree = merge::over(defaults.tree, given);
         let (settings, program) = ProgramKeys::split(tree);
         let mut config = Self {
@@ -124,6 +131,7 @@ impl Config {
             settings: from_tree(settings, &origin)?,
             sets: sets.to_vec(),
             file: name.to_owned(),
+            given: in_file,
         };
         let wrong = |error: dtrp_train::settings::SettingError| ConfigError::Value {
             origin: origin(error.key),
@@ -135,6 +143,7 @@ impl Config {
         if config.was_set("model.init_from") && !config.was_set("model.init_sha256") {
             // The file's is that of the file's weights.
             config.settings.model.init_sha256 = None;
+            config.given.forget("model", "init_sha256");
         }
         check_data_options(&mut config.settings.data)
             .map_err(|error| ConfigError::of_option("data", error, &origin))?;
@@ -155,6 +164,7 @@ impl Config {
             && !method.orders.contains(&order)
         {
             section.order = None;
+            self.given.forget("method", "order");
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use dtrp_text::words;
 use dtrp_train::settings::{Cuts, SettingError, Settings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// The keys, in the sections in which a configuration has them.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ProgramKeys {
     pub(crate) run: FolderKeys,
@@ -16,18 +17,19 @@ pub(crate) struct ProgramKeys {
 }
 
 /// Of the section `run`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FolderKeys {
     pub(crate) name: Option<String>,
     #[serde(serialize_with = "lossy")]
     pub(crate) dir: PathBuf,
     pub(crate) log_every: u64,
+    #[schemars(with = "String", extend("enum" = ProgressKind::ALL.map(ProgressKind::name)))]
     pub(crate) progress: ProgressKind,
 }
 
 /// Of the section `method`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CostKeys {
     #[serde(serialize_with = "lossy_option")]
@@ -35,7 +37,7 @@ pub(crate) struct CostKeys {
 }
 
 /// The section `logging`: what else the run's metrics are written as.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LoggingKeys {
     pub(crate) csv: bool,

@@ -114,6 +114,9 @@ pub(crate) enum Error {
         /// How.
         failure: Failure,
     },
+    /// What was typed names something that does not exist.
+    #[error("{0}")]
+    Usage(String),
     /// What must not happen.
     #[error("{0}; this is a bug in dtrp")]
     Bug(String),
@@ -130,6 +133,7 @@ impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Error::Bug(_) => BUG,
+            Error::Usage(_) => USAGE,
             Error::Variant { failure, .. } => failure.code(),
             Error::Nonconforming(_) => 8,
             // A method has no such order: as where there is no such method.

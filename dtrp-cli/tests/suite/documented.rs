@@ -1,78 +1,15 @@
 //! The files of a run, their schemas in the repository and `docs/runs.md` say the same.
 
+use crate::faults::{faults, follow};
 use crate::support::{Place, workspace_file};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 fn schema(name: &str) -> Value {
     let text = workspace_file(&format!("schemas/{name}.schema.json"));
     serde_json::from_str(&text).unwrap()
-}
-
-/// The schema that a reference leads to, or itself.
-fn follow<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str() {
-        Some(path) => root.pointer(path.trim_start_matches('#')).unwrap(),
-        None => schema,
-    }
-}
-
-/// What is wrong with a value. Of JSON Schema this knows what ours use; `peers.rs` asks a whole implementation.
-fn faults(root: &Value, schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
-    for word in ["oneOf", "anyOf"] {
-        let Some(choices) = schema[word].as_array() else {
-            continue;
-        };
-        let fits = |choice: &&Value| {
-            let mut wrong = Vec::new();
-            self::faults(root, choice, value, path, &mut wrong);
-            wrong.is_empty()
-        };
-        let fitting = choices.iter().filter(fits).count();
-        if fitting == 0 || (word == "oneOf" && fitting > 1) {
-            faults.push(format!("{path}: fits {fitting} of {word}"));
-        }
-    }
-    if schema["$ref"].is_string() {
-        self::faults(root, follow(root, schema), value, path, faults);
-    }
-    let is = |kind: &str| match kind {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "string" => value.is_string(),
-        "number" => value.is_number(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        other => panic!("no type {other}"),
-    };
-    let kinds = match &schema["type"] {
-        Value::String(kind) => vec![kind.as_str()],
-        Value::Array(kinds) => kinds.iter().map(|kind| kind.as_str().unwrap()).collect(),
-        _ => vec![],
-    };
-    let smallest = schema["minimum"].as_f64();
-    let too_small = value.as_f64().zip(smallest).is_some_and(|(value, least)| value < least);
-    let is_other = schema.get("const").is_some_and(|only| only != value);
-    let is_none = schema["enum"].as_array().is_some_and(|all| !all.contains(value));
-    if (!kinds.is_empty() && !kinds.iter().any(|kind| is(kind))) || too_small || is_other || is_none {
-        faults.push(format!("{path}: {value} is not {schema}"));
-    }
-    if let (Some(fields), Some(properties)) = (value.as_object(), schema["properties"].as_object()) {
-        for (name, value) in fields {
-            if let Some(property) = properties.get(name) {
-                self::faults(root, property, value, &format!("{path}.{name}"), faults);
-            }
-        }
-        for name in schema["required"].as_array().into_iter().flatten() {
-            if !fields.contains_key(name.as_str().unwrap()) {
-                faults.push(format!("{path}.{name} is missing"));
-            }
-        }
-    }
-    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        self::faults(root, &schema["items"], item, &format!("{path}[{index}]"), faults);
-    }
 }
 
 /// The fields of an object, through references.
@@ -98,9 +35,17 @@ fn inner<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
     }
 }
 
-/// The tables of a section of `docs/runs.md`: the names in the first column of each row, and the second column.
-fn tables(section: &str) -> Vec<Vec<(Vec<String>, String)>> {
-    let page = workspace_file("docs/runs.md");
+/// A row of a table: the names in its first column, and its second one.
+type Row = (Vec<String>, String);
+
+/// The tables of a section of `docs/runs.md`.
+fn tables(section: &str) -> Vec<Vec<Row>> {
+    tables_of("docs/runs.md", section)
+}
+
+/// The tables of a section of a page.
+fn tables_of(page: &str, section: &str) -> Vec<Vec<Row>> {
+    let page = workspace_file(page) + "\n## \n";
     let start = page.find(&format!("\n## {section}\n")).unwrap();
     let section = &page[start + 1..];
     let section = &section[..section.find("\n## ").unwrap()];
@@ -216,4 +161,174 @@ fn runs_fit_their_schemas() {
     changed.as_object_mut().unwrap().shift_remove("lr");
     faults(&summary, &summary, &changed, "summary", &mut wrong);
     assert_eq!(wrong.len(), 5, "{}", wrong.join("\n"));
+}
+
+/// The names in the first columns of the tables of a section, sorted; none stands there twice.
+fn named(page: &str, section: &str) -> Vec<String> {
+    let rows = tables_of(page, section).into_iter().flatten();
+    let mut names: Vec<_> = rows.flat_map(|(names, _)| names).collect();
+    names.sort();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all, "{page}: {section} has a name twice");
+    names
+}
+
+#[test]
+fn every_exit_code_is_documented_once() {
+    let place = Place::new();
+    let help = place.dtrp(&["--help"]).stdout;
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    let codes = codes.lines().filter_map(|line| line.trim().split_once("  "));
+    let codes: Vec<_> = codes.map(|(code, meaning)| (vec![code.to_owned()], meaning)).collect();
+    let tables_of = tables_of("docs/program.md", "Exit codes");
+    let [table] = &tables_of[..] else {
+        panic!("{tables_of:?}")
+    };
+    let table: Vec<_> = table
+        .iter()
+        .map(|(code, meaning)| (code.clone(), meaning.trim_end_matches(" |")))
+        .collect();
+    assert_eq!(codes, table);
+    assert!(codes.len() > 10, "{help}");
+}
+
+#[test]
+fn every_signal_is_documented_once() {
+    let code = workspace_file("dtrp-cli/src/stop.rs");
+    let (_, list) = code
+        .split_once("const SIGNALS")
+        .and_then(|(_, rest)| rest.split_once("= ["))
+        .unwrap();
+    let (list, _) = list.split_once(']').unwrap();
+    let mut signals: Vec<_> = list.split(',').map(|name| name.trim().to_owned()).collect();
+    signals.sort();
+    assert_eq!(signals, named("docs/program.md", "Signals"));
+}
+
+#[test]
+fn every_event_is_documented_once() {
+    let code = workspace_file("dtrp-train/src/events/mod.rs");
+    let (_, list) = code.split_once("pub enum Event {\n").unwrap();
+    let (list, _) = list.split_once("\n}").unwrap();
+    let variants = list
+        .lines()
+        .filter(|line| line.starts_with("    ") && !line.trim().starts_with("//"));
+    let mut events: Vec<_> = variants
+        .map(|line| line.trim().split(['(', ',']).next().unwrap().to_owned())
+        .collect();
+    events.sort();
+    assert_eq!(events, named("docs/library.md", "What happens meanwhile"));
+}
+
+#[test]
+fn every_field_of_a_checkpoint_is_documented_once() {
+    let place = Place::new();
+    place.tiny("a", &["checkpoint.every_steps=3", "checkpoint.keep_last=9"]);
+    let tables_of = tables("Checkpoints: stopping and going on");
+    let table = tables_of.last().unwrap();
+    let mut documented: Vec<_> = table.iter().flat_map(|(names, _)| names.clone()).collect();
+    documented.sort();
+    // In the middle of a program and at its end.
+    let mut inner: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for folder in ["step-00000003", "latest"] {
+        let state: Value = serde_json::from_str(&place.read(&format!("a/checkpoints/{folder}/state.json"))).unwrap();
+        let state = state.as_object().unwrap();
+        let mut fields: Vec<_> = state.keys().cloned().collect();
+        fields.sort();
+        assert_eq!(documented, fields);
+        for field in ["predictor", "position", "results"] {
+            let parts = state[field].as_object().into_iter().flatten();
+            inner
+                .entry(field.to_owned())
+                .or_default()
+                .extend(parts.map(|(name, _)| name.clone()));
+        }
+        let program = state["position"]["program"].as_object().into_iter().flatten();
+        inner
+            .entry("position".to_owned())
+            .or_default()
+            .extend(program.map(|(name, _)| name.clone()));
+        for file in state["files"].as_object().unwrap().values() {
+            let parts = file.as_object().unwrap().keys().cloned();
+            inner.entry("files".to_owned()).or_default().extend(parts);
+        }
+    }
+    for (names, meaning) in table {
+        for part in names.iter().filter_map(|name| inner.get(name)).flatten() {
+            let told = in_backticks(meaning);
+            assert_eq!(
+                told.iter().filter(|told| *told == part).count(),
+                1,
+                "{names:?}: {part}: {meaning}"
+            );
+        }
+    }
+}
+
+/// Every Rust source file of the workspace, with its path.
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, all: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, all);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                all.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut all = Vec::new();
+    for entry in fs::read_dir(&root).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("dtrp-") || name == "xtask" {
+            walk(&entry.path(), &mut all);
+        }
+    }
+    all
+}
+
+/// What stands between quotes and is a name as variables have one.
+fn words_in_quotes(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split('"').skip(1);
+    words.filter(|word| {
+        word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    })
+}
+
+#[test]
+fn every_variable_is_documented_once() {
+    /// Of cargo, of compilers, and of other programs that tests start.
+    const FOREIGN: [&str; 4] = ["OUT_DIR", "CC", "CXX", "XTASK_TEST_ROOT"];
+    let documented = named("docs/program.md", "Variables");
+    let mut read = BTreeSet::new();
+    for (path, text) in sources() {
+        // Names of the plug-in interface in C begin in the same way.
+        if path.ends_with("dtrp-predictors/tests/header.rs") {
+            continue;
+        }
+        let own = words_in_quotes(&text).filter(|word| word.len() > 5 && word.starts_with("DTRP_"));
+        read.extend(own.map(str::to_owned));
+        for call in ["env::var(", "env::var_os(", "option_env!(", "env!(", "named("] {
+            for (_, rest) in text.match_indices(call).map(|(at, _)| text[at..].split_at(call.len())) {
+                if let Some(word) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next())
+                    && words_in_quotes(&format!("\"{word}\"")).next().is_some()
+                    && !word.starts_with("CARGO")
+                    && !FOREIGN.contains(&word)
+                {
+                    read.insert(word.to_owned());
+                }
+            }
+        }
+    }
+    // Read by crates that others have written: the log's filter, and the home folder.
+    read.extend(["RUST_LOG", "HOME"].map(str::to_owned));
+    // Given to a function that is told the environment.
+    read.extend(["LIBTORCH_USE_PYTORCH", "XDG_CACHE_HOME"].map(str::to_owned));
+    assert_eq!(documented, read.into_iter().collect::<Vec<_>>());
 }

@@ -16,7 +16,9 @@ mod data;
 mod documented;
 mod every_key;
 mod exporting;
+mod faults;
 mod full_disk;
+mod habits;
 #[cfg(target_os = "linux")]
 mod hung_reads;
 mod linking;

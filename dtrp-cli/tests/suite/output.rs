@@ -55,10 +55,26 @@ fn a_dry_run_plans_and_trains_nothing() {
         "10 steps of 32 images (5 an epoch)",
         "module  blocks",
         "R1 B1 U1 F5+3",
+        "memory by kind, at most",
+        "module  device  stored inputs  weights  optimizer  prediction",
+        "a step on random images took",
+        "the machine has",
     ] {
         assert!(ran.stdout.contains(part), "{}", ran.stdout);
     }
     assert!(!place.file("runs").exists());
+}
+
+#[test]
+fn a_dry_run_runs_a_step() {
+    let place = Place::new();
+    // Where it would go on with a run, nothing of that changes.
+    place.tiny("a", &[]);
+    let before = place.read("a/metrics.jsonl");
+    let ran = place.dtrp(&["train", "--dry-run", "--resume", "runs/a", "--set", "run.epochs=9"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("a step on random images took"), "{}", ran.stdout);
+    assert_eq!(before, place.read("a/metrics.jsonl"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ mod saved;
 mod shim;
 mod stage;
 
-pub use device::{DeviceMemory, GpuFault, HostReads, Message, OnSynchronize, OutOfMemory, Upload};
+pub use device::{DeviceMemory, DeviceRoom, GpuFault, HostReads, Message, OnSynchronize, OutOfMemory, Upload};
 pub use error::TorchError;
 pub use network::{
     Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Init, Mode, Module, ParamId, ParamSpec, Pass,

@@ -29,7 +29,7 @@ pub use tally::Tally;
 
 pub(crate) use checkpoint::{Differences, Taken, listed};
 pub(crate) use spine::{Now, Spine};
-pub(crate) use tally::{gpus, parameters};
+pub(crate) use tally::{gpus, memory, parameters};
 
 use crate::error::BoxError;
 use crate::settings::Settings;

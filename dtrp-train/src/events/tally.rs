@@ -142,7 +142,7 @@ pub(crate) fn parameters(stage: &TorchStage) -> usize {
 }
 
 /// What is as large as a stage's weights, where so many versions of them are in use at once.
-fn memory(stage: &TorchStage, versions: usize) -> WorkerMemory {
+pub(crate) fn memory(stage: &TorchStage, versions: usize) -> WorkerMemory {
     let each = (parameters(stage) * stage.module().options().0.elt_size_in_bytes()) as u64;
     WorkerMemory {
         weight_bytes: versions as u64 * each,

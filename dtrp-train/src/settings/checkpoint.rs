@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// One is due whenever one of the first three says so, and always at the end of a run and where it is asked to stop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointSettings {
     /// After so many epochs.

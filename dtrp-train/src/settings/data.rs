@@ -9,6 +9,11 @@ use std::path::{Path, PathBuf};
 
 /// What is trained on, and how it is loaded. In a file the data set's own options stand beside the other keys.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    feature = "schemas",
+    derive(schemars::JsonSchema),
+    schemars(default, deny_unknown_fields)
+)]
 pub struct DataSettings {
     /// The data set; of samples that were given by the caller, their name.
     pub name: String,
@@ -31,6 +36,7 @@ pub struct DataSettings {
     /// Batches loaded ahead.
     pub prefetch: usize,
     /// The set's own options, which it checks itself; null stands for one that is not given.
+    #[cfg_attr(feature = "schemas", schemars(skip))]
     pub options: Map<String, Value>,
 }
 

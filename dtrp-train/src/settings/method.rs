@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The training method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct MethodSettings {
     /// The method; with a [`program`](Self::program), that of the program.
@@ -17,6 +18,7 @@ pub struct MethodSettings {
     /// K: into how many modules the network is cut, with a worker for each.
     pub modules: usize,
     /// The order; `None` takes the usual one, which is eager for more than two modules where the method has it.
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<String>", extend("enum" = super::schema::orders())))]
     pub order: Option<Order>,
     /// The weight predictor.
     pub predictor: PredictorSpec,
@@ -81,6 +83,7 @@ impl Default for MethodSettings {
 
 /// Batch compensation: what makes up for workers that wait, measured before training.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchCompensation {
     /// Cuts as with [`Cuts::Auto`].

@@ -13,6 +13,8 @@ mod method;
 mod model;
 mod optimizer;
 mod run;
+#[cfg(feature = "schemas")]
+mod schema;
 
 pub use check::SettingError;
 pub use checkpoint::CheckpointSettings;
@@ -29,6 +31,7 @@ use serde_json::{Map, Value};
 
 /// Everything that a run depends on, but for networks, data, losses and optimizers that are given as objects.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// How the run goes: seed, length, devices, threads.

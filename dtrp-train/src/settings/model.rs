@@ -7,6 +7,11 @@ use std::path::PathBuf;
 
 /// Which network. In a file the family's options stand beside the name.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    feature = "schemas",
+    derive(schemars::JsonSchema),
+    schemars(default, deny_unknown_fields)
+)]
 pub struct ModelSettings {
     /// The family; of a network that was given as blocks, its name.
     pub name: String,
@@ -16,6 +21,7 @@ pub struct ModelSettings {
     /// repeat the run or say that they cannot.
     pub init_sha256: Option<String>,
     /// The family's options, which it checks itself.
+    #[cfg_attr(feature = "schemas", schemars(skip))]
     pub options: Map<String, Value>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The optimizer of every module, and the loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerSettings {
     /// Which optimizer.
@@ -61,6 +62,7 @@ words!(OptimizerName, "optimizer", [Sgd "sgd", Adam "adam", AdamW "adamw"]);
 
 /// How the learning rate goes over the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RateSchedule {
     /// Which curve.

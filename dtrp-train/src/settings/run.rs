@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a run goes: seed, length, devices, threads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RunSettings {
     /// Of initial weights, order of the samples, augmentation and dropout.
@@ -16,8 +17,10 @@ pub struct RunSettings {
     /// Stop after so many batches, if that comes earlier; rate schedules end there too.
     pub max_steps: Option<u64>,
     /// Element type of weights and activations.
+    #[cfg_attr(feature = "schemas", schemars(with = "String", extend("enum" = Dtype::ALL.map(Dtype::name))))]
     pub dtype: Dtype,
     /// How products of f32 numbers are computed.
+    #[cfg_attr(feature = "schemas", schemars(with = "String", extend("enum" = Precision::ALL.map(Precision::name))))]
     pub precision: Precision,
     /// Order in memory. `true`: images and weights with their channels last; `false`: neither; `None`: images only.
     pub channels_last: Option<bool>,
@@ -26,11 +29,13 @@ pub struct RunSettings {
     /// Threads inside one operator; the workers themselves are one thread each.
     pub threads_per_worker: u16,
     /// Who executes the workers; the result is the same.
+    #[cfg_attr(feature = "schemas", schemars(with = "String", extend("enum" = Executor::ALL.map(Executor::name))))]
     pub executor: Executor,
     /// Give up when no worker has begun or ended an action for so many seconds. Time in which the process is stopped does not
     /// count.
     pub watchdog_seconds: f64,
     /// What is kept of every action of the first program: that it ran, or also when.
+    #[cfg_attr(feature = "schemas", schemars(with = "String", extend("enum" = Recording::ALL.map(Recording::name))))]
     pub trace: Recording,
 }
 

@@ -3,9 +3,11 @@
 mod fit;
 mod going_on;
 mod plan;
+mod rehearsal;
 mod start;
 
 pub use plan::{ModulePlan, RunPlan};
+pub use rehearsal::Rehearsal;
 
 use crate::assembly::{Length, Parts, Programs, Recipe, Seen, check_norms, devices, heads, learning_rate};
 use crate::data::{BatchForm, Batches, Due, Feed, Interrupts, Loaders, Waited};

@@ -2,6 +2,7 @@
 
 use crate::assembly::{Length, bytes_of_blocks};
 use crate::error::{Result, TrainError};
+use crate::events::{WorkerMemory, memory};
 use crate::trainer::Trainer;
 use dtrp_core::analysis;
 use dtrp_core::costs::Load;
@@ -37,6 +38,8 @@ pub struct ModulePlan {
     pub stored_bytes: u64,
     /// Bytes of everything as large as the weights: all versions, gradients, optimizer, predictions and probes.
     pub weight_bytes: u64,
+    /// These by kind.
+    pub memory: WorkerMemory,
 }
 
 impl Trainer {
@@ -65,6 +68,7 @@ impl Trainer {
                 live_graphs: worker.live_graphs,
                 weight_versions: worker.weight_versions,
                 stored_bytes: loads[index].memory(&costs[index]).inputs,
+                memory: memory(stage, worker.weight_versions),
                 weight_bytes: (copies * parameters) as u64 * element,
             });
         }

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 
 /// As `dtrp schema` names them.
-const NAMES: [&str; 2] = ["metrics", "summary"];
+const NAMES: [&str; 3] = ["config", "metrics", "summary"];
 
 /// Writes them anew.
 pub(crate) fn run(context: &Context) -> Result<()> {

@@ -156,6 +156,15 @@ char* dtrp_device_memory(int index, int64_t* allocated, int64_t* peak, int64_t* 
   });
 }
 
+// Bytes of a GPU that nobody has, and all of its bytes. Source: c10/core/CachingDeviceAllocator.h, getMemoryInfo.
+char* dtrp_device_room(int index, int64_t* free, int64_t* total) {
+  return guarded([&] {
+    auto room = c10::getDeviceAllocator(c10::kCUDA)->getMemoryInfo(static_cast<c10::DeviceIndex>(index));
+    *free = static_cast<int64_t>(room.first);
+    *total = static_cast<int64_t>(room.second);
+  });
+}
+
 // Makes the GPUs ready for use; says why not. Source: aten/src/ATen/Context.h, lazyInitDevice.
 char* dtrp_initialise_gpus() {
   return guarded([&] { at::globalContext().lazyInitDevice(c10::kCUDA); });

@@ -14,7 +14,7 @@ mod usage;
 pub use fault::{GpuFault, OutOfMemory};
 pub use message::{Message, Upload};
 pub use readback::HostReads;
-pub use usage::{DeviceMemory, OnSynchronize};
+pub use usage::{DeviceMemory, DeviceRoom, OnSynchronize};
 
 pub(super) use backward::vjp;
 pub(super) use copies::{host_copy, pin, to_gpu};

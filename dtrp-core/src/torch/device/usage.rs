@@ -8,6 +8,7 @@ use tch::Device;
 
 unsafe extern "C" {
     fn dtrp_device_memory(index: c_int, allocated: *mut i64, peak: *mut i64, reserved: *mut i64) -> *mut c_char;
+    fn dtrp_device_room(index: c_int, free: *mut i64, total: *mut i64) -> *mut c_char;
     fn dtrp_on_synchronize(level: c_int) -> c_int;
 }
 
@@ -42,6 +43,38 @@ impl DeviceMemory {
             allocated: bytes(allocated),
             peak: bytes(peak),
             reserved: bytes(reserved),
+        }))
+    }
+}
+
+/// How large the memory of a GPU is, in bytes, as its driver says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceRoom {
+    /// That no process has.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+impl DeviceRoom {
+    /// Of a device; `None` if it is no GPU.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch, and where the allocator in use does not say.
+    pub fn of(device: Device) -> Result<Option<Self>, TorchError> {
+        let Some(gpu) = gpu(device) else {
+            return Ok(None);
+        };
+        let (mut free, mut total) = (0, 0);
+        // SAFETY: the numbers outlive the call.
+        check("the size of a GPU's memory", unsafe {
+            dtrp_device_room(gpu, &mut free, &mut total)
+        })?;
+        let bytes = |number: i64| u64::try_from(number).unwrap_or_default();
+        Ok(Some(Self {
+            free: bytes(free),
+            total: bytes(total),
         }))
     }
 }
