@@ -24,15 +24,15 @@ mod stage;
 pub use device::{DeviceMemory, DeviceRoom, GpuFault, HostReads, Message, OnSynchronize, OutOfMemory, Upload};
 pub use error::TorchError;
 pub use network::{
-    Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Init, Mode, Module, ParamId, ParamSpec, Pass,
-    Precision, Role, Scope, Vars, allow_tf32,
+    Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Init, ListBlock, Mode, Module, ParamId,
+    ParamSpec, Pass, Precision, Role, Scope, Vars, allow_tf32,
 };
 pub use optimizer::{Adam, Curve, LearningRate, Optimizer, OptimizerMemory, RateError, Rescale, Sgd, Warmup};
 pub use prediction::{Forecaster, Gain, PredictorFacts, ProbeFacts};
 pub use saved::{Exact, SavedTensor, Tensors};
 pub use shim::{build_information, flush_denormals, parallel_information};
 pub use stage::{
-    Activation, ActivationFacts, CrossEntropy, Evaluation, FlightFacts, GraphFacts, Input, Loss, LossEvent,
-    ModuleFacts, OnOutput, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics, StageOptions,
-    TorchStage, WorkerThread, evaluate, evaluate_with,
+    Activation, ActivationFacts, CrossEntropy, Evaluation, FlightFacts, GradientFacts, Gradients, GraphFacts, Input,
+    Loss, LossEvent, ModuleFacts, OnOutput, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics,
+    StageOptions, TorchStage, WorkerThread, evaluate, evaluate_with,
 };

@@ -142,34 +142,40 @@ impl Module {
         Arena::new(flat, &self.layout)
     }
 
-    /// Runs the network's blocks on `input` (samples first, as the first block takes it) with the parameters of `arena`, an
-    /// arena of this module's layout. Returns what the last block gives: samples first.
+    /// Runs the network's blocks on `inputs` (what the first block takes) with the parameters of `arena`, an arena of this
+    /// module's layout. Returns what the last block gives.
     ///
     /// # Errors
     ///
     /// Those of libtorch.
-    pub fn forward(&self, arena: &Arena, input: &Tensor, pass: Pass) -> Result<Tensor, TorchError> {
+    pub fn forward(&self, arena: &Arena, inputs: &[Tensor], pass: Pass) -> Result<Vec<Tensor>, TorchError> {
         self.precision
-            .during(self.options.1, || self.run(0..self.own, arena, input, pass))
+            .during(self.options.1, || self.run(0..self.own, arena, inputs, pass))
     }
 
-    /// Runs the auxiliary head on the module's output: the logits, samples × classes; `None` if there is no head.
+    /// Runs the auxiliary head on the first of the module's outputs: the logits, samples × classes; `None` if there is no head.
     ///
     /// # Errors
     ///
     /// Those of libtorch.
-    pub fn auxiliary(&self, arena: &Arena, output: &Tensor, pass: Pass) -> Result<Option<Tensor>, TorchError> {
+    pub fn auxiliary(&self, arena: &Arena, outputs: &[Tensor], pass: Pass) -> Result<Option<Tensor>, TorchError> {
         let head = self.own..self.blocks.len();
-        (!head.is_empty())
-            .then(|| {
-                self.precision
-                    .during(self.options.1, || self.run(head, arena, output, pass))
-            })
-            .transpose()
+        let first = &outputs[..outputs.len().min(1)];
+        let logits = (!head.is_empty()).then(|| {
+            self.precision
+                .during(self.options.1, || self.run(head, arena, first, pass))
+        });
+        Ok(logits.transpose()?.and_then(|outputs| outputs.into_iter().next()))
     }
 
-    fn run(&self, range: Range<usize>, arena: &Arena, input: &Tensor, mut pass: Pass) -> Result<Tensor, TorchError> {
-        let mut activation = input.shallow_clone();
+    fn run(
+        &self,
+        range: Range<usize>,
+        arena: &Arena,
+        inputs: &[Tensor],
+        mut pass: Pass,
+    ) -> Result<Vec<Tensor>, TorchError> {
+        let mut activations: Vec<Tensor> = inputs.iter().map(Tensor::shallow_clone).collect();
         let (mut params, mut buffers) = (&arena.leaves[..], &self.buffers[..]);
         for (index, spec) in self.blocks.iter().enumerate().take(range.end) {
             let (own_params, other_params) = params.split_at(spec.params.len());
@@ -181,10 +187,10 @@ impl Module {
                     buffers: own_buffers,
                 };
                 pass.block = self.first_block + index;
-                activation = spec.block.forward(&vars, &activation, &pass)?;
+                activations = spec.block.forward_list(&vars, &activations, &pass)?;
             }
         }
-        Ok(activation)
+        Ok(activations)
     }
 
     /// Overwrites the parameters in `arena` and the buffers from tensors by name. Returns how many it took.
