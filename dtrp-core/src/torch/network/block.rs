@@ -168,6 +168,10 @@ pub struct BlockSpec {
     pub buffers: Vec<BufferSpec>,
     /// The function.
     pub block: Arc<dyn ListBlock>,
+    /// What it can be cut into, where it is a [sequence](Self::sequence): the network can be cut between them too.
+    pub parts: Vec<BlockSpec>,
+    /// Its number in the network for random numbers, where that is not its place.
+    pub(super) number: Option<usize>,
 }
 
 impl BlockSpec {
@@ -194,6 +198,8 @@ impl BlockSpec {
             params: declared.params,
             buffers: declared.buffers,
             block: Arc::new(block),
+            parts: Vec::new(),
+            number: None,
         }
     }
 

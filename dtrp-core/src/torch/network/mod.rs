@@ -5,6 +5,7 @@ mod block;
 mod initial;
 mod module;
 mod precision;
+mod sequence;
 
 pub use arena::{Arena, ArenaLayout};
 pub use block::{Block, BlockSpec, BufferId, BufferSpec, ListBlock, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars};

@@ -186,7 +186,7 @@ impl Module {
                     params: own_params,
                     buffers: own_buffers,
                 };
-                pass.block = self.first_block + index;
+                pass.block = spec.number.unwrap_or(self.first_block + index);
                 activations = spec.block.forward_list(&vars, &activations, &pass)?;
             }
         }
