@@ -31,6 +31,7 @@ mod numbers;
 mod output;
 mod paths;
 mod peers;
+mod places;
 mod plugins;
 mod predictors;
 mod reports;
