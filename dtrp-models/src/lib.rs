@@ -20,6 +20,7 @@ mod cuts;
 mod describe;
 mod error;
 mod families;
+mod fresh;
 pub mod layers;
 mod registry;
 pub mod weights;
@@ -28,6 +29,7 @@ pub use cuts::{split_at, split_before, split_evenly};
 pub use describe::{BlockInfo, NormInfo, OutputInfo};
 pub use dtrp_text::{OptionError, OptionSpec, OptionValues, Options, UnknownName, option_values};
 pub use error::ModelError;
+pub use fresh::Fresh;
 pub use registry::{Build, Family, ModelInput, Network, build, defaults, find, list};
 
 pub use inventory;

@@ -72,6 +72,7 @@ impl Training {
                 program: None,
                 costs: None,
                 stop: Stop::default(),
+                looking: false,
                 described: Arc::default(),
             },
             wrong: None,
@@ -353,6 +354,7 @@ impl Training {
         let samples = self.recipe.samples();
         self.recipe.settings.only_looking(samples);
         self.recipe.program = None;
+        self.recipe.looking = true;
         self.checked()
     }
 

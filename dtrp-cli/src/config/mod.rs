@@ -121,7 +121,13 @@ impl Config {
         }
         if family(&given) != before {
             // Options of another family, which nobody has set, do not come along.
-            merge::forget(&mut given, &file, "model", &["name", "init_from", "init_sha256"], sets);
+            merge::forget(
+                &mut given,
+                &file,
+                "model",
+                &["name", "init_from", "init_sha256", "fresh"],
+                sets,
+            );
         }
         let in_file = Given::new(text, given.clone());
         let tree = merge::over(defaults.tree, given);

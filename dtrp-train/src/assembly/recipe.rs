@@ -39,6 +39,8 @@ pub(crate) struct Recipe {
     /// Of the blocks, where somebody has them already.
     pub(crate) costs: Option<Costs>,
     pub(crate) stop: Stop,
+    /// Whether the network is to be used and not to be trained.
+    pub(crate) looking: bool,
     /// What the blocks are, once they have been run to see; whatever settings change, the network and its images do not.
     pub(crate) described: Arc<OnceLock<Vec<BlockInfo>>>,
 }

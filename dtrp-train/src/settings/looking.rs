@@ -18,6 +18,7 @@ impl Settings {
             cuts,
             ..MethodSettings::default()
         };
+        self.model.fresh.clear();
         self.optimizer = OptimizerSettings {
             // Of the loss that was trained.
             label_smoothing: self.optimizer.label_smoothing,

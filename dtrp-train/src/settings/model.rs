@@ -20,6 +20,9 @@ pub struct ModelSettings {
     /// The SHA-256 of that file, in hexadecimal digits: another file is refused. A trainer puts it in, so that its settings
     /// repeat the run or say that they cannot.
     pub init_sha256: Option<String>,
+    /// Parameters and running statistics that start anew, whatever weights there are to start from: their names, in which `*`
+    /// stands for any characters, such as `layer4.*`.
+    pub fresh: Vec<String>,
     /// The family's options, which it checks itself.
     #[cfg_attr(feature = "schemas", schemars(skip))]
     pub options: Map<String, Value>,
@@ -31,6 +34,7 @@ impl Default for ModelSettings {
             name: "resnet-cifar".to_owned(),
             init_from: None,
             init_sha256: None,
+            fresh: Vec::new(),
             options: Map::new(),
         }
     }
@@ -45,6 +49,7 @@ impl Serialize for ModelSettings {
         let init_from = init_from.map(|path| path.to_string_lossy().into_owned());
         section.insert("init_from".to_owned(), init_from.into());
         section.insert("init_sha256".to_owned(), self.init_sha256.clone().into());
+        section.insert("fresh".to_owned(), self.fresh.clone().into());
         section.serialize(serializer)
     }
 }
@@ -72,6 +77,7 @@ impl<'de> Visitor<'de> for Keys {
                 "name" => model.name = map.next_value()?,
                 "init_from" => model.init_from = map.next_value()?,
                 "init_sha256" => model.init_sha256 = map.next_value()?,
+                "fresh" => model.fresh = map.next_value()?,
                 _ => match map.next_value()? {
                     Value::Null => {}
                     value => drop(model.options.insert(key, value)),

@@ -22,9 +22,10 @@ use dtrp_core::schedule::{Method, Plan, Program};
 use dtrp_core::torch::{Evaluation, OnOutput, Source, TorchError, TorchStage, evaluate_with};
 use dtrp_core::trace::{Recording, Trace};
 use dtrp_data::{Epoch, Loader};
+use dtrp_models::Fresh;
 use dtrp_predictors::Provenance;
 use fit::Progress;
-use start::{check_finite, load_weights};
+use start::{Start, check_finite, load_weights};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -108,9 +109,16 @@ impl Trainer {
         };
         let mut stages = parts.stages()?;
         let model = &recipe.settings.model;
+        let fresh = Fresh::of(&recipe.network, &model.fresh)?;
         let mut init_sha256 = model.init_sha256.clone();
         if let Some(path) = model.init_from.as_ref().filter(|_| from_start) {
-            init_sha256 = Some(load_weights(&mut stages, path, model.init_sha256.as_deref())?);
+            let start = Start {
+                path,
+                expected: model.init_sha256.as_deref(),
+                fresh: &fresh,
+                other_classes: !recipe.looking,
+            };
+            init_sha256 = Some(load_weights(&mut stages, &start)?);
         }
         check_finite(&stages, model.init_from.as_deref())?;
         let parameters = stages.iter().map(parameters).collect();

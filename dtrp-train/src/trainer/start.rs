@@ -2,6 +2,7 @@
 
 use crate::error::{Result, TrainError};
 use dtrp_core::torch::{TorchError, TorchStage};
+use dtrp_models::Fresh;
 use dtrp_models::weights::{Match, WeightsFile, match_names};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -22,9 +23,26 @@ struct Needed {
     classifier: bool,
 }
 
-/// Starts from the weights in a file, which must have all of this network's, and `expected` as its SHA-256 where that is
-/// given. Returns that SHA-256, in hexadecimal digits.
-pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path, expected: Option<&str>) -> Result<String> {
+/// A file of weights to start from, and what of it is wanted.
+pub(crate) struct Start<'a> {
+    pub(crate) path: &'a Path,
+    /// The SHA-256 that it must have.
+    pub(crate) expected: Option<&'a str>,
+    /// What is not taken from it.
+    pub(crate) fresh: &'a Fresh,
+    /// Whether a classifier for another number of classes starts anew; else it is refused.
+    pub(crate) other_classes: bool,
+}
+
+/// Starts from the weights in a file, which must have all of this network's that do not start anew. Returns its SHA-256, in
+/// hexadecimal digits.
+pub(crate) fn load_weights(stages: &mut [TorchStage], start: &Start<'_>) -> Result<String> {
+    let Start {
+        path,
+        expected,
+        fresh,
+        other_classes,
+    } = *start;
     let wrong = |message: String| TrainError::InitFrom {
         path: path.to_owned(),
         message,
@@ -47,17 +65,25 @@ pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path, expected: Opt
     for (index, stage) in stages.iter().enumerate() {
         needed.extend(needed_by(stage, index + 1 == stages.len()));
     }
+    needed.retain(|needed| !fresh.has(&needed.name));
     let names: Vec<&str> = needed.iter().map(|needed| needed.name.as_str()).collect();
     let found = match_names(&names, file.names());
-    check_names(&names, &found, &file).map_err(wrong)?;
-    check_forms(&needed, &found.prefix, &file).map_err(wrong)?;
+    check_names(&names, &found, &file, fresh).map_err(wrong)?;
+    let anew = check_forms(&needed, &found.prefix, &file, other_classes).map_err(wrong)?;
     let mut tensors: HashMap<String, Tensor> = HashMap::new();
-    for name in names {
+    for name in names.into_iter().filter(|name| !anew.names.contains(name)) {
         let tensor = file.tensor(&format!("{}{name}", found.prefix)).map_err(of_model)?;
         tensors.insert(name.to_owned(), tensor);
     }
     for stage in stages.iter_mut() {
         stage.load(&tensors).map_err(|error| wrong(error.to_string()))?;
+    }
+    if let Some((theirs, ours)) = anew.classes {
+        tracing::warn!(
+            "model.init_from: {} is for {theirs} classes, the data has {ours}: {} start anew",
+            path.display(),
+            anew.names.join(", ")
+        );
     }
     if !found.prefix.is_empty() {
         tracing::info!(
@@ -66,8 +92,9 @@ pub(crate) fn load_weights(stages: &mut [TorchStage], path: &Path, expected: Opt
             found.prefix
         );
     }
-    if !found.unneeded.is_empty() {
-        let unneeded: Vec<&str> = found.unneeded.iter().map(String::as_str).collect();
+    let unneeded = found.unneeded.iter().map(String::as_str);
+    let unneeded: Vec<&str> = unneeded.filter(|name| !is_fresh(fresh, &found, name)).collect();
+    if !unneeded.is_empty() {
         tracing::warn!(
             "model.init_from: {} also holds {}, for which the network has no place: left out",
             path.display(),
@@ -121,13 +148,14 @@ fn needed_by(stage: &TorchStage, last: bool) -> Vec<Needed> {
 
 /// Every tensor that is needed must be there, once; weights beyond them must not belong to the parts that this network has,
 /// or it is another one, which has more in them.
-fn check_names(needed: &[&str], found: &Match, file: &WeightsFile) -> Result<(), String> {
+fn check_names(needed: &[&str], found: &Match, file: &WeightsFile, fresh: &Fresh) -> Result<(), String> {
     let top = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
     let parts: HashSet<String> = needed.iter().map(|name| top(name)).collect();
     let own = |name: &&str| {
         let rest = name.strip_prefix(&found.prefix);
         let inside = rest.is_some_and(|rest| rest.contains('.') && parts.contains(&top(rest)));
         inside
+            && !is_fresh(fresh, found, name)
             && file
                 .element_type(name)
                 .is_some_and(|element| WEIGHTS.contains(&element))
@@ -160,8 +188,26 @@ fn check_names(needed: &[&str], found: &Match, file: &WeightsFile) -> Result<(),
     ))
 }
 
-/// Shapes and element types must fit, and all that do not are told together.
-fn check_forms(needed: &[Needed], prefix: &str, file: &WeightsFile) -> Result<(), String> {
+/// Whether a tensor of the file is of what starts anew.
+fn is_fresh(fresh: &Fresh, found: &Match, name: &str) -> bool {
+    name.strip_prefix(&found.prefix).is_some_and(|name| fresh.has(name))
+}
+
+/// What starts anew because the file is for another number of classes.
+#[derive(Default)]
+struct Anew<'a> {
+    names: Vec<&'a str>,
+    /// Of the file and of the network.
+    classes: Option<(i64, i64)>,
+}
+
+/// Shapes and element types must fit, but for the classifier where it may start anew, and all that do not are told together.
+fn check_forms<'a>(
+    needed: &'a [Needed],
+    prefix: &str,
+    file: &WeightsFile,
+    other_classes: bool,
+) -> Result<Anew<'a>, String> {
     let mut misfits = Vec::new();
     for needed in needed {
         let Needed { name, shape, .. } = needed;
@@ -178,21 +224,31 @@ fn check_forms(needed: &[Needed], prefix: &str, file: &WeightsFile) -> Result<()
         }
     }
     let Some((first, found)) = misfits.first() else {
-        return Ok(());
+        return Ok(Anew::default());
     };
+    let rows = |needed: &Needed, found: &[i64]| {
+        let same = needed.classifier && found.get(1..) == needed.shape.get(1..);
+        same.then(|| Some((*found.first()?, *needed.shape.first()?))).flatten()
+    };
+    let classes = rows(first, found);
+    if other_classes && classes.is_some() && misfits.iter().all(|(needed, found)| rows(needed, found) == classes) {
+        return Ok(Anew {
+            names: misfits.iter().map(|(needed, _)| needed.name.as_str()).collect(),
+            classes,
+        });
+    }
     let Needed { name, shape, .. } = first;
     let more = match misfits.len() - 1 {
         0 => String::new(),
         more => format!(" ({more} more do not fit either)"),
     };
-    let advice = if first.classifier && found.get(1..) == shape.get(1..) {
-        let (theirs, ours) = (found.first().unwrap_or(&0), shape.first().unwrap_or(&0));
-        format!(
-            "the file is for {theirs} classes, the data has {ours}; put a classifier for {ours} classes into the file, as \
-             docs/models.md shows, or take data with {theirs} classes"
-        )
-    } else {
-        "model.* must be the network that the file was written by, and the data have its channels".to_owned()
+    let advice = match classes {
+        Some((theirs, ours)) if !other_classes => {
+            format!("the file is for {theirs} classes, the data has {ours}; take data with {theirs} classes")
+        }
+        _ => "model.* must be the network that the file was written by, and the data have its channels; what should start anew \
+              can be named in model.fresh"
+            .to_owned(),
     };
     Err(format!(
         "`{name}` has shape {found:?}, but this network needs {shape:?}{more}: {advice}"

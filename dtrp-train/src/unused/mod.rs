@@ -154,6 +154,10 @@ fn of_model(list: &mut List<'_>, facts: Facts<'_>) {
             partly: false,
         });
     }
+    if settings.init_from.is_none() {
+        let why = "without model.init_from all of the network starts anew".to_owned();
+        list.add("model.fresh", why, |s| s.model.fresh.clone());
+    }
 }
 
 struct List<'a> {

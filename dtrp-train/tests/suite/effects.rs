@@ -94,6 +94,7 @@ const OTHERWISE: &[(&str, &str)] = &[
     ),
     ("model.init_from", "weights.rs"),
     ("model.init_sha256", "weights.rs; refused without init_from"),
+    ("model.fresh", "weights.rs"),
     ("method.name", "each is a base below"),
     ("logging.csv", "what is written: dtrp-cli"),
     ("logging.tensorboard", "what is written: dtrp-cli"),
