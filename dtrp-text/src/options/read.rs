@@ -5,6 +5,7 @@ use super::spec::{OptionKind, OptionSpec, OptionValues, shape};
 use crate::names::nearest;
 use serde_json::Value;
 use std::cell::Cell;
+use std::path::PathBuf;
 
 /// The options that something was given. All have been checked against what is declared, so reading them cannot fail.
 #[derive(Debug, Clone)]
@@ -172,6 +173,19 @@ impl<'a> Options<'a> {
                 words.iter().find(|word| Some(**word) == given).unwrap_or(&default)
             }
             _ => self.wrong(name, "a choice"),
+        }
+    }
+
+    /// The value of a declared path; nothing where it is not given.
+    ///
+    /// # Panics
+    ///
+    /// If no path of this name is declared, which is a bug of the owner.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.note(name);
+        match self.declared(name).kind {
+            OptionKind::Path => self.value(name).as_str().map(PathBuf::from),
+            _ => self.wrong(name, "a path"),
         }
     }
 

@@ -66,6 +66,8 @@ pub enum OptionKind {
         /// The words.
         words: &'static [&'static str],
     },
+    /// The path of a file. It has no default.
+    Path,
     /// The shape of an image: channels, height and width. How many of each make sense is for the reader to say.
     Shape {
         /// Where it is not given; none where that is for the reader to say.
@@ -125,6 +127,12 @@ impl OptionSpec {
         Self { name, kind, summary }
     }
 
+    /// The path of a file, which has no default.
+    pub const fn path(name: &'static str, summary: &'static str) -> Self {
+        let kind = OptionKind::Path;
+        Self { name, kind, summary }
+    }
+
     /// A shape: channels, height and width, which are `default` where they are not given.
     pub const fn shape(name: &'static str, default: Option<[usize; 3]>, summary: &'static str) -> Self {
         let kind = OptionKind::Shape { default };
@@ -140,6 +148,7 @@ impl OptionKind {
             Self::Count { default, .. } => default.into(),
             Self::Flag { default } => default.into(),
             Self::Choice { default, .. } => default.into(),
+            Self::Path => Value::Null,
             Self::Shape { default } => default.map_or(Value::Null, |shape| shape.to_vec().into()),
         }
     }
@@ -152,6 +161,7 @@ impl OptionKind {
             Self::Count { min, max, .. } => value.as_u64().is_some_and(|v| (min..=max).contains(&v)),
             Self::Flag { .. } => value.is_boolean(),
             Self::Choice { words, .. } => value.as_str().is_some_and(|word| words.contains(&word)),
+            Self::Path => value.as_str().is_some_and(|path| !path.is_empty()),
             Self::Shape { .. } => shape(value).is_some(),
         }
     }
@@ -173,6 +183,7 @@ impl OptionKind {
                 [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
                 words => words.concat(),
             },
+            Self::Path => "the path of a file".to_owned(),
             Self::Shape { .. } => "[channels, height, width], such as [3, 32, 32]".to_owned(),
         }
     }
@@ -194,6 +205,7 @@ impl OptionKind {
             }),
             Self::Flag { .. } => json!({ "type": "boolean", "default": null }),
             Self::Choice { words, .. } => json!({ "type": "string", "default": null, "enum": words }),
+            Self::Path => json!({ "type": "string", "default": null, "minLength": 1 }),
             Self::Shape { .. } => json!({
                 "type": "array",
                 "default": null,

@@ -1,9 +1,9 @@
 //! Blocks: the smallest pieces of a network, functions of (parameter views, input).
 
-use super::initial::Init;
+use super::initial::{Given, Init};
 use std::ops::Index;
 use std::sync::Arc;
-use tch::{TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 /// What a forward pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,30 @@ where
     }
 }
 
+/// A block over a list of tensors: what crosses where a network is cut. Every [`Block`] is one that takes one and gives one.
+/// What is said there holds here; integers and truth values may be among the tensors, and get no gradient.
+pub trait ListBlock: Send + Sync {
+    /// Computes the outputs from `inputs`, as many as the block before gives.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch: another number of tensors, wrong shapes, no memory.
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError>;
+}
+
+impl<B: Block> ListBlock for B {
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
+        let [input] = inputs else {
+            let message = format!(
+                "the block takes one tensor, but {} come from the block before it",
+                inputs.len()
+            );
+            return Err(TchError::Torch(message));
+        };
+        Ok(vec![self.forward(vars, input, pass)?])
+    }
+}
+
 /// Whether weight decay applies to a parameter when biases and norms are excluded from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -94,15 +118,50 @@ impl ParamSpec {
     }
 }
 
-/// A tensor that is state but not a parameter, such as a running mean.
+/// A tensor that is not a parameter: state, such as a running mean, or a table that never changes.
 #[derive(Debug, Clone)]
 pub struct BufferSpec {
     /// Its name in the whole network.
     pub name: String,
     /// Its shape.
     pub shape: Vec<i64>,
-    /// The value it starts with everywhere.
-    pub start: f64,
+    /// What it starts with.
+    pub start: Start,
+    /// What it is kept with.
+    pub keep: Keep,
+}
+
+/// What a buffer starts with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// The same value everywhere, in the element type of the parameters.
+    Constant(f64),
+    /// These values. Floating-point numbers take the element type of the parameters, integers and truth values keep theirs.
+    Given(Given),
+}
+
+/// What a buffer is kept with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keep {
+    /// The weights: it is exported and loaded with them.
+    Weights,
+    /// The run: a checkpoint has it, exported weights do not.
+    Run,
+    /// Nothing: it never changes, and whoever builds the network has it.
+    Nothing,
+}
+
+impl BufferSpec {
+    /// A tensor of what it starts with.
+    pub(super) fn tensor(&self, (kind, device): (Kind, Device)) -> Result<Tensor, TchError> {
+        match &self.start {
+            Start::Constant(value) => Tensor::f_full(self.shape.as_slice(), *value, (kind, device)),
+            Start::Given(given) => {
+                let kind = if given.is_floating_point() { kind } else { given.kind() };
+                given.tensor(&self.shape)?.f_to_kind(kind)?.f_to_device(device)
+            }
+        }
+    }
 }
 
 /// A parameter of one block.
@@ -124,7 +183,7 @@ pub struct BlockSpec {
     /// Its buffers, in the order of declaration.
     pub buffers: Vec<BufferSpec>,
     /// The function.
-    pub block: Arc<dyn Block>,
+    pub block: Arc<dyn ListBlock>,
 }
 
 impl BlockSpec {
@@ -140,7 +199,7 @@ impl BlockSpec {
     /// });
     /// assert_eq!(shift.parameters(), 4);
     /// ```
-    pub fn build<B: Block + 'static>(name: &str, build: impl FnOnce(&mut Scope<'_>) -> B) -> Self {
+    pub fn build<B: ListBlock + 'static>(name: &str, build: impl FnOnce(&mut Scope<'_>) -> B) -> Self {
         let mut declared = Declared::default();
         let block = build(&mut Scope {
             prefix: String::new(),
@@ -200,11 +259,17 @@ impl Scope<'_> {
 
     /// Declares a buffer that starts as `start` everywhere.
     pub fn buffer(&mut self, name: &str, shape: &[i64], start: f64) -> BufferId {
+        self.given_buffer(name, shape, Start::Constant(start), Keep::Weights)
+    }
+
+    /// Declares a buffer of any kind.
+    pub fn given_buffer(&mut self, name: &str, shape: &[i64], start: Start, keep: Keep) -> BufferId {
         let name = self.full_name(name);
         self.declared.buffers.push(BufferSpec {
             name,
             shape: shape.to_vec(),
             start,
+            keep,
         });
         BufferId(self.declared.buffers.len() - 1)
     }
@@ -215,6 +280,14 @@ impl Scope<'_> {
 pub struct Vars<'a> {
     pub(super) params: &'a [Tensor],
     pub(super) buffers: &'a [Tensor],
+    pub(super) options: (Kind, Device),
+}
+
+impl Vars<'_> {
+    /// Element type and device of the parameters.
+    pub fn options(&self) -> (Kind, Device) {
+        self.options
+    }
 }
 
 impl Index<ParamId> for Vars<'_> {

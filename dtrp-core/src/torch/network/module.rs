@@ -1,7 +1,7 @@
 //! A module: a run of consecutive blocks, and their forward pass through any arena.
 
 use super::arena::{Arena, ArenaLayout};
-use super::block::{BlockSpec, BufferSpec, ParamSpec, Pass, Vars};
+use super::block::{BlockSpec, BufferSpec, Keep, ParamSpec, Pass, Vars};
 use super::initial;
 use super::precision::Precision;
 use crate::torch::TorchError;
@@ -50,7 +50,7 @@ impl Module {
         let own = blocks.len();
         blocks.extend(auxiliary);
         let layout = ArenaLayout::new(blocks.iter().flat_map(|b| &b.params));
-        let buffer = |spec: &BufferSpec| Tensor::f_full(spec.shape.as_slice(), spec.start, (kind, device));
+        let buffer = |spec: &BufferSpec| spec.tensor((kind, device));
         let buffers = blocks
             .iter()
             .flat_map(|b| &b.buffers)
@@ -103,12 +103,13 @@ impl Module {
         self.blocks[..self.own].iter().flat_map(|b| &b.params)
     }
 
-    /// The network's buffers with their specs.
+    /// The network's buffers with their specs: those that are kept with its weights.
     pub fn buffers(&self) -> impl Iterator<Item = (&BufferSpec, &Tensor)> {
         self.blocks[..self.own]
             .iter()
             .flat_map(|b| &b.buffers)
             .zip(&self.buffers)
+            .filter(|(spec, _)| spec.keep == Keep::Weights)
     }
 
     /// All parameters' specs in the order of the arena's leaves, each with whether it is the head's.
@@ -117,7 +118,7 @@ impl Module {
         blocks.flat_map(move |(index, block)| block.params.iter().map(move |spec| (spec, index >= self.own)))
     }
 
-    /// All buffers with their specs, likewise.
+    /// All buffers that are kept, with their specs, likewise.
     pub(crate) fn all_buffers(&self) -> impl Iterator<Item = (&BufferSpec, bool, &Tensor)> {
         let blocks = self.blocks.iter().enumerate();
         let specs =
@@ -125,6 +126,7 @@ impl Module {
         specs
             .zip(&self.buffers)
             .map(|((spec, head), tensor)| (spec, head, tensor))
+            .filter(|(spec, _, _)| spec.keep != Keep::Nothing)
     }
 
     /// An arena with the starting values of this seed.
@@ -136,8 +138,7 @@ impl Module {
         let flat = self.layout.zeros(self.options)?;
         let all = self.blocks.iter().flat_map(|b| &b.params);
         for (spec, view) in all.zip(self.layout.views(&flat)?) {
-            let values = Tensor::f_from_slice(&initial::values(spec, seed)?)?;
-            write(&view, &values.f_view(spec.shape.as_slice())?)?;
+            write(&view, &initial::tensor(spec, seed)?)?;
         }
         Arena::new(flat, &self.layout)
     }
@@ -149,8 +150,17 @@ impl Module {
     ///
     /// Those of libtorch.
     pub fn forward(&self, arena: &Arena, input: &Tensor, pass: Pass) -> Result<Tensor, TorchError> {
+        only(self.forward_list(arena, std::slice::from_ref(input), pass)?)
+    }
+
+    /// As [`forward`](Self::forward), of any number of tensors.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch.
+    pub fn forward_list(&self, arena: &Arena, inputs: &[Tensor], pass: Pass) -> Result<Vec<Tensor>, TorchError> {
         self.precision
-            .during(self.options.1, || self.run(0..self.own, arena, input, pass))
+            .during(self.options.1, || self.run(0..self.own, arena, inputs, pass))
     }
 
     /// Runs the auxiliary head on the module's output: the logits, samples × classes; `None` if there is no head.
@@ -162,14 +172,21 @@ impl Module {
         let head = self.own..self.blocks.len();
         (!head.is_empty())
             .then(|| {
-                self.precision
-                    .during(self.options.1, || self.run(head, arena, output, pass))
+                self.precision.during(self.options.1, || {
+                    only(self.run(head, arena, std::slice::from_ref(output), pass)?)
+                })
             })
             .transpose()
     }
 
-    fn run(&self, range: Range<usize>, arena: &Arena, input: &Tensor, mut pass: Pass) -> Result<Tensor, TorchError> {
-        let mut activation = input.shallow_clone();
+    fn run(
+        &self,
+        range: Range<usize>,
+        arena: &Arena,
+        inputs: &[Tensor],
+        mut pass: Pass,
+    ) -> Result<Vec<Tensor>, TorchError> {
+        let mut activation: Vec<Tensor> = inputs.iter().map(Tensor::shallow_clone).collect();
         let (mut params, mut buffers) = (&arena.leaves[..], &self.buffers[..]);
         for (index, spec) in self.blocks.iter().enumerate().take(range.end) {
             let (own_params, other_params) = params.split_at(spec.params.len());
@@ -179,9 +196,10 @@ impl Module {
                 let vars = Vars {
                     params: own_params,
                     buffers: own_buffers,
+                    options: self.options,
                 };
                 pass.block = self.first_block + index;
-                activation = spec.block.forward(&vars, &activation, &pass)?;
+                activation = spec.block.forward_list(&vars, &activation, &pass)?;
             }
         }
         Ok(activation)
@@ -211,6 +229,15 @@ impl Module {
             taken += 1;
         }
         Ok(taken)
+    }
+}
+
+fn only(mut tensors: Vec<Tensor>) -> Result<Tensor, TorchError> {
+    match (tensors.pop(), tensors.len()) {
+        (Some(tensor), 0) => Ok(tensor),
+        _ => Err(TorchError::Tch(tch::TchError::Torch(
+            "one tensor was expected".to_owned(),
+        ))),
     }
 }
 
