@@ -118,7 +118,7 @@ pub fn heads(kind: &HeadKind, blocks: &[BlockInfo], modules: &[Range<usize>], cl
 
 /// A block's output as channels, height and width.
 fn image(block: &BlockInfo) -> [usize; 3] {
-    match *block.output_shape {
+    match *block.output_shape() {
         [channels, height, width] => [channels, height, width],
         ref shape => [shape.iter().product(), 1, 1],
     }

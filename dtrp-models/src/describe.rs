@@ -11,8 +11,8 @@ use tch::{Device, Kind, Tensor};
 pub struct BlockInfo {
     /// Its name.
     pub name: String,
-    /// The shape of its output for one sample: channels × height × width, or features.
-    pub output_shape: Vec<usize>,
+    /// What it gives, in the order in which it travels where the network is cut above it.
+    pub outputs: Vec<OutputInfo>,
     /// Elements of its parameters.
     pub parameters: usize,
     /// Multiplications with addition that one sample takes in the forward pass, of convolutions and linear layers only: what
@@ -23,6 +23,38 @@ pub struct BlockInfo {
     pub activation_bytes: u64,
     /// Its norms, in the order in which they run.
     pub norms: Vec<NormInfo>,
+}
+
+/// A tensor that a block gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputInfo {
+    /// Its shape for one sample: channels × height × width, or features. Where several rows belong to a sample, they come first.
+    pub shape: Vec<usize>,
+    /// Bytes of an element, where a run computes in f32.
+    pub element_bytes: usize,
+    /// Whether it is of floating point: then the run's precision says how large its elements are, and a gradient comes back.
+    pub floating: bool,
+}
+
+impl OutputInfo {
+    fn of(tensor: &Tensor) -> Self {
+        let size = tensor.size();
+        let own = match size.split_first() {
+            Some((1, own)) => own,
+            _ => &size,
+        };
+        Self {
+            shape: own.iter().map(|n| *n as usize).collect(),
+            element_bytes: tensor.kind().elt_size_in_bytes(),
+            floating: tensor.is_floating_point(),
+        }
+    }
+
+    /// Bytes for one sample where floating-point numbers take so many.
+    pub fn bytes(&self, floating: usize) -> u64 {
+        let element = if self.floating { floating } else { self.element_bytes };
+        (self.shape.iter().product::<usize>() * element) as u64
+    }
 }
 
 /// A normalisation over samples and pixels.
@@ -43,14 +75,19 @@ impl BlockInfo {
     pub fn of(spec: &BlockSpec, input: &[usize]) -> Result<Self, ModelError> {
         let shape: Vec<i64> = [1].into_iter().chain(input.iter().map(|n| *n as i64)).collect();
         let zeros = Tensor::f_zeros(shape.as_slice(), (Kind::Float, Device::Cpu));
-        let info = tch::no_grad(|| run(spec, &zeros?).map(|(_, info)| info));
+        let info = tch::no_grad(|| run(spec, &[zeros?]).map(|(_, info)| info));
         info.map_err(|error| failed(spec, shape, &error))
     }
 
-    /// Bytes of its output for one sample in f32: what travels where the network is cut above it.
+    /// The shape of its first output for one sample: what an auxiliary head is built for.
+    pub fn output_shape(&self) -> &[usize] {
+        self.outputs.first().map_or(&[], |output| &output.shape)
+    }
+
+    /// Bytes of its outputs for one sample in f32: what travels where the network is cut above it.
     pub fn output_bytes(&self) -> u64 {
-        let elements: usize = self.output_shape.iter().product();
-        (elements * Kind::Float.elt_size_in_bytes()) as u64
+        let floating = Kind::Float.elt_size_in_bytes();
+        self.outputs.iter().map(|output| output.bytes(floating)).sum()
     }
 }
 
@@ -67,14 +104,15 @@ impl Network {
         let mut infos = Vec::with_capacity(self.blocks.len());
         tch::no_grad(|| {
             let zeros = Tensor::f_zeros(image, options);
-            let mut activation = zeros.map_err(|error| match self.blocks.first() {
+            let image_of_zeros = zeros.map_err(|error| match self.blocks.first() {
                 Some(first) => failed(first, image.to_vec(), &error.into()),
                 None => input.misfit(&self.name, "there is no memory for one"),
             })?;
+            let mut activations = vec![image_of_zeros];
             for spec in &self.blocks {
-                let shape = activation.size();
+                let shape = activations.first().map(Tensor::size).unwrap_or_default();
                 let info;
-                (activation, info) = run(spec, &activation).map_err(|error| failed(spec, shape, &error))?;
+                (activations, info) = run(spec, &activations).map_err(|error| failed(spec, shape, &error))?;
                 infos.push(info);
             }
             Ok(infos)
@@ -95,8 +133,8 @@ fn failed(spec: &BlockSpec, shape: Vec<i64>, error: &TorchError) -> ModelError {
     }
 }
 
-/// Runs a block; returns its output and what it cost.
-fn run(spec: &BlockSpec, input: &Tensor) -> Result<(Tensor, BlockInfo), TorchError> {
+/// Runs a block; returns its outputs and what it cost.
+fn run(spec: &BlockSpec, inputs: &[Tensor]) -> Result<(Vec<Tensor>, BlockInfo), TorchError> {
     let module = Module::new(vec![spec.clone()], 0, Kind::Float, Device::Cpu)?;
     let arena = Arena::zeros(module.layout(), module.options())?;
     let pass = Pass {
@@ -105,11 +143,11 @@ fn run(spec: &BlockSpec, input: &Tensor) -> Result<(Tensor, BlockInfo), TorchErr
         batch: 0,
         block: 0,
     };
-    let (output, tally) = tally::listen(|| module.forward(&arena, input, pass));
-    let output = output?;
+    let (outputs, tally) = tally::listen(|| module.forward(&arena, inputs, pass));
+    let outputs = outputs?;
     let info = BlockInfo {
         name: spec.name.clone(),
-        output_shape: output.size()[1..].iter().map(|n| *n as usize).collect(),
+        outputs: outputs.iter().map(OutputInfo::of).collect(),
         parameters: spec.parameters(),
         multiply_adds: tally.multiply_adds,
         norms: tally
@@ -120,7 +158,7 @@ fn run(spec: &BlockSpec, input: &Tensor) -> Result<(Tensor, BlockInfo), TorchErr
                 values: *values,
             })
             .collect(),
-        activation_bytes: tally.bytes_between(input, &output),
+        activation_bytes: tally.bytes_between(inputs, &outputs),
     };
-    Ok((output, info))
+    Ok((outputs, info))
 }

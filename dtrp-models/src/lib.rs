@@ -26,7 +26,7 @@ mod registry;
 pub mod weights;
 
 pub use cuts::{split_at, split_evenly};
-pub use describe::{BlockInfo, NormInfo};
+pub use describe::{BlockInfo, NormInfo, OutputInfo};
 pub use dtrp_text::{OptionError, OptionSpec, OptionValues, Options, UnknownName, option_values};
 pub use error::ModelError;
 pub use registry::{Build, Family, ModelInput, Network, build, defaults, find, list};

@@ -4,7 +4,7 @@ use crate::config::parse_yaml;
 use crate::error::Error;
 use crate::output::{self, Format};
 use clap::{Args, Subcommand};
-use dtrp_models::{BlockInfo, ModelInput};
+use dtrp_models::{BlockInfo, ModelInput, OutputInfo};
 use dtrp_text::units::{bytes, thousands};
 use dtrp_text::{OptionSpec, OptionValues, Table, schema, to_json};
 use serde_json::{Value, json};
@@ -123,11 +123,14 @@ impl Show {
             ]);
         };
         for block in blocks {
-            let shape: Vec<String> = block.output_shape.iter().map(ToString::to_string).collect();
-            let shape = shape.join(" x ");
+            let shape = |output: &OutputInfo| {
+                let sizes: Vec<String> = output.shape.iter().map(ToString::to_string).collect();
+                sizes.join(" x ")
+            };
+            let shapes: Vec<String> = block.outputs.iter().map(shape).collect();
             row(
                 &block.name,
-                shape,
+                shapes.join(" + "),
                 block.parameters,
                 block.multiply_adds,
                 block.activation_bytes,
@@ -149,7 +152,8 @@ impl Show {
         let of_block = |block: &BlockInfo| {
             json!({
                 "name": block.name,
-                "output_shape": block.output_shape,
+                "output_shapes": block.outputs.iter().map(|output| &output.shape).collect::<Vec<_>>(),
+                "output_bytes": block.output_bytes(),
                 "parameters": block.parameters,
                 "multiply_adds": block.multiply_adds,
                 "activation_bytes": block.activation_bytes,

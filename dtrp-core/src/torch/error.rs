@@ -47,6 +47,12 @@ pub enum TorchError {
         /// The unit.
         unit: Unit,
     },
+    /// The last block of the network does not give one tensor.
+    #[error("the last block of the network gives {found} tensors, but a loss is of one: the logits, samples x classes")]
+    Outputs {
+        /// How many it gives.
+        found: usize,
+    },
     /// A tensor to load has another shape than the parameter.
     #[error("`{name}` has shape {found:?}, but this network needs {expected:?}")]
     Shape {

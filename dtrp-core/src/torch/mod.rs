@@ -35,7 +35,7 @@ pub use prediction::{Forecaster, Gain, PredictorFacts, ProbeFacts};
 pub use saved::{Exact, SavedTensor, Tensors};
 pub use shim::{build_information, flush_denormals, parallel_information};
 pub use stage::{
-    Activation, ActivationFacts, CrossEntropy, Evaluation, FlightFacts, GraphFacts, Input, Loss, LossEvent,
-    ModuleFacts, OnOutput, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics, StageOptions,
-    TorchStage, WorkerThread, evaluate, evaluate_with,
+    Activation, ActivationFacts, CrossEntropy, Evaluation, FlightFacts, GradientFacts, Gradients, GraphFacts, Input,
+    Loss, LossEvent, ModuleFacts, OnOutput, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics,
+    StageOptions, TorchStage, WorkerThread, evaluate, evaluate_with,
 };

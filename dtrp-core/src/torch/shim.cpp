@@ -19,22 +19,27 @@ extern "C" {
 
 void dtrp_free(char* text) { std::free(text); }
 
-// Vector-Jacobian product: gradients of `output`, seeded with `delta` (null: one, for a scalar output), with respect to
-// `inputs`; frees the graph. Results that do not depend on the output are null. `engine` executes it; null: libtorch's own.
-// Source: torch/csrc/autograd/engine.h, Engine::execute.
-char* dtrp_vjp(torch::autograd::Engine* engine, const at::Tensor* output, const at::Tensor* delta,
+// Vector-Jacobian product: gradients of the `roots` outputs, each seeded with its delta (null: one, for a scalar output), with
+// respect to `inputs`; frees the graph. Outputs without a graph are left out. Results that depend on no output are null.
+// `engine` executes it; null: libtorch's own. Source: torch/csrc/autograd/engine.h, Engine::execute.
+char* dtrp_vjp(torch::autograd::Engine* engine, at::Tensor* const* outputs, at::Tensor* const* deltas, size_t roots,
                at::Tensor* const* inputs, size_t count, at::Tensor** results) {
   return guarded([&] {
-    using torch::autograd::Edge;
-    TORCH_CHECK(output->requires_grad(), "the output has no graph to go back through");
-    TORCH_CHECK(delta != nullptr || output->numel() == 1, "an output of several elements needs a gradient to start from");
-    torch::autograd::edge_list leaves;
+    torch::autograd::edge_list from, leaves;
+    torch::autograd::variable_list seeds;
+    for (size_t i = 0; i < roots; ++i) {
+      const auto& output = *outputs[i];
+      if (!output.requires_grad()) continue;
+      TORCH_CHECK(deltas[i] != nullptr || output.numel() == 1,
+                  "an output of several elements needs a gradient to start from");
+      from.push_back(torch::autograd::impl::gradient_edge(output));
+      seeds.push_back(deltas[i] != nullptr ? *deltas[i] : at::ones_like(output, at::MemoryFormat::Preserve));
+    }
+    if (from.empty()) return;
     leaves.reserve(count);
     for (size_t i = 0; i < count; ++i) leaves.push_back(torch::autograd::impl::gradient_edge(*inputs[i]));
-    auto seed = delta != nullptr ? *delta : at::ones_like(*output, at::MemoryFormat::Preserve);
     auto& own = engine != nullptr ? *engine : torch::autograd::Engine::get_default_engine();
-    auto grads = own.execute({torch::autograd::impl::gradient_edge(*output)}, {seed}, /*keep_graph=*/false,
-                             /*create_graph=*/false, /*accumulate_grad=*/false, leaves);
+    auto grads = own.execute(from, seeds, /*keep_graph=*/false, /*create_graph=*/false, /*accumulate_grad=*/false, leaves);
     for (size_t i = 0; i < count; ++i) results[i] = grads[i].defined() ? new at::Tensor(grads[i]) : nullptr;
   });
 }

@@ -67,7 +67,7 @@ fn head(input: &HeadInput<'_>, steps: Vec<Step>, hidden: usize) -> BlockSpec {
 
 /// 3×3 convolutions to the shapes of `count` of the blocks that give images, evenly spread and ending with the last of them.
 fn evenly(blocks: &[BlockInfo], count: usize) -> Vec<Step> {
-    let images: Vec<_> = blocks.iter().filter(|block| block.output_shape.len() == 3).collect();
+    let images: Vec<_> = blocks.iter().filter(|block| block.output_shape().len() == 3).collect();
     let count = count.min(images.len());
     let shape = |i| image(images[i * images.len() / count - 1]).map(|n| n as i64);
     let steps = (1..=count).map(|i| Step {

@@ -312,7 +312,7 @@ fn message(error: &TorchError) -> String {
 }
 
 /// Calls the node's operator, or does what stands for it in this pass.
-fn perform(node: &Node, mut values: Vec<Value<'_>>, pass: &Pass) -> Result<Vec<Returned>, TorchError> {
+fn perform(node: &Node, values: Vec<Value<'_>>, pass: &Pass) -> Result<Vec<Returned>, TorchError> {
     // Random numbers are those of the node, whichever block it is in.
     let own = Pass {
         block: node.number,
@@ -335,6 +335,7 @@ fn perform(node: &Node, mut values: Vec<Value<'_>>, pass: &Pass) -> Result<Vec<R
         _ => {}
     }
     let mut copies: Vec<(usize, Tensor)> = Vec::new();
+    let mut values: Vec<Value<'_>> = values;
     match &node.does {
         Does::Normalise(norm) => match pass.mode {
             Mode::Train => {}

@@ -24,10 +24,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Bytes kept for the backward pass, each tensor once, without `input` and with `output`.
-    pub(crate) fn bytes_between(mut self, input: &Tensor, output: &Tensor) -> u64 {
-        self.kept.insert(output.data_ptr() as usize, output.shallow_clone());
-        self.kept.remove(&(input.data_ptr() as usize));
+    /// Bytes kept for the backward pass, each tensor once, without `inputs` and with `outputs`.
+    pub(crate) fn bytes_between(mut self, inputs: &[Tensor], outputs: &[Tensor]) -> u64 {
+        for output in outputs {
+            self.kept.insert(output.data_ptr() as usize, output.shallow_clone());
+        }
+        for input in inputs {
+            self.kept.remove(&(input.data_ptr() as usize));
+        }
         let bytes = |t: &Tensor| (t.numel() * t.kind().elt_size_in_bytes()) as u64;
         self.kept.values().map(bytes).sum::<u64>() + self.more
     }

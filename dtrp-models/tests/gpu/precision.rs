@@ -63,7 +63,9 @@ fn look(run: &Run, stage: &TorchStage) -> tch::Tensor {
         block: 0,
     };
     let images = images.to_device(device);
-    tch::no_grad(|| stage.module().forward(stage.weights(), &images, pass)).unwrap()
+    let outputs = tch::no_grad(|| stage.module().forward(stage.weights(), &[images], pass)).unwrap();
+    let [logits] = outputs.try_into().unwrap();
+    logits
 }
 
 #[test]

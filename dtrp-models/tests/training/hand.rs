@@ -5,7 +5,7 @@ use crate::run::{Run, assert_same_bits, state};
 use dtrp_core::engine::Stage;
 use dtrp_core::schedule::{Action, Op, Program, Unit};
 use dtrp_core::torch::{
-    Activation, ActivationFacts, LossEvent, Message, SavedTensor, SavedTensors, StageFacts, TorchError, TorchStage,
+    Activation, ActivationFacts, GradientFacts, Gradients, LossEvent, SavedTensors, StageFacts, TorchError, TorchStage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,19 +15,19 @@ use std::time::Duration;
 /// What lies at a worker and on its links.
 struct Mail {
     arrived: BTreeMap<Unit, Activation>,
-    gradients: BTreeMap<Unit, Message>,
+    gradients: BTreeMap<Unit, Gradients>,
     ready: BTreeMap<Unit, Activation>,
-    ready_down: BTreeMap<Unit, Message>,
+    ready_down: BTreeMap<Unit, Gradients>,
     /// On their way from this worker.
     up: BTreeMap<Unit, Activation>,
-    down: BTreeMap<Unit, Message>,
+    down: BTreeMap<Unit, Gradients>,
 }
 
 /// The same, without the tensors.
 #[derive(Serialize, Deserialize)]
 struct MailFacts {
     up: [Vec<(Unit, ActivationFacts)>; 3],
-    down: [Vec<(Unit, SavedTensor)>; 3],
+    down: [Vec<(Unit, GradientFacts)>; 3],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,7 +142,7 @@ impl Running {
                 up("ready", &mail.ready),
                 up("up", &mail.up),
             ];
-            let mut down = |place: &str, mail: &BTreeMap<Unit, Message>| {
+            let mut down = |place: &str, mail: &BTreeMap<Unit, Gradients>| {
                 let each = mail.iter();
                 each.map(|(unit, m)| (*unit, m.save(&put(place, unit), flight).unwrap()))
                     .collect()
@@ -186,7 +186,7 @@ impl Running {
                 (&mut mail.ready_down, ready),
                 (&mut mail.down, down),
             ] {
-                let restored = |m: &SavedTensor| Message::restore(m, &tensors.flight, device).unwrap();
+                let restored = |m: &GradientFacts| Gradients::restore(m, &tensors.flight, device).unwrap();
                 place.extend(facts.iter().map(|(unit, m)| (*unit, restored(m))));
             }
         }

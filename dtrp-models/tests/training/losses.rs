@@ -65,8 +65,8 @@ fn plain(run: &Run, stage: &TorchStage, measure: impl Fn(&Tensor, &Tensor) -> Te
             batch: 0,
             block: 0,
         };
-        let logits = tch::no_grad(|| stage.module().forward(stage.weights(), &images, pass)).unwrap();
-        sum += measure(&logits, &labels).double_value(&[]) * labels.size()[0] as f64;
+        let logits = tch::no_grad(|| stage.module().forward(stage.weights(), &[images], pass)).unwrap();
+        sum += measure(&logits[0], &labels).double_value(&[]) * labels.size()[0] as f64;
         samples += labels.size()[0] as u64;
     }
     (sum / samples as f64, samples)

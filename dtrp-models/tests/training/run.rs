@@ -4,7 +4,7 @@
 use dtrp_core::engine::{self, EngineOptions, Execution, Executor, Stage};
 use dtrp_core::schedule::{Method, Order, Plan, Program, Unit};
 use dtrp_core::torch::{
-    Activation, BlockSpec, CrossEntropy, Curve, Forecaster, Input, LearningRate, Loss, Message, Module, Optimizer,
+    Activation, BlockSpec, CrossEntropy, Curve, Forecaster, Gradients, Input, LearningRate, Loss, Module, Optimizer,
     Precision, Sgd, Source, StageOptions, TorchError, TorchStage, Upload, Warmup, WorkerThread,
 };
 use dtrp_models::{ModelInput, auxiliary, build, option_values, split_evenly};
@@ -298,7 +298,7 @@ impl Source for Batches {
     }
 }
 
-/// What one module received and sent, by batch.
+/// What one module received and sent, by batch: of several tensors the first.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) outputs: HashMap<u32, Tensor>,
@@ -312,7 +312,7 @@ struct Spy {
 
 impl Stage for Spy {
     type Up = Activation;
-    type Down = Message;
+    type Down = Gradients;
     type Error = TorchError;
 
     fn enter(&mut self) {
@@ -326,22 +326,27 @@ impl Stage for Spy {
     }
     fn forward(&mut self, unit: Unit, input: Activation, horizon: Option<u32>) -> Result<Activation, TorchError> {
         let output = self.stage.forward(unit, input, horizon)?;
-        self.seen.outputs.insert(unit.batch, output.tensor().copy());
+        self.seen
+            .outputs
+            .insert(unit.batch, output.tensors().next().unwrap().copy());
         Ok(output)
     }
     fn forward_graph(&mut self, u: Unit, x: Activation, h: Option<u32>) -> Result<Option<Activation>, TorchError> {
         let output = self.stage.forward_graph(u, x, h)?;
         if let Some(output) = &output {
-            self.seen.outputs.insert(u.batch, output.tensor().copy());
+            self.seen
+                .outputs
+                .insert(u.batch, output.tensors().next().unwrap().copy());
         }
         Ok(output)
     }
     fn recompute(&mut self, unit: Unit) -> Result<(), TorchError> {
         self.stage.recompute(unit)
     }
-    fn backward(&mut self, unit: Unit, delta: Option<Message>) -> Result<Option<Message>, TorchError> {
+    fn backward(&mut self, unit: Unit, delta: Option<Gradients>) -> Result<Option<Gradients>, TorchError> {
         if let Some(delta) = &delta {
-            self.seen.deltas.insert(unit.batch, delta.tensor().copy());
+            let first = delta.tensors().next().flatten();
+            self.seen.deltas.insert(unit.batch, first.unwrap().copy());
         }
         self.stage.backward(unit, delta)
     }

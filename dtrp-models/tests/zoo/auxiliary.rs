@@ -38,7 +38,7 @@ fn heads_fit_every_family_at_every_cut() {
                 let module = Module::new(vec![head], index, Kind::Float, Device::Cpu).unwrap();
                 let arena = dtrp_core::torch::Arena::zeros(module.layout(), module.options()).unwrap();
                 let mut shape = vec![2];
-                shape.extend(blocks[index].output_shape.iter().map(|n| *n as i64));
+                shape.extend(blocks[index].output_shape().iter().map(|n| *n as i64));
                 let features = Tensor::zeros(shape, module.options());
                 let pass = Pass {
                     mode: Mode::Train,
@@ -46,9 +46,11 @@ fn heads_fit_every_family_at_every_cut() {
                     batch: 1,
                     block: index,
                 };
-                let logits = tch::no_grad(|| module.forward(&arena, &features, pass));
+                let logits = tch::no_grad(|| module.forward(&arena, &[features], pass));
                 let what = format!("{name} after {} of {}", blocks[index].name, family.name);
-                let logits = logits.unwrap_or_else(|e| panic!("{what}: {e}"));
+                let [logits] = &logits.unwrap_or_else(|e| panic!("{what}: {e}"))[..] else {
+                    panic!("{what}")
+                };
                 assert_eq!(logits.size(), [2, INPUT.classes as i64], "{what}");
             }
         }

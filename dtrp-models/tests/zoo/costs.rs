@@ -91,7 +91,7 @@ fn a_network_by_hand() {
     let blocks = describe("tiny", json!({"depth": 2, "width": 4}), 8, 5);
     let names: Vec<_> = blocks.iter().map(|block| block.name.as_str()).collect();
     assert_eq!(names, ["layers.0", "layers.1", "fc"]);
-    let shapes: Vec<_> = blocks.iter().map(|b| b.output_shape.clone()).collect();
+    let shapes: Vec<_> = blocks.iter().map(|b| b.output_shape().to_vec()).collect();
     assert_eq!(shapes, [vec![4, 8, 8], vec![4, 4, 4], vec![5]]);
     let parameters: Vec<_> = blocks.iter().map(|b| b.parameters).collect();
     assert_eq!(parameters, [3 * 4 * 9 + 8, 4 * 4 * 9 + 8, 4 * 5 + 5]);
@@ -108,7 +108,7 @@ fn every_family_runs_with_its_defaults_and_ends_in_logits() {
     for family in list() {
         let blocks = describe(family.name, json!({}), 32, 7);
         let last = blocks.last().unwrap();
-        assert_eq!(last.output_shape, [7], "{}", family.name);
+        assert_eq!(last.output_shape(), [7], "{}", family.name);
         assert!(blocks.iter().all(|block| block.activation_bytes > 0), "{}", family.name);
         let mut names: Vec<_> = blocks.iter().map(|block| &block.name).collect();
         names.sort();

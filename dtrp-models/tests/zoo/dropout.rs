@@ -66,7 +66,7 @@ fn logits(piece: Piece, cuts: &[usize], mode: Mode, seed: u64, batch: u64) -> Te
             let module = Module::new(blocks, start, Kind::Float, Device::Cpu).unwrap();
             let arena = Arena::zeros(module.layout(), module.options()).unwrap();
             fill(&arena);
-            activation = module.forward(&arena, &activation, pass).unwrap();
+            [activation] = module.forward(&arena, &[activation], pass).unwrap().try_into().unwrap();
         }
         activation
     })

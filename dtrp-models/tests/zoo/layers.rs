@@ -25,7 +25,8 @@ fn convolution(kernel: i64, stride: i64) -> BlockSpec {
 fn run(spec: BlockSpec, x: &Tensor) -> (Tensor, Vec<Tensor>) {
     let module = Module::new(vec![spec], 0, Kind::Double, Device::Cpu).unwrap();
     let arena = module.initial_arena(1).unwrap();
-    let output = module.forward(&arena, x, pass()).unwrap();
+    let outputs = module.forward(&arena, &[x.shallow_clone()], pass()).unwrap();
+    let [output] = outputs.try_into().unwrap();
     (output, weights(&arena))
 }
 

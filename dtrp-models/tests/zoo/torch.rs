@@ -51,7 +51,13 @@ impl Net {
             block: 0,
         };
         let images = images.to_kind(self.module.options().0);
-        self.module.forward(&self.arena, &images, pass).unwrap()
+        let [logits] = self
+            .module
+            .forward(&self.arena, &[images], pass)
+            .unwrap()
+            .try_into()
+            .unwrap();
+        logits
     }
 
     pub(crate) fn logits(&self) -> Tensor {

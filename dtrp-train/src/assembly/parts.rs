@@ -143,7 +143,7 @@ pub(crate) fn heads(
 ) -> Result<(Vec<BlockSpec>, Vec<BlockInfo>), ModelError> {
     let kind = auxiliary::HeadKind::named(&recipe.settings.method.auxiliary)?;
     let heads = auxiliary::heads(kind, blocks, ranges, recipe.input().classes);
-    let outputs = ranges.iter().map(|range| &blocks[range.end - 1].output_shape);
+    let outputs = ranges.iter().map(|range| blocks[range.end - 1].output_shape());
     let infos = heads
         .iter()
         .zip(outputs)

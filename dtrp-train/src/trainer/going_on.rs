@@ -13,7 +13,7 @@ use crate::events::{Event, Tally};
 use dtrp_core::engine::{self, Execution, Mail, Pause, Paused, Ran};
 use dtrp_core::schedule::{Op, Program, Unit};
 use dtrp_core::torch::{
-    Activation, ActivationFacts, Message, SavedTensor, SavedTensors, Tensors, TorchError, TorchStage,
+    Activation, ActivationFacts, GradientFacts, Gradients, SavedTensors, Tensors, TorchError, TorchStage,
 };
 use std::time::{Duration, Instant};
 
@@ -406,9 +406,9 @@ impl Trainer {
                     };
                     list.iter().map(one).collect::<Result<Vec<_>, TorchError>>()
                 };
-                let down = |list: &[(Unit, SavedTensor)]| {
-                    let one = |(unit, facts): &(Unit, SavedTensor)| {
-                        Ok((*unit, Message::restore(facts, &tensors.flight, device)?))
+                let down = |list: &[(Unit, GradientFacts)]| {
+                    let one = |(unit, facts): &(Unit, GradientFacts)| {
+                        Ok((*unit, Gradients::restore(facts, &tensors.flight, device)?))
                     };
                     list.iter().map(one).collect::<Result<Vec<_>, TorchError>>()
                 };

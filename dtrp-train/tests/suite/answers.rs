@@ -62,8 +62,8 @@ fn plain_loop(trainer: &dtrp_train::Trainer, part: Part, count: usize) -> Vec<(u
             .collect();
         let shape = [1, shape.channels as i64, shape.height as i64, shape.width as i64];
         let image = Tensor::from_slice(&values).view(shape).to_kind(kind);
-        let logits = tch::no_grad(|| module.forward(&arena, &image, pass).unwrap());
-        answers.push((label, Vec::try_from(logits.to_kind(Kind::Double).view(-1)).unwrap()));
+        let logits = tch::no_grad(|| module.forward(&arena, &[image], pass).unwrap());
+        answers.push((label, Vec::try_from(logits[0].to_kind(Kind::Double).view(-1)).unwrap()));
     }
     answers
 }

@@ -11,8 +11,9 @@ unsafe extern "C" {
     fn dtrp_engine_free(engine: *mut c_void);
     fn dtrp_vjp(
         engine: *mut c_void,
-        output: *const CTensor,
-        delta: *const CTensor,
+        outputs: *const *const CTensor,
+        deltas: *const *const CTensor,
+        roots: usize,
         inputs: *const *const CTensor,
         count: usize,
         results: *mut *mut CTensor,
@@ -53,24 +54,28 @@ impl Drop for Engine {
     }
 }
 
-/// Vector-Jacobian product: the gradients of `output`, seeded with `delta` (for a scalar output `None` means 1), with
-/// respect to each of `inputs`. The graph is freed. An input on which the output does not depend gives `None`. Without an
-/// engine libtorch's own executes it.
+/// Vector-Jacobian product: the gradients of the `outputs`, each seeded with the δ beside it (for a scalar `None` means 1), with
+/// respect to each of `inputs`. The graph is freed. An output without a graph has none to give; an input on which no output
+/// depends gives `None`. Without an engine libtorch's own executes it.
 pub(crate) fn vjp(
     engine: Option<&Engine>,
-    output: &Tensor,
-    delta: Option<&Tensor>,
+    outputs: &[(&Tensor, Option<&Tensor>)],
     inputs: &[&Tensor],
 ) -> Result<Vec<Option<Tensor>>, TorchError> {
+    let roots: Vec<*const CTensor> = outputs.iter().map(|(output, _)| output.as_ptr().cast()).collect();
+    let deltas = outputs.iter().map(|(_, delta)| delta.as_ref());
+    let deltas: Vec<*const CTensor> = deltas
+        .map(|delta| delta.map_or(std::ptr::null(), |t| t.as_ptr().cast()))
+        .collect();
     let leaves: Vec<*const CTensor> = inputs.iter().map(|t| t.as_ptr().cast()).collect();
     let mut results = vec![std::ptr::null_mut(); leaves.len()];
-    let delta = delta.map_or(std::ptr::null(), |t| t.as_ptr().cast());
-    // SAFETY: all pointers are to live tensors, and `results` has room for one result of each input.
+    // SAFETY: all pointers are null or to live tensors, and `results` has room for one result of each input.
     let error = unsafe {
         dtrp_vjp(
             engine.map_or(std::ptr::null_mut(), |engine| engine.0.as_ptr()),
-            output.as_ptr().cast(),
-            delta,
+            roots.as_ptr(),
+            deltas.as_ptr(),
+            roots.len(),
             leaves.as_ptr(),
             leaves.len(),
             results.as_mut_ptr(),

@@ -50,6 +50,49 @@ pub trait Block: Send + Sync {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError>;
 }
 
+/// A block over a list of tensors: what crosses a place where several tensors are alive, such as the inside of a residual block,
+/// or a border in a network that was exported from elsewhere. Every [`Block`] is one that takes one tensor and gives one.
+///
+/// Floating-point tensors have gradients; others (indices, masks) travel up alone. What it does not use it passes on, so that
+/// the block above gets it. It holds no tensors, changes no input in place and depends on nothing else, as a [`Block`].
+///
+/// ```
+/// use dtrp_core::torch::{BlockSpec, ListBlock, Pass, Vars};
+/// use tch::{TchError, Tensor};
+///
+/// /// The end of a residual block: what was computed beside the shortcut, and the shortcut.
+/// struct Join;
+///
+/// impl ListBlock for Join {
+///     fn forward_list(&self, _: &Vars<'_>, inputs: &[Tensor], _: &Pass) -> Result<Vec<Tensor>, TchError> {
+///         Ok(vec![inputs[0].f_add(&inputs[1])?])
+///     }
+/// }
+///
+/// let join = BlockSpec::build("join", |_| Join);
+/// assert_eq!(join.parameters(), 0);
+/// ```
+pub trait ListBlock: Send + Sync {
+    /// Computes the outputs from what the block below gives, in its order.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch; another number of inputs than the block takes.
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError>;
+}
+
+impl<B: Block> ListBlock for B {
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
+        let [input] = inputs else {
+            return Err(TchError::Shape(format!(
+                "this block takes one tensor, but the one below gives {}",
+                inputs.len()
+            )));
+        };
+        Ok(vec![self.forward(vars, input, pass)?])
+    }
+}
+
 /// A function is a block without a type of its own.
 impl<F> Block for F
 where
@@ -57,30 +100,6 @@ where
 {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
         self(vars, input, pass)
-    }
-}
-
-/// A block over a list of tensors: what crosses where a network is cut. Every [`Block`] is one that takes one and gives one.
-/// What is said there holds here; integers and truth values may be among the tensors, and get no gradient.
-pub trait ListBlock: Send + Sync {
-    /// Computes the outputs from `inputs`, as many as the block before gives.
-    ///
-    /// # Errors
-    ///
-    /// Those of libtorch: another number of tensors, wrong shapes, no memory.
-    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError>;
-}
-
-impl<B: Block> ListBlock for B {
-    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
-        let [input] = inputs else {
-            let message = format!(
-                "the block takes one tensor, but {} come from the block before it",
-                inputs.len()
-            );
-            return Err(TchError::Torch(message));
-        };
-        Ok(vec![self.forward(vars, input, pass)?])
     }
 }
 

@@ -143,40 +143,30 @@ impl Module {
         Arena::new(flat, &self.layout)
     }
 
-    /// Runs the network's blocks on `input` (samples first, as the first block takes it) with the parameters of `arena`, an
-    /// arena of this module's layout. Returns what the last block gives: samples first.
+    /// Runs the network's blocks on `inputs` (what the first block takes) with the parameters of `arena`, an arena of this
+    /// module's layout. Returns what the last block gives.
     ///
     /// # Errors
     ///
     /// Those of libtorch.
-    pub fn forward(&self, arena: &Arena, input: &Tensor, pass: Pass) -> Result<Tensor, TorchError> {
-        only(self.forward_list(arena, std::slice::from_ref(input), pass)?)
-    }
-
-    /// As [`forward`](Self::forward), of any number of tensors.
-    ///
-    /// # Errors
-    ///
-    /// Those of libtorch.
-    pub fn forward_list(&self, arena: &Arena, inputs: &[Tensor], pass: Pass) -> Result<Vec<Tensor>, TorchError> {
+    pub fn forward(&self, arena: &Arena, inputs: &[Tensor], pass: Pass) -> Result<Vec<Tensor>, TorchError> {
         self.precision
             .during(self.options.1, || self.run(0..self.own, arena, inputs, pass))
     }
 
-    /// Runs the auxiliary head on the module's output: the logits, samples × classes; `None` if there is no head.
+    /// Runs the auxiliary head on the first of the module's outputs: the logits, samples × classes; `None` if there is no head.
     ///
     /// # Errors
     ///
     /// Those of libtorch.
-    pub fn auxiliary(&self, arena: &Arena, output: &Tensor, pass: Pass) -> Result<Option<Tensor>, TorchError> {
+    pub fn auxiliary(&self, arena: &Arena, outputs: &[Tensor], pass: Pass) -> Result<Option<Tensor>, TorchError> {
         let head = self.own..self.blocks.len();
-        (!head.is_empty())
-            .then(|| {
-                self.precision.during(self.options.1, || {
-                    only(self.run(head, arena, std::slice::from_ref(output), pass)?)
-                })
-            })
-            .transpose()
+        let first = &outputs[..outputs.len().min(1)];
+        let logits = (!head.is_empty()).then(|| {
+            self.precision
+                .during(self.options.1, || self.run(head, arena, first, pass))
+        });
+        Ok(logits.transpose()?.and_then(|outputs| outputs.into_iter().next()))
     }
 
     fn run(
@@ -186,7 +176,7 @@ impl Module {
         inputs: &[Tensor],
         mut pass: Pass,
     ) -> Result<Vec<Tensor>, TorchError> {
-        let mut activation: Vec<Tensor> = inputs.iter().map(Tensor::shallow_clone).collect();
+        let mut activations: Vec<Tensor> = inputs.iter().map(Tensor::shallow_clone).collect();
         let (mut params, mut buffers) = (&arena.leaves[..], &self.buffers[..]);
         for (index, spec) in self.blocks.iter().enumerate().take(range.end) {
             let (own_params, other_params) = params.split_at(spec.params.len());
@@ -199,10 +189,10 @@ impl Module {
                     options: self.options,
                 };
                 pass.block = self.first_block + index;
-                activation = spec.block.forward_list(&vars, &activation, &pass)?;
+                activations = spec.block.forward_list(&vars, &activations, &pass)?;
             }
         }
-        Ok(activation)
+        Ok(activations)
     }
 
     /// Overwrites the parameters in `arena` and the buffers from tensors by name. Returns how many it took.
@@ -229,15 +219,6 @@ impl Module {
             taken += 1;
         }
         Ok(taken)
-    }
-}
-
-fn only(mut tensors: Vec<Tensor>) -> Result<Tensor, TorchError> {
-    match (tensors.pop(), tensors.len()) {
-        (Some(tensor), 0) => Ok(tensor),
-        _ => Err(TorchError::Tch(tch::TchError::Torch(
-            "one tensor was expected".to_owned(),
-        ))),
     }
 }
 

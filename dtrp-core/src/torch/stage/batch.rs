@@ -34,10 +34,10 @@ pub trait Source: Send {
     fn next(&mut self, unit: Unit) -> Result<Input, TorchError>;
 }
 
-/// What travels up between modules: the activation, with its labels and its place in the batch.
+/// What travels up between modules: the tensors that cross the cut, with the labels of the unit and its place in the batch.
 #[derive(Debug)]
 pub struct Activation {
-    pub(super) tensor: Message,
+    pub(super) tensors: Vec<Message>,
     pub(super) labels: Message,
     pub(super) share: f64,
     pub(super) parts: u16,
@@ -47,16 +47,16 @@ impl Activation {
     /// An input that the calling thread has read.
     pub(super) fn new(input: Input) -> Result<Self, TorchError> {
         Ok(Self {
-            tensor: Message::new(input.images)?,
+            tensors: vec![Message::new(input.images)?],
             labels: Message::new(input.labels)?,
             share: input.share,
             parts: input.parts,
         })
     }
 
-    /// What the module below computed: samples first. On a GPU it may not have been computed yet.
-    pub fn tensor(&self) -> &Tensor {
-        self.tensor.tensor()
+    /// What the module below computed, in the order of its last block. On a GPU it may not have been computed yet.
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = &Tensor> {
+        self.tensors.iter().map(Message::tensor)
     }
 
     /// The labels of its samples.
@@ -72,7 +72,7 @@ impl Activation {
     /// Those of libtorch: no room.
     pub fn save(&self, name: &str, tensors: &mut Tensors) -> Result<ActivationFacts, TorchError> {
         Ok(ActivationFacts {
-            tensor: self.tensor.save(name, tensors)?,
+            tensors: save_all(&self.tensors, name, tensors)?,
             labels: self.labels.save(&format!("{name}.labels"), tensors)?,
             share: Exact(self.share),
             parts: self.parts,
@@ -86,16 +86,26 @@ impl Activation {
     /// [`TorchError::Absent`] and [`TorchError::Shape`] where it is not among `tensors`; no room.
     pub fn restore(facts: &ActivationFacts, tensors: &Tensors, device: Device) -> Result<Self, TorchError> {
         Ok(Self {
-            tensor: Message::restore(&facts.tensor, tensors, device)?,
+            tensors: restore_all(&facts.tensors, tensors, device)?,
             labels: Message::restore(&facts.labels, tensors, device)?,
             share: facts.share.0,
             parts: facts.parts,
         })
     }
 
-    pub(super) fn with(&self, tensor: Message) -> Self {
+    /// The tensors on the receiver's device, for the calling thread's stream.
+    pub(super) fn receive(&self, device: Device) -> Result<Vec<Tensor>, TorchError> {
+        self.tensors.iter().map(|message| message.receive(device)).collect()
+    }
+
+    /// Samples of the unit.
+    pub(super) fn samples(&self) -> i64 {
+        self.labels.tensor().size().first().map_or(0, |samples| *samples)
+    }
+
+    pub(super) fn with(&self, tensors: Vec<Message>) -> Self {
         Self {
-            tensor,
+            tensors,
             labels: self.labels.share(),
             ..*self
         }
@@ -107,13 +117,76 @@ impl Activation {
 #[serde(deny_unknown_fields)]
 pub struct ActivationFacts {
     /// What the module below computed.
-    pub tensor: SavedTensor,
+    pub tensors: Vec<SavedTensor>,
     /// The labels of its samples.
     pub labels: SavedTensor,
     /// The unit's share of its batch.
     pub share: Exact,
     /// Into how many micro-batches its batch is split.
     pub parts: u16,
+}
+
+/// What travels down between modules: for each tensor of the [`Activation`] that went up the gradient of the loss with respect
+/// to it, of its shape; `None` where it has none: because it is not of floating point, or nothing above depends on it.
+#[derive(Debug)]
+pub struct Gradients(pub(super) Vec<Option<Message>>);
+
+impl Gradients {
+    /// The gradients. On a GPU they may not have been computed yet.
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = Option<&Tensor>> {
+        self.0.iter().map(|message| message.as_ref().map(Message::tensor))
+    }
+
+    /// Copies the tensors to `tensors`, under names that begin with `name`, when whoever computes them has
+    /// [left](crate::engine::Stage::leave) the program.
+    ///
+    /// # Errors
+    ///
+    /// Those of libtorch: no room.
+    pub fn save(&self, name: &str, tensors: &mut Tensors) -> Result<GradientFacts, TorchError> {
+        let all = self.0.iter().enumerate();
+        let saved = all.map(|(index, message)| {
+            let saved = message.as_ref().map(|message| message.save(&nth(name, index), tensors));
+            saved.transpose()
+        });
+        Ok(GradientFacts(saved.collect::<Result<_, _>>()?))
+    }
+
+    /// What [`save`](Self::save) has written, on the receiver's device.
+    ///
+    /// # Errors
+    ///
+    /// As [`Activation::restore`].
+    pub fn restore(facts: &GradientFacts, tensors: &Tensors, device: Device) -> Result<Self, TorchError> {
+        let restored = facts.0.iter().map(|saved| {
+            let message = saved.as_ref().map(|saved| Message::restore(saved, tensors, device));
+            message.transpose()
+        });
+        Ok(Self(restored.collect::<Result<_, _>>()?))
+    }
+}
+
+/// [`Gradients`] that have been saved, without the elements of their tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GradientFacts(pub Vec<Option<SavedTensor>>);
+
+fn save_all(messages: &[Message], name: &str, tensors: &mut Tensors) -> Result<Vec<SavedTensor>, TorchError> {
+    let all = messages.iter().enumerate();
+    all.map(|(index, message)| message.save(&nth(name, index), tensors))
+        .collect()
+}
+
+fn restore_all(facts: &[SavedTensor], tensors: &Tensors, device: Device) -> Result<Vec<Message>, TorchError> {
+    facts
+        .iter()
+        .map(|saved| Message::restore(saved, tensors, device))
+        .collect()
+}
+
+/// The name of one of several tensors.
+pub(super) fn nth(name: &str, index: usize) -> String {
+    format!("{name}.{index}")
 }
 
 /// The loss of one batch, told by the last module when it is known.

@@ -4,11 +4,12 @@
 //! forwards in which nothing comes back, so evaluation keeps every worker busy.
 
 use super::batch::READING;
-use super::{Activation, Source, TorchStage};
+use super::passes::single;
+use super::{Activation, Gradients, Source, TorchStage};
 use crate::engine::{self, Doing, EngineError, EngineOptions, Stage};
 use crate::schedule::{Program, Unit};
 use crate::torch::TorchError;
-use crate::torch::device::{Message, Readback};
+use crate::torch::device::Readback;
 use tch::{Kind, Tensor};
 
 /// The result of an evaluation.
@@ -108,7 +109,7 @@ impl Observer {
 
 impl Stage for Observer {
     type Up = Activation;
-    type Down = Message;
+    type Down = Gradients;
     type Error = TorchError;
 
     fn doing(&self) -> Doing {
@@ -140,7 +141,7 @@ impl Stage for Observer {
             return Ok(Some(output));
         }
         let labels = output.labels.receive(self.stage.device())?;
-        let logits = output.tensor().f_to_kind(self.stage.module().options().0)?;
+        let logits = single(output.tensors())?.f_to_kind(self.stage.module().options().0)?;
         let (right, loss) = tch::no_grad(|| -> Result<_, TorchError> {
             let loss = self.stage.loss();
             Ok((loss.right(&logits, &labels)?, loss.of_evaluation(&logits, &labels)?))
@@ -159,7 +160,7 @@ impl Stage for Observer {
         Ok(())
     }
 
-    fn backward(&mut self, _: Unit, _: Option<Message>) -> Result<Option<Message>, TorchError> {
+    fn backward(&mut self, _: Unit, _: Option<Gradients>) -> Result<Option<Gradients>, TorchError> {
         Ok(None)
     }
 

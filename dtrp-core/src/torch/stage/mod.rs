@@ -13,7 +13,7 @@ mod update;
 mod versions;
 mod worker;
 
-pub use batch::{Activation, ActivationFacts, Input, LossEvent, Source};
+pub use batch::{Activation, ActivationFacts, GradientFacts, Gradients, Input, LossEvent, Source};
 pub use evaluate::{Evaluation, OnOutput, evaluate, evaluate_with};
 pub use loss::{CrossEntropy, Loss};
 pub use saved::{FlightFacts, GraphFacts, ModuleFacts, OptimizerFacts, SavedStage, SavedTensors, StageFacts};
@@ -32,6 +32,7 @@ use crate::torch::optimizer::LearningRate;
 use crate::torch::optimizer::Optimizer;
 use crate::torch::prediction::{Forecaster, Gain};
 use losses::Losses;
+use passes::messages;
 use pending::Pending;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,9 +82,11 @@ pub struct StageMetrics {
 
 /// A forward pass waiting for its gradient.
 struct Graph {
-    /// The module's input as an autograd leaf; at the last module `output` is the loss.
-    input: Tensor,
-    output: Tensor,
+    /// The module's inputs as autograd leaves; at a module with a loss it is the only output.
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+    /// Samples of the unit.
+    samples: i64,
     /// Index of the arena that the graph holds on to.
     arena: usize,
     /// The labels, where the module computes a loss.
@@ -97,8 +100,7 @@ impl Graph {
     /// Samples of the whole batch.
     fn batch_samples(&self) -> f64 {
         // A unit's share of its batch is a ratio of whole numbers, so this is one too, but for rounding.
-        let samples = self.input.size().first().map_or(0, |samples| *samples) as f64;
-        (samples / self.share).round()
+        (self.samples as f64 / self.share).round()
     }
 }
 
@@ -240,9 +242,9 @@ impl TorchStage {
     /// An evaluation pass: current weights, running statistics, nothing kept.
     fn look(&self, input: &Activation) -> Result<Activation, TorchError> {
         let pass = self.pass(Mode::Evaluate, Unit::batch(0));
-        let tensor = input.tensor.receive(self.device())?;
-        let output = self.module.forward(self.weights(), &tensor, pass)?;
-        Ok(input.with(Message::new(output)?))
+        let inputs = input.receive(self.device())?;
+        let outputs = self.module.forward(self.weights(), &inputs, pass)?;
+        Ok(input.with(messages(outputs)?))
     }
 
     /// The device of the module.

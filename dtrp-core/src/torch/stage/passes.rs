@@ -1,7 +1,7 @@
 //! The verbs of a stage: forward, recompute, backward, update.
 
 use super::batch::{Activation, READING};
-use super::{Graph, TorchStage};
+use super::{Gradients, Graph, TorchStage};
 use crate::engine::{Doing, Stage};
 use crate::schedule::Unit;
 use crate::torch::TorchError;
@@ -11,42 +11,53 @@ use crate::torch::prediction::Forecaster;
 use tch::Tensor;
 
 impl TorchStage {
-    /// Runs the module with predicted weights if there is a horizon, else with the current ones. Returns the output and the
+    /// Runs the module with predicted weights if there is a horizon, else with the current ones. Returns the outputs and the
     /// index of the arena that was used.
     fn forward_with(
         &mut self,
         unit: Unit,
-        input: &Tensor,
+        inputs: &[Tensor],
         horizon: Option<u32>,
         mode: Mode,
-    ) -> Result<(Tensor, usize), TorchError> {
+    ) -> Result<(Vec<Tensor>, usize), TorchError> {
         let arena = match horizon {
             Some(horizon) => tch::no_grad(|| self.predict(unit, horizon))?,
             None => self.versions.current(),
         };
         let weights = self.versions.arena(arena);
-        let output = self.module.forward(weights, input, self.pass(mode, unit))?;
-        Ok((output, arena))
+        let outputs = self.module.forward(weights, inputs, self.pass(mode, unit))?;
+        Ok((outputs, arena))
     }
 
-    /// Runs the module with graph on its input as a leaf; the last module goes on to the loss.
+    /// The module's inputs as leaves of a graph: those of floating point have a gradient where the module below waits for it.
+    pub(super) fn leaves(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, TorchError> {
+        let below = self.passes_down();
+        let leaf = |input: &Tensor| {
+            Ok(input
+                .f_detach()?
+                .f_set_requires_grad(below && input.is_floating_point())?)
+        };
+        inputs.iter().map(leaf).collect()
+    }
+
+    /// Runs the module with graph on its inputs as leaves; the last module goes on to the loss.
     fn build_graph(
         &mut self,
         unit: Unit,
         input: &Activation,
         horizon: Option<u32>,
     ) -> Result<Option<Activation>, TorchError> {
-        let leaf = input.tensor.receive(self.device())?.f_detach()?;
-        let leaf = leaf.f_set_requires_grad(self.passes_down())?;
-        let (output, arena) = self.forward_with(unit, &leaf, horizon, Mode::Train)?;
+        let leaves = self.leaves(&input.receive(self.device())?)?;
+        let (outputs, arena) = self.forward_with(unit, &leaves, horizon, Mode::Train)?;
         let sent = (!self.is_last()).then(|| -> Result<_, TorchError> {
-            let output = Message::new(output.f_detach()?)?;
-            Ok(input.with(output))
+            let detached = outputs.iter().map(Tensor::f_detach).collect::<Result<_, _>>()?;
+            Ok(input.with(messages(detached)?))
         });
         let sent = sent.transpose()?;
         let mut graph = Graph {
-            input: leaf,
-            output,
+            inputs: leaves,
+            outputs,
+            samples: input.samples(),
             arena,
             labels: Some(input.labels.share()),
             share: input.share,
@@ -55,24 +66,43 @@ impl TorchStage {
         if self.end_in_loss(&mut graph, unit, Mode::Train)? {
             let rate = self.options.rate.at(self.metrics.updates);
             let _busy = self.doing.now("telling the loss", None);
-            self.losses.take(unit, input.parts, rate, &graph.output)?;
+            self.losses
+                .take(unit, input.parts, rate, single(graph.outputs.iter())?)?;
         }
         self.versions.hold(arena);
         self.graphs.insert(unit, graph);
         Ok(sent)
     }
 
-    /// Goes on from the module's output to the unit's loss and returns true, where the module computes one; where not, the graph
+    /// Gradients from above on this device, shrunk, one for each output.
+    fn arrived(&self, unit: Unit, graph: &Graph, deltas: &Gradients) -> Result<Vec<Option<Tensor>>, TorchError> {
+        if deltas.0.len() != graph.outputs.len() {
+            return Err(TorchError::Missing { what: "gradient", unit });
+        }
+        let beta = self.options.gradient_shrink;
+        let receive = |message: &Message| -> Result<Tensor, TorchError> {
+            let delta = message.receive(self.device())?;
+            if beta == 1.0 {
+                Ok(delta)
+            } else {
+                Ok(delta.f_mul_scalar(beta)?)
+            }
+        };
+        let all = deltas.0.iter();
+        all.map(|message| message.as_ref().map(receive).transpose()).collect()
+    }
+
+    /// Goes on from the module's outputs to the unit's loss and returns true, where the module computes one; where not, the graph
     /// needs no labels.
     ///
     /// The loss is weighted by the unit's share of the batch, so that the gradients of a batch's units add up to the gradient
     /// of its mean loss. It is of the weights' type, whatever precision the logits were computed in.
     pub(super) fn end_in_loss(&self, graph: &mut Graph, unit: Unit, mode: Mode) -> Result<bool, TorchError> {
         let logits = if self.is_last() {
-            graph.output.shallow_clone()
+            single(graph.outputs.iter())?.shallow_clone()
         } else {
             let weights = self.versions.arena(graph.arena);
-            match self.module.auxiliary(weights, &graph.output, self.pass(mode, unit))? {
+            match self.module.auxiliary(weights, &graph.outputs, self.pass(mode, unit))? {
                 Some(logits) => logits,
                 None => {
                     graph.labels = None;
@@ -87,19 +117,33 @@ impl TorchStage {
         if graph.parts > 1 {
             loss = loss.f_mul_scalar(graph.share)?;
         }
-        graph.output = loss;
+        graph.outputs = vec![loss];
         Ok(true)
     }
 }
 
-/// Bytes of a tensor's elements.
-pub(super) fn bytes(tensor: &Tensor) -> u64 {
-    (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64
+/// Bytes of the elements of tensors.
+pub(super) fn bytes<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> u64 {
+    tensors.map(|t| (t.numel() * t.kind().elt_size_in_bytes()) as u64).sum()
+}
+
+/// Sends tensors that the calling thread has computed.
+pub(super) fn messages(tensors: Vec<Tensor>) -> Result<Vec<Message>, TorchError> {
+    tensors.into_iter().map(Message::new).collect()
+}
+
+/// What the last block of a network gives: one tensor.
+pub(super) fn single<'a>(mut tensors: impl ExactSizeIterator<Item = &'a Tensor>) -> Result<&'a Tensor, TorchError> {
+    let found = tensors.len();
+    match (tensors.next(), found) {
+        (Some(logits), 1) => Ok(logits),
+        _ => Err(TorchError::Outputs { found }),
+    }
 }
 
 impl Stage for TorchStage {
     type Up = Activation;
-    type Down = Message;
+    type Down = Gradients;
     type Error = TorchError;
 
     fn doing(&self) -> Doing {
@@ -133,13 +177,14 @@ impl Stage for TorchStage {
     }
 
     fn forward(&mut self, unit: Unit, input: Activation, horizon: Option<u32>) -> Result<Activation, TorchError> {
-        let tensor = input.tensor.receive(self.device())?;
+        let inputs = input.receive(self.device())?;
         let mode = Mode::TrainKeepingStatistics;
-        let (output, _) = tch::no_grad(|| self.forward_with(unit, &tensor, horizon, mode))?;
-        self.stored_bytes += bytes(&tensor);
+        let (outputs, _) = tch::no_grad(|| self.forward_with(unit, &inputs, horizon, mode))?;
+        self.stored_bytes += bytes(inputs.iter());
         self.metrics.stored_input_peak_bytes = self.metrics.stored_input_peak_bytes.max(self.stored_bytes);
-        let output = input.with(Message::new(output)?);
-        self.stored.insert(unit, input.with(Message::local(tensor)));
+        let output = input.with(messages(outputs)?);
+        let kept = inputs.into_iter().map(Message::local).collect();
+        self.stored.insert(unit, input.with(kept));
         self.done(output)
     }
 
@@ -162,11 +207,11 @@ impl Stage for TorchStage {
             forecaster.realised(unit, &self.versions.weights().flat)?;
         }
         self.build_graph(unit, &input, None)?;
-        self.stored_bytes -= bytes(input.tensor.tensor());
+        self.stored_bytes -= bytes(input.tensors());
         self.done(())
     }
 
-    fn backward(&mut self, unit: Unit, delta: Option<Message>) -> Result<Option<Message>, TorchError> {
+    fn backward(&mut self, unit: Unit, delta: Option<Gradients>) -> Result<Option<Gradients>, TorchError> {
         let graph = self
             .graphs
             .remove(&unit)
@@ -175,20 +220,31 @@ impl Stage for TorchStage {
             forecaster.realised(unit, &self.versions.weights().flat)?;
         }
         self.versions.release(graph.arena);
-        let mut delta = delta.map(|d| d.receive(self.device())).transpose()?;
-        if self.options.gradient_shrink != 1.0 {
-            let beta = self.options.gradient_shrink;
-            delta = delta.map(|d| d.f_mul_scalar(beta)).transpose()?;
-        }
-        let below = self.passes_down();
+        let deltas = delta.map(|deltas| self.arrived(unit, &graph, &deltas)).transpose()?;
+        let roots: Vec<_> = match &deltas {
+            None => graph.outputs.iter().map(|loss| (loss, None)).collect(),
+            // What nothing above depends on adds nothing.
+            Some(deltas) => {
+                let pairs = graph.outputs.iter().zip(deltas);
+                pairs
+                    .filter_map(|(output, delta)| Some((output, Some(delta.as_ref()?))))
+                    .collect()
+            }
+        };
         let weights = &self.versions.arena(graph.arena).leaves;
-        let inputs: Vec<&Tensor> = weights.iter().chain(below.then_some(&graph.input)).collect();
-        let engine = self.lane.engine();
-        let mut grads = vjp(engine, &graph.output, delta.as_ref(), &inputs)?;
-        let down = if below { grads.pop().flatten() } else { None };
+        let wanted = graph.inputs.iter().filter(|input| input.requires_grad());
+        let leaves: Vec<&Tensor> = weights.iter().chain(wanted).collect();
+        let mut grads = vjp(self.lane.engine(), &roots, &leaves)?;
+        let mut of_inputs = grads.split_off(weights.len()).into_iter();
         self.accumulate(unit.batch, graph.batch_samples(), grads)?;
-        let down = down.map(Message::new).transpose()?;
-        self.done(down)
+        let down = self.passes_down().then(|| {
+            let gradient = |input: &Tensor| {
+                let gradient = if input.requires_grad() { of_inputs.next() } else { None };
+                gradient.flatten().map(Message::new).transpose()
+            };
+            graph.inputs.iter().map(gradient).collect::<Result<_, _>>()
+        });
+        self.done(down.transpose()?.map(Gradients))
     }
 
     fn update(&mut self, _: u32) -> Result<(), TorchError> {

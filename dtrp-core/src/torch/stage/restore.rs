@@ -1,5 +1,6 @@
 //! Restoring a stage that has been saved.
 
+use super::passes::bytes;
 use super::saved::{
     DISPLACEMENT, FlightFacts, GraphFacts, LAST_GRADIENT, ModuleFacts, OptimizerFacts, SUM, SavedTensors, StageFacts,
     state_name,
@@ -230,7 +231,7 @@ impl TorchStage {
         }
         for (unit, facts) in &facts.stored {
             let input = Activation::restore(facts, tensors, self.device())?;
-            self.stored_bytes += super::passes::bytes(input.tensor());
+            self.stored_bytes += bytes(input.tensors());
             self.stored.insert(*unit, input);
         }
         let mut versions = Vec::new();
@@ -258,15 +259,16 @@ impl TorchStage {
     /// Builds a graph again: nothing is sent or told, and the statistics stay as they are.
     fn rebuild(&mut self, facts: &GraphFacts, arena: usize, tensors: &Tensors) -> Result<(), TorchError> {
         let unit = facts.unit;
-        let input = facts.input.restore(tensors, self.device())?;
-        let leaf = input.f_detach()?.f_set_requires_grad(self.passes_down())?;
+        let inputs = facts.inputs.iter().map(|input| input.restore(tensors, self.device()));
+        let leaves = self.leaves(&inputs.collect::<Result<Vec<_>, _>>()?)?;
         let labels = facts.labels.as_ref();
         let labels = labels.map(|labels| Message::restore(labels, tensors, self.device()));
         let mode = Mode::TrainKeepingStatistics;
         let weights = self.versions.arena(arena);
         let mut graph = Graph {
-            output: self.module.forward(weights, &leaf, self.pass(mode, unit))?,
-            input: leaf,
+            outputs: self.module.forward(weights, &leaves, self.pass(mode, unit))?,
+            inputs: leaves,
+            samples: facts.samples,
             arena,
             labels: labels.transpose()?,
             share: facts.share.0,

@@ -1,5 +1,6 @@
 //! Saving a stage between two actions of its program.
 
+use super::batch::nth;
 use super::saved::{
     DISPLACEMENT, FlightFacts, GRAPH, GraphFacts, LAST_GRADIENT, ModuleFacts, Names, OptimizerFacts, STORED, SUM,
     SavedStage, SavedTensors, StageFacts, state_name,
@@ -155,10 +156,14 @@ impl Graph {
         let name = names.unit(GRAPH, unit);
         let labels = self.labels.as_ref();
         let labels = labels.map(|labels| labels.save(&format!("{name}.labels"), tensors));
+        let labels = labels.transpose()?;
+        let inputs = self.inputs.iter().enumerate();
+        let inputs = inputs.map(|(index, input)| SavedTensor::save(nth(&name, index), input, tensors));
         Ok(GraphFacts {
             unit,
-            labels: labels.transpose()?,
-            input: SavedTensor::save(name, &self.input, tensors)?,
+            labels,
+            inputs: inputs.collect::<Result<_, _>>()?,
+            samples: self.samples,
             share: Exact(self.share),
             parts: self.parts,
             version,

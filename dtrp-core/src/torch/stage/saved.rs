@@ -118,8 +118,10 @@ pub struct FlightFacts {
 pub struct GraphFacts {
     /// The unit.
     pub unit: Unit,
-    /// Its input.
-    pub input: SavedTensor,
+    /// Its inputs.
+    pub inputs: Vec<SavedTensor>,
+    /// Its samples.
+    pub samples: i64,
     /// Its labels, where the module computes a loss.
     pub labels: Option<SavedTensor>,
     /// The unit's share of its batch.

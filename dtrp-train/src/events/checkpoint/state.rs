@@ -3,7 +3,7 @@
 use crate::events::{EpochReport, Plugin, Tally};
 use crate::settings::Settings;
 use dtrp_core::schedule::Unit;
-use dtrp_core::torch::{ActivationFacts, SavedTensor, StageFacts};
+use dtrp_core::torch::{ActivationFacts, GradientFacts, StageFacts};
 use dtrp_predictors::Provenance;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -77,11 +77,11 @@ pub struct MailFacts {
     /// Activations from below.
     pub arrived_up: Vec<(Unit, ActivationFacts)>,
     /// Gradients from above.
-    pub arrived_down: Vec<(Unit, SavedTensor)>,
+    pub arrived_down: Vec<(Unit, GradientFacts)>,
     /// Activations for the module above.
     pub ready_up: Vec<(Unit, ActivationFacts)>,
     /// Gradients for the module below.
-    pub ready_down: Vec<(Unit, SavedTensor)>,
+    pub ready_down: Vec<(Unit, GradientFacts)>,
 }
 
 impl CheckpointState {

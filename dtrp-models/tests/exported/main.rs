@@ -1,0 +1,4 @@
+//! Networks that PyTorch has exported, compared with PyTorch.
+
+mod peers;
+mod run;
