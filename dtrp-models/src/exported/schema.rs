@@ -84,6 +84,9 @@ pub(super) struct SymExpr {
     pub(super) expr_str: String,
 }
 
+/// What nobody needs to know.
+pub(super) type Nothing = serde::de::IgnoredAny;
+
 #[derive(Deserialize)]
 pub(super) struct Name {
     pub(super) name: String,
@@ -93,7 +96,7 @@ pub(super) struct Name {
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Argument {
-    AsNone(bool),
+    AsNone(Nothing),
     AsTensor(Name),
     AsTensors(Vec<Name>),
     AsInt(i64),
@@ -106,7 +109,7 @@ pub(super) enum Argument {
     AsScalarType(u32),
     AsMemoryFormat(u32),
     AsLayout(u32),
-    AsDevice(#[expect(dead_code, reason = "everything is on the run's device")] Value),
+    AsDevice(Nothing),
     AsBool(bool),
     AsBools(Vec<bool>),
     AsOptionalTensor(OptionalTensor),
@@ -117,7 +120,7 @@ pub(super) enum Argument {
 #[serde(rename_all = "snake_case")]
 pub(super) enum OptionalTensor {
     AsTensor(Name),
-    AsNone(#[expect(dead_code, reason = "always true")] bool),
+    AsNone(Nothing),
 }
 
 #[derive(Deserialize)]
@@ -140,9 +143,9 @@ pub(super) enum InputSpec {
     Parameter(ParameterSpec),
     Buffer(BufferSpec),
     TensorConstant(ConstantSpec),
-    CustomObj(Value),
-    ConstantInput(Value),
-    Token(Value),
+    CustomObj(Nothing),
+    ConstantInput(Nothing),
+    Token(Nothing),
 }
 
 #[derive(Deserialize)]

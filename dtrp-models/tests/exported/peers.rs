@@ -17,7 +17,14 @@ fn torchvision_computes_the_same() {
     let only = var_os("DTRP_PEERS_ONLY");
     let mut names: Vec<String> = std::fs::read_dir(&folder)
         .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".safetensors").map(str::to_owned))
+        .filter_map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()?
+                .strip_suffix(".safetensors")
+                .map(str::to_owned)
+        })
         .filter(|name| only.as_ref().is_none_or(|only| only == name.as_str()))
         .collect();
     names.sort();
@@ -36,12 +43,27 @@ fn torchvision_computes_the_same() {
 
 fn compare(folder: &Path, name: &str) -> Vec<String> {
     let expected = weights::load(&folder.join(format!("{name}.safetensors"))).unwrap();
-    let open = |end: &str| Exported::open(&folder.join(format!("{name}{end}.pt2")), Some(0)).unwrap_or_else(|e| panic!("{e}"));
+    let open =
+        |end: &str| Exported::open(&folder.join(format!("{name}{end}.pt2")), Some(0)).unwrap_or_else(|e| panic!("{e}"));
     let (still, usual) = (open(".still"), open(""));
     let (borders, blocks) = still.natural();
-    let possible: Vec<usize> = still.places().iter().filter(|p| p.problem.is_none()).map(|p| p.below).collect();
-    let crossing = still.places().iter().map(|place| place.crossing.len()).max().unwrap_or(0);
-    println!("{name}: {} places, {} possible, at most {crossing} cross", still.places().len(), possible.len());
+    let possible: Vec<usize> = still
+        .places()
+        .iter()
+        .filter(|p| p.problem.is_none())
+        .map(|p| p.below)
+        .collect();
+    let crossing = still
+        .places()
+        .iter()
+        .map(|place| place.crossing.len())
+        .max()
+        .unwrap_or(0);
+    println!(
+        "{name}: {} places, {} possible, at most {crossing} cross",
+        still.places().len(),
+        possible.len()
+    );
     println!("  {} blocks: {}", borders.len() + 1, blocks.join(" "));
     let mut wrong = Vec::new();
     for (kind, tolerance) in [(Kind::Double, 1e-10), (Kind::Float, 1e-5)] {
@@ -55,21 +77,39 @@ fn compare(folder: &Path, name: &str) -> Vec<String> {
                 wrong.push(format!("{name} {kind:?} {what}: {found:e}"));
             }
         };
-        whole.distances(&expected).into_iter().for_each(|(what, found)| told(what, found));
-        told("natural blocks from the whole", if whole.equals(&cut) { 0.0 } else { 1.0 });
+        whole
+            .distances(&expected)
+            .into_iter()
+            .for_each(|(what, found)| told(what, found));
+        told(
+            "natural blocks from the whole",
+            if whole.equals(&cut) { 0.0 } else { 1.0 },
+        );
         if kind == Kind::Double {
             let finest = step(&Net::new(each(still.blocks(&possible).unwrap()), kind), &expected, kind);
-            told("finest blocks from the whole", if whole.equals(&finest) { 0.0 } else { 1.0 });
+            told(
+                "finest blocks from the whole",
+                if whole.equals(&finest) { 0.0 } else { 1.0 },
+            );
         }
         // With dropout and stochastic depth in the file: evaluation knows nothing of them.
         let net = Net::new(vec![usual.natural_blocks().unwrap()], kind);
         net.load(&with_prefix(&expected, "after."));
         let evaluate = |input: &str| tch::no_grad(|| net.forward(&expected[input].to_kind(kind), Mode::Evaluate, 0));
-        told("evaluation with dropout in the file", distance(&evaluate("input"), &expected["evaluated"]));
-        told("evaluation of few", distance(&evaluate("few.input"), &expected["few.output"]));
+        told(
+            "evaluation with dropout in the file",
+            distance(&evaluate("input"), &expected["evaluated"]),
+        );
+        told(
+            "evaluation of few",
+            distance(&evaluate("few.input"), &expected["few.output"]),
+        );
         let first = tch::no_grad(|| net.forward(&expected["input"].to_kind(kind), Mode::TrainKeepingStatistics, 5));
         let second = tch::no_grad(|| net.forward(&expected["input"].to_kind(kind), Mode::Train, 5));
-        told("the second forward from the first", if first.equal(&second) { 0.0 } else { 1.0 });
+        told(
+            "the second forward from the first",
+            if first.equal(&second) { 0.0 } else { 1.0 },
+        );
     }
     wrong
 }
@@ -126,7 +166,9 @@ impl Step {
 
     fn equals(&self, other: &Self) -> bool {
         let same = |a: &HashMap<String, Tensor>, b: &HashMap<String, Tensor>| {
-            a.len() == b.len() && a.iter().all(|(name, tensor)| b.get(name).is_some_and(|b| b.equal(tensor)))
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(name, tensor)| b.get(name).is_some_and(|b| b.equal(tensor)))
         };
         self.output.equal(&other.output)
             && same(&self.gradients, &other.gradients)

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 
 /// A network in one piece or several, each a module of its own.
-pub struct Net {
-    pub modules: Vec<(Module, Arena)>,
+pub(crate) struct Net {
+    pub(crate) modules: Vec<(Module, Arena)>,
 }
 
 impl Net {
     /// One module for each of these lists of blocks.
-    pub fn new(parts: Vec<Vec<BlockSpec>>, kind: Kind) -> Self {
+    pub(crate) fn new(parts: Vec<Vec<BlockSpec>>, kind: Kind) -> Self {
         let mut first = 0;
         let module = |blocks: Vec<BlockSpec>| {
             let count = blocks.len();
@@ -25,7 +25,7 @@ impl Net {
         }
     }
 
-    pub fn forward(&self, input: &Tensor, mode: Mode, batch: u64) -> Tensor {
+    pub(crate) fn forward(&self, input: &Tensor, mode: Mode, batch: u64) -> Tensor {
         let pass = Pass {
             mode,
             seed: 3,
@@ -41,7 +41,7 @@ impl Net {
     }
 
     /// The gradients of the parameters that `output` depends on, by name.
-    pub fn gradients(&self, output: &Tensor, cotangent: &Tensor) -> HashMap<String, Tensor> {
+    pub(crate) fn gradients(&self, output: &Tensor, cotangent: &Tensor) -> HashMap<String, Tensor> {
         (output * cotangent).sum(output.kind()).backward();
         let modules = self.modules.iter();
         let named = modules.flat_map(|(module, arena)| module.params().zip(&arena.leaves));
@@ -49,13 +49,15 @@ impl Net {
         gradients.map(|(spec, leaf)| (spec.name.clone(), leaf.grad())).collect()
     }
 
-    pub fn buffers(&self) -> HashMap<String, Tensor> {
+    pub(crate) fn buffers(&self) -> HashMap<String, Tensor> {
         let buffers = self.modules.iter().flat_map(|(module, _)| module.buffers());
-        buffers.map(|(spec, tensor)| (spec.name.clone(), tensor.shallow_clone())).collect()
+        buffers
+            .map(|(spec, tensor)| (spec.name.clone(), tensor.shallow_clone()))
+            .collect()
     }
 
     /// Takes over parameters and buffers by name.
-    pub fn load(&self, tensors: &HashMap<String, Tensor>) {
+    pub(crate) fn load(&self, tensors: &HashMap<String, Tensor>) {
         for (module, arena) in &self.modules {
             module.load(arena, tensors).unwrap();
         }
@@ -63,7 +65,7 @@ impl Net {
 }
 
 /// How far apart they are, relative to the largest number.
-pub fn distance(found: &Tensor, expected: &Tensor) -> f64 {
+pub(crate) fn distance(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(found.size(), expected.size());
     let (found, expected) = (found.detach().to_kind(Kind::Double), expected.to_kind(Kind::Double));
     if expected.numel() == 0 {
@@ -74,8 +76,9 @@ pub fn distance(found: &Tensor, expected: &Tensor) -> f64 {
 }
 
 /// The entries whose names begin so, without the beginning.
-pub fn with_prefix(tensors: &HashMap<String, Tensor>, prefix: &str) -> HashMap<String, Tensor> {
+pub(crate) fn with_prefix(tensors: &HashMap<String, Tensor>, prefix: &str) -> HashMap<String, Tensor> {
     let entries = tensors.iter();
-    let entries = entries.filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.shallow_clone())));
+    let entries =
+        entries.filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.shallow_clone())));
     entries.collect()
 }

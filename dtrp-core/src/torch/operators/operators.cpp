@@ -1,6 +1,7 @@
 // Any operator of libtorch, found by name and called with a stack of values through libtorch's own dispatcher: autograd, devices
 // and autocast are those of a call from PyTorch. As in shim.cpp, functions return null or an error text.
 
+#include <ATen/ScalarOps.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/ivalue.h>
 #include <torch/torch.h>
@@ -65,6 +66,14 @@ c10::IValue empty_list(const c10::Type& item) {
   }
 }
 
+// A number where a tensor is declared: one that does not decide the element type of the result, as in Python.
+// Source: torch/csrc/utils/python_arg_parser.cpp, set_wrapped_number.
+c10::IValue as_tensor(const c10::Scalar& number) {
+  auto tensor = at::scalar_to_tensor(number);
+  tensor.unsafeGetTensorImpl()->set_wrapped_number(true);
+  return tensor;
+}
+
 // A value as the type that the operator declares: files write 1 for 1.0, and one number for a list of them.
 c10::IValue given(const Value& value, const c10::Argument& argument) {
   using c10::TypeKind;
@@ -90,6 +99,7 @@ c10::IValue given(const Value& value, const c10::Argument& argument) {
       return list;
     }
     case Int:
+      if (is(type, TypeKind::TensorType)) return as_tensor(value.integer);
       if (is(type, TypeKind::FloatType)) return static_cast<double>(value.integer);
       if (is(type, TypeKind::BoolType)) return value.integer != 0;
       if (item != nullptr) {
@@ -111,12 +121,14 @@ c10::IValue given(const Value& value, const c10::Argument& argument) {
       return c10::IValue(std::vector<int64_t>(numbers, numbers + value.count));
     }
     case Float:
+      if (is(type, TypeKind::TensorType)) return as_tensor(value.number);
       return value.number;
     case Floats: {
       const auto* numbers = static_cast<const double*>(value.items);
       return c10::IValue(std::vector<double>(numbers, numbers + value.count));
     }
     case Bool:
+      if (is(type, TypeKind::TensorType)) return as_tensor(value.integer != 0);
       return value.integer != 0;
     case Bools: {
       c10::List<bool> list;
