@@ -70,6 +70,7 @@ pub(super) fn keep(mut graph: Graph, nodes: Vec<Read>, whole: bool) -> Result<Gr
         }
     }
     mark_changing(&mut graph, &changing);
+    leave_unread(&mut graph);
     untainted(&graph)?;
     Ok(graph)
 }
@@ -187,6 +188,16 @@ fn check_parameters(graph: &Graph, nodes: &[Read], needed: &[bool]) -> Result<()
         }
     }
     Ok(())
+}
+
+/// A parameter that nothing reads has no gradient: it is kept with the weights as it is.
+fn leave_unread(graph: &mut Graph) {
+    let read: HashSet<ValueId> = graph.nodes.iter().flat_map(Node::inputs).collect();
+    for held in &mut graph.held {
+        if held.role == HeldRole::Parameter && !held.values.iter().any(|value| read.contains(value)) {
+            held.role = HeldRole::Buffer(Keep::Weights);
+        }
+    }
 }
 
 fn mark_changing(graph: &mut Graph, changing: &HashSet<usize>) {

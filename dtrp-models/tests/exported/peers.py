@@ -1,10 +1,10 @@
-"""Exports networks of torchvision, and writes what PyTorch computes with them in f64 beside.
+"""Exports networks of torchvision, and writes what PyTorch computes with them in f64 and f32 beside.
 
     python peers.py FOLDER [NAME ...]
 
 For each NAME: `NAME.pt2` with dropout and stochastic depth as torchvision has them, `NAME.still.pt2` without, and `NAME.safetensors`:
-`input`, `cotangent`, `output` (of a forward pass in training), `evaluated` (`net.eval()` after that pass), `few.input` and `few.output` (of
-another number of samples, evaluated too), `grad.PARAMETER`, and `after.BUFFER`. The test `peers` compares with them.
+`input`, `cotangent` and `few.input` (another number of samples), and, each under `f64.` and `f32.`, `output` (of a forward pass in
+training), `grad.PARAMETER`, `after.BUFFER`, and then of `net.eval()` `evaluated` and `few.output`. The test `peers` compares with them.
 """
 
 import sys
@@ -53,6 +53,24 @@ def still(net):
     return net
 
 
+def step(net, x, few, cotangent):
+    output = net(x)
+    output = output if isinstance(output, torch.Tensor) else output[0]
+    (output * cotangent).sum().backward()
+    tensors = {"output": output.detach()}
+    for key, parameter in net.named_parameters():
+        if parameter.grad is not None:
+            tensors[f"grad.{key}"] = parameter.grad
+    for key, buffer in net.named_buffers():
+        if buffer.numel() < 100_000 and not key.startswith("aux"):
+            tensors[f"after.{key}"] = buffer.clone()
+    net.eval()
+    with torch.no_grad():
+        tensors["evaluated"] = net(x)
+        tensors["few.output"] = net(few)
+    return tensors
+
+
 def one(name, folder):
     size = SIZES.get(name, 32)
     net = make(name, size)
@@ -61,26 +79,16 @@ def one(name, folder):
     net = still(make(name, size))
     net.load_state_dict(start)
     export(net, size, folder / f"{name}.still.pt2")
-    net.load_state_dict(start)
-    net = net.double().train()
     torch.manual_seed(2)
     x = torch.randn(4, 3, size, size).double()
     few = torch.randn(3, 3, size, size).double()
-    output = net(x)
-    output = output if isinstance(output, torch.Tensor) else output[0]
-    cotangent = torch.randn_like(output)
-    (output * cotangent).sum().backward()
-    tensors = {"input": x, "cotangent": cotangent, "output": output.detach(), "few.input": few}
-    for key, parameter in net.named_parameters():
-        if parameter.grad is not None:
-            tensors[f"grad.{key}"] = parameter.grad.contiguous()
-    for key, buffer in net.named_buffers():
-        if buffer.numel() < 100_000 and not key.startswith("aux"):
-            tensors[f"after.{key}"] = buffer.clone().contiguous()
-    net.eval()
-    with torch.no_grad():
-        tensors["evaluated"] = net(x)
-        tensors["few.output"] = net(few)
+    cotangent = torch.randn(4, 10).double()
+    tensors = {"input": x, "cotangent": cotangent, "few.input": few}
+    for prefix, kind in (("f64.", torch.float64), ("f32.", torch.float32)):
+        net = still(make(name, size))
+        net.load_state_dict(start)
+        for key, value in step(net.to(kind).train(), x.to(kind), few.to(kind), cotangent.to(kind)).items():
+            tensors[prefix + key] = value.contiguous()
     save_file(tensors, folder / f"{name}.safetensors")
     print(name, "exported", flush=True)
 
