@@ -108,7 +108,7 @@ pub(super) fn block(
 }
 
 /// Weight decay is for the weights of layers: not for biases, norms, tokens and tables of positions.
-fn role(name: &str, shape: &[i64]) -> Role {
+pub(super) fn role(name: &str, shape: &[i64]) -> Role {
     let last = name.rsplit('.').next().unwrap_or(name);
     if shape.len() >= 2 && last.contains("weight") {
         Role::Weight

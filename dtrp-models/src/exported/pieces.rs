@@ -1,7 +1,9 @@
 //! The natural blocks of a network: those that its author made.
 
+use super::block;
 use super::cuts::Place;
 use super::graph::{Called, Graph, HeldRole, Node, Source};
+use dtrp_core::torch::Role;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -96,13 +98,9 @@ fn split(graph: &Graph, places: &[Place], nodes: Range<usize>, depth: usize, pat
             continue;
         };
         let inside = Inside::of(graph, places, range.clone(), depth + 1);
-        if inside.leaf || (inside.chain && (inside.is_repeated() || is_sequence(module))) && !inside.leaf {
-            if inside.leaf {
-                pieces.push(light(graph, &module.path, range));
-            } else {
-                split(graph, places, range, depth + 1, &module.path, pieces);
-            }
-        } else if inside.chain && inside.simple {
+        if !inside.leaf && inside.chain && (inside.is_repeated() || is_sequence(module)) {
+            split(graph, places, range, depth + 1, &module.path, pieces);
+        } else if inside.leaf || (inside.chain && inside.simple) {
             pieces.push(light(graph, &module.path, range));
         } else {
             pieces.push(Piece {
@@ -132,7 +130,7 @@ fn has_weight(graph: &Graph, node: &Node) -> bool {
     node.inputs().any(|value| match graph.values[value].source {
         Source::Held(index) => {
             let held = &graph.held[index];
-            held.role == HeldRole::Parameter && held.stored.shape.len() >= 2
+            held.role == HeldRole::Parameter && block::role(&held.name, &held.stored.shape) == Role::Weight
         }
         _ => false,
     })
