@@ -1,6 +1,8 @@
 //! Where a network is cut into modules.
 
 use crate::ModelError;
+use crate::registry::Network;
+use dtrp_text::UnknownName;
 use std::ops::Range;
 
 /// The blocks of each of `modules` modules, module 1 first: as many in each as in every other; where that does not come out
@@ -34,6 +36,75 @@ pub fn split_at(blocks: usize, modules: usize, cuts: &[usize]) -> Result<Vec<Ran
         });
     }
     Ok(ranges)
+}
+
+/// The blocks of each of `modules` modules, module 1 first. Each of `cuts` is the name of the block with which the module above
+/// it begins: one of `blocks`.
+///
+/// # Errors
+///
+/// [`ModelError::TooManyModules`] when there are fewer blocks than modules, or no modules; [`ModelError::Unknown`] where there is
+/// no such block; [`ModelError::Places`] when the cuts are not one fewer than the modules, do not ascend, or leave a module without
+/// blocks.
+pub fn split_before(blocks: &[&str], modules: usize, cuts: &[String]) -> Result<Vec<Range<usize>>, ModelError> {
+    fits(blocks.len(), modules)?;
+    let below = |cut: &String| {
+        let found = blocks.iter().position(|block| block == cut);
+        found.ok_or_else(|| UnknownName::new(PLACE, cut, blocks.iter().skip(1).copied()))
+    };
+    let numbers = cuts.iter().map(below).collect::<Result<Vec<_>, _>>()?;
+    split_at(blocks.len(), modules, &numbers).map_err(|error| match error {
+        ModelError::Cuts { .. } => ModelError::Places {
+            cuts: cuts.to_vec(),
+            modules,
+        },
+        other => other,
+    })
+}
+
+/// What a place is called in messages.
+const PLACE: &str = "place to cut";
+
+impl Network {
+    /// Where it can be cut, by the name of the block, or of the part of one, with which the module above begins.
+    pub fn places(&self) -> Vec<&str> {
+        let blocks = self.blocks.iter();
+        let places = blocks.flat_map(|block| {
+            let parts = block.parts.iter().skip(1).map(|part| part.name.as_str());
+            std::iter::once(block.name.as_str()).chain(parts)
+        });
+        places.skip(1).collect()
+    }
+
+    /// The same network with blocks cut at those of these [places](Self::places) that lie inside one. It computes the same, and
+    /// starts with the same weights.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Unknown`] for a place that there is not.
+    pub fn cut_inside(self, places: &[String]) -> Result<Self, ModelError> {
+        let known = self.places();
+        if let Some(unknown) = places.iter().find(|place| !known.contains(&place.as_str())) {
+            return Err(UnknownName::new(PLACE, unknown, known).into());
+        }
+        let blocks = self.blocks.into_iter().enumerate();
+        let blocks = blocks.flat_map(|(number, block)| {
+            let pieces = block.cut_before(places).into_iter();
+            pieces.map(move |piece| piece.numbered(number))
+        });
+        Ok(Self {
+            blocks: blocks.collect(),
+            ..self
+        })
+    }
+
+    /// The same network cut inside its blocks wherever it can be.
+    #[must_use]
+    pub fn in_pieces(self) -> Self {
+        let places: Vec<String> = self.places().into_iter().map(str::to_owned).collect();
+        let whole = self.clone();
+        self.cut_inside(&places).unwrap_or(whole)
+    }
 }
 
 fn fits(blocks: usize, modules: usize) -> Result<(), ModelError> {

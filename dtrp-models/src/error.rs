@@ -79,6 +79,17 @@ pub enum ModelError {
         /// What is wrong, and what to do.
         message: String,
     },
+    /// The places to cut at do not fit.
+    #[error(
+        "the cuts [{}] do not make {modules} modules: give {} places, from the lowest to the highest, each once",
+        cuts.join(", "), modules - 1
+    )]
+    Places {
+        /// The places given.
+        cuts: Vec<String>,
+        /// Modules asked for.
+        modules: usize,
+    },
     /// A weights file cannot be read or written.
     #[error("{}: {message}", path.display())]
     Weights {

@@ -25,7 +25,7 @@ pub mod layers;
 mod registry;
 pub mod weights;
 
-pub use cuts::{split_at, split_evenly};
+pub use cuts::{split_at, split_before, split_evenly};
 pub use describe::{BlockInfo, NormInfo, OutputInfo};
 pub use dtrp_text::{OptionError, OptionSpec, OptionValues, Options, UnknownName, option_values};
 pub use error::ModelError;

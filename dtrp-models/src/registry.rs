@@ -116,6 +116,11 @@ impl From<Vec<BlockSpec>> for Network {
 }
 
 impl Network {
+    /// The names of its blocks.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.blocks.iter().map(|block| block.name.as_str())
+    }
+
     /// Number of elements of all parameters.
     pub fn parameters(&self) -> usize {
         self.blocks.iter().map(BlockSpec::parameters).sum()

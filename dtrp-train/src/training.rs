@@ -362,6 +362,10 @@ impl Training {
         }
         let mut recipe = self.recipe;
         recipe.settings.check()?;
+        if let Cuts::Before(places) = &recipe.settings.method.cuts {
+            recipe.network = recipe.network.cut_inside(places)?;
+            recipe.described = Arc::default();
+        }
         // Before anything is laid out for so many.
         split_evenly(recipe.network.blocks.len(), recipe.settings.method.modules)?;
         recipe.settings = recipe.settings.resolved();

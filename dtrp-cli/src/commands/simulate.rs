@@ -211,7 +211,7 @@ impl Simulate {
         let blocks = costs.blocks.len();
         // Before anything is laid out for so many.
         split_evenly(blocks, modules)?;
-        let ranges = match self.cuts.ranges(blocks, modules)? {
+        let ranges = match self.cuts.ranges(costs.names(), modules)? {
             Some(ranges) => ranges,
             None => {
                 // Enough batches for a steady state, so that what a worker does for a batch is told right.

@@ -94,7 +94,11 @@ fn text(value: &Value) -> String {
     match value {
         // Of a path what it leads to.
         Value::String(text) => text.rsplit('/').next().unwrap_or(text).to_owned(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join("-"),
+        // Items of lists are names, not paths.
+        Value::Array(items) => {
+            let item = |item: &Value| item.as_str().map_or_else(|| text(item), str::to_owned);
+            items.iter().map(item).collect::<Vec<_>>().join("-")
+        }
         other => other.to_string(),
     }
 }
@@ -147,6 +151,7 @@ mod tests {
             (&["optimizer.lr=1", "run.seed=7", "optimizer.lr=0.5"], "-seed7-lr0.5"),
             (&["method.order=eager", "optimizer.name=adam"], "-order-eager-adam"),
             (&["method.cuts=[3, 6]"], "-cuts3-6"),
+            (&["method.cuts=[layer1.0/conv2]"], "-cuts-layer1.0-conv2"),
             (
                 &["method.spike=true", "run.max_steps=null"],
                 "-spike-true-max_steps-null",

@@ -70,6 +70,11 @@ const MOST_NS: u64 = 1 << 50;
 const MOST_BYTES: u64 = 1 << 44;
 
 impl Costs {
+    /// The names of the blocks.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.blocks.iter().map(|block| block.name.as_str())
+    }
+
     /// Checks that each number can be meant.
     ///
     /// # Errors

@@ -26,8 +26,8 @@ mod stage;
 pub use device::{DeviceMemory, DeviceRoom, GpuFault, HostReads, Message, OnSynchronize, OutOfMemory, Upload};
 pub use error::TorchError;
 pub use network::{
-    Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Given, Init, Keep, ListBlock, Mode, Module,
-    ParamId, ParamSpec, Pass, Precision, Role, Scope, Start, Vars, allow_tf32,
+    Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Given, Init, Join, Keep, ListBlock, Mode,
+    Module, ParamId, ParamSpec, Pass, Precision, Role, Scope, Start, Vars, allow_tf32,
 };
 pub use operators::{Argument, Operator, Returned, Signature, Value};
 pub use optimizer::{Adam, Curve, LearningRate, Optimizer, OptimizerMemory, RateError, Rescale, Sgd, Warmup};

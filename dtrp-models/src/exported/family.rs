@@ -23,5 +23,5 @@ fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mo
         file.ok_or_else(|| options.invalid("file", "the path of a .pt2 file, which `torch.export.save` writes"))?;
     let exported = Exported::open(&file, output)?;
     exported.check(options.owner(), input)?;
-    exported.natural_blocks()
+    Ok(exported.natural_blocks())
 }

@@ -10,6 +10,7 @@ mod expression;
 mod family;
 mod graph;
 mod live;
+mod maker;
 mod needed;
 mod own;
 mod pieces;
@@ -27,6 +28,7 @@ use archive::Archive;
 use dtrp_core::torch::BlockSpec;
 use expression::Expression;
 use graph::Graph;
+use maker::Maker;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -132,14 +134,14 @@ impl Exported {
         (borders, pieces.into_iter().map(|piece| piece.name).collect())
     }
 
-    /// The natural blocks.
-    ///
-    /// # Errors
-    ///
-    /// As [`blocks`](Self::blocks).
-    pub fn natural_blocks(&self) -> Result<Vec<BlockSpec>, ModelError> {
-        let (borders, names) = self.natural();
-        self.named_blocks(&borders, &names)
+    /// The natural blocks. Each can be cut where a module is called inside it.
+    pub fn natural_blocks(&self) -> Vec<BlockSpec> {
+        let maker = Maker::new(&self.graph);
+        let pieces = pieces::pieces(&self.graph, &self.places);
+        pieces
+            .iter()
+            .map(|piece| maker.divisible(piece, &self.places))
+            .collect()
     }
 
     /// Blocks between these places: for each the number of operators below it, ascending. Each block is called after the operator
@@ -159,10 +161,6 @@ impl Exported {
             .chain(places.iter().map(name))
             .map(str::to_owned)
             .collect();
-        self.named_blocks(places, &names)
-    }
-
-    fn named_blocks(&self, places: &[usize], names: &[String]) -> Result<Vec<BlockSpec>, ModelError> {
         let count = self.graph.nodes.len();
         let starts = std::iter::once(0).chain(places.iter().copied());
         let ranges: Vec<Range<usize>> = starts
@@ -181,25 +179,9 @@ impl Exported {
                 return Err(self.error(format!("cannot be cut before `{}`: {problem}", place.before)));
             }
         }
-        let live = live::live(&self.graph);
-        let unread: Vec<usize> = (0..self.graph.held.len())
-            .filter(|index| {
-                let held = &self.graph.held[*index];
-                let read = self
-                    .graph
-                    .nodes
-                    .iter()
-                    .flat_map(graph::Node::inputs)
-                    .any(|value| held.values.contains(&value));
-                !read && block::is_kept(held.role)
-            })
-            .collect();
-        let block = |(range, name): (Range<usize>, &String)| {
-            let more = if range.start == 0 { &unread[..] } else { &[] };
-            let between = [&live[range.start][..], &live[range.end][..]];
-            block::block(&self.graph, name, range, between, more)
-        };
-        Ok(ranges.into_iter().zip(names).map(block).collect())
+        let maker = Maker::new(&self.graph);
+        let pairs = ranges.into_iter().zip(names);
+        Ok(pairs.map(|(range, name)| maker.block(&name, range)).collect())
     }
 
     fn error(&self, message: String) -> ModelError {

@@ -5,7 +5,7 @@ use super::SIZES;
 use crate::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, average_pool, max_pool, relu};
 use crate::registry::{Family, ModelInput};
-use dtrp_core::torch::{Block, BlockSpec, Pass, Scope, Vars};
+use dtrp_core::torch::{Block, BlockSpec, ListBlock, Pass, Scope, Vars};
 use dtrp_text::{OptionSpec, Options};
 use tch::{TchError, Tensor};
 
@@ -90,21 +90,11 @@ pub(super) fn assemble(
                 Body::Basic => (planes, planes),
                 Body::Bottleneck { width } => (planes * width, planes * 4),
             };
-            specs.push(BlockSpec::build(&name, |scope| {
-                let mut scope = scope.sub(&name);
-                Residual {
-                    main: match body {
-                        Body::Basic => basic(&mut scope, inputs, outputs, stride),
-                        Body::Bottleneck { .. } => bottleneck(&mut scope, inputs, inner, outputs, stride),
-                    },
-                    shortcut: (stride != 1 || inputs != outputs).then(|| {
-                        let mut scope = scope.sub("downsample");
-                        let conv = &mut scope.sub("0");
-                        let conv = Conv2d::fan_out(conv, inputs, outputs, 1, stride);
-                        (conv, BatchNorm2d::new(&mut scope.sub("1"), outputs))
-                    }),
-                }
-            }));
+            let convolutions = match body {
+                Body::Basic => basic(inputs, outputs, stride),
+                Body::Bottleneck { .. } => bottleneck(inputs, inner, outputs, stride),
+            };
+            specs.push(residual(&name, &convolutions, stride));
             inputs = outputs;
         }
     }
@@ -133,56 +123,116 @@ impl Block for Stem {
     }
 }
 
-/// A residual block: convolutions, each with its normalisation and ReLUs in between, beside a shortcut.
-struct Residual {
-    main: Vec<(Conv2d, BatchNorm2d)>,
-    shortcut: Option<(Conv2d, BatchNorm2d)>,
-}
-
-fn basic(scope: &mut Scope<'_>, inputs: i64, outputs: i64, stride: i64) -> Vec<(Conv2d, BatchNorm2d)> {
-    vec![
-        unit(scope, 1, [inputs, outputs], 3, stride),
-        unit(scope, 2, [outputs, outputs], 3, 1),
-    ]
-}
-
-fn bottleneck(scope: &mut Scope<'_>, inputs: i64, inner: i64, outputs: i64, stride: i64) -> Vec<(Conv2d, BatchNorm2d)> {
-    vec![
-        unit(scope, 1, [inputs, inner], 1, 1),
-        unit(scope, 2, [inner, inner], 3, stride),
-        unit(scope, 3, [inner, outputs], 1, 1),
-    ]
-}
-
-/// Convolution `index` of a residual block, from 1, with its normalisation.
-fn unit(
-    scope: &mut Scope<'_>,
-    index: usize,
-    [inputs, outputs]: [i64; 2],
+/// One of the convolutions of a residual block.
+#[derive(Clone, Copy)]
+struct Convolution {
+    inputs: i64,
+    outputs: i64,
     kernel: i64,
     stride: i64,
-) -> (Conv2d, BatchNorm2d) {
-    let conv = &mut scope.sub(&format!("conv{index}"));
-    let conv = Conv2d::fan_out(conv, inputs, outputs, kernel, stride);
-    let norm = BatchNorm2d::new(&mut scope.sub(&format!("bn{index}")), outputs);
-    (conv, norm)
 }
 
-impl Block for Residual {
-    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
-        // The normalisations' outputs are this block's own and their backward does not read them: changed in place.
-        let mut hidden = input.shallow_clone();
-        for (index, (conv, norm)) in self.main.iter().enumerate() {
-            hidden = norm.forward(vars, &conv.forward(vars, &hidden)?, pass)?;
-            if index + 1 < self.main.len() {
-                hidden = relu(hidden)?;
+fn basic(inputs: i64, outputs: i64, stride: i64) -> Vec<Convolution> {
+    vec![
+        convolution([inputs, outputs], 3, stride),
+        convolution([outputs, outputs], 3, 1),
+    ]
+}
+
+fn bottleneck(inputs: i64, inner: i64, outputs: i64, stride: i64) -> Vec<Convolution> {
+    vec![
+        convolution([inputs, inner], 1, 1),
+        convolution([inner, inner], 3, stride),
+        convolution([inner, outputs], 1, 1),
+    ]
+}
+
+fn convolution([inputs, outputs]: [i64; 2], kernel: i64, stride: i64) -> Convolution {
+    Convolution {
+        inputs,
+        outputs,
+        kernel,
+        stride,
+    }
+}
+
+/// A residual block: convolutions, each with its normalisation and ReLUs in between, beside a shortcut. It can be cut before each
+/// of them.
+fn residual(name: &str, convolutions: &[Convolution], stride: i64) -> BlockSpec {
+    let inputs = convolutions.first().map_or(0, |first| first.inputs);
+    let mut parts = Vec::with_capacity(convolutions.len());
+    for (number, own) in (1..).zip(convolutions) {
+        let conv = format!("conv{number}");
+        let build = |scope: &mut Scope<'_>| {
+            let mut scope = scope.sub(name);
+            let Convolution {
+                inputs,
+                outputs,
+                kernel,
+                stride,
+            } = *own;
+            Unit {
+                conv: Conv2d::fan_out(&mut scope.sub(&conv), inputs, outputs, kernel, stride),
+                norm: BatchNorm2d::new(&mut scope.sub(&format!("bn{number}")), outputs),
             }
-        }
+        };
+        parts.push(if number < convolutions.len() {
+            BlockSpec::build(&conv, |scope| Inner(build(scope)))
+        } else {
+            BlockSpec::build(&conv, |scope| Last {
+                unit: build(scope),
+                shortcut: (stride != 1 || inputs != own.outputs).then(|| {
+                    let mut scope = scope.sub(name);
+                    let mut scope = scope.sub("downsample");
+                    Unit {
+                        conv: Conv2d::fan_out(&mut scope.sub("0"), inputs, own.outputs, 1, stride),
+                        norm: BatchNorm2d::new(&mut scope.sub("1"), own.outputs),
+                    }
+                }),
+            })
+        });
+    }
+    BlockSpec::sequence(name, parts)
+}
+
+/// Convolution and normalisation.
+struct Unit {
+    conv: Conv2d,
+    norm: BatchNorm2d,
+}
+
+impl Unit {
+    /// The normalisation's output is the caller's own and its backward does not read it: it can be changed in place.
+    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
+        self.norm.forward(vars, &self.conv.forward(vars, input)?, pass)
+    }
+}
+
+/// With ReLU; takes what is computed so far and the input of the block (the same at first), and passes that on for the shortcut.
+struct Inner(Unit);
+
+impl ListBlock for Inner {
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
+        let (hidden, input) = (&inputs[0], &inputs[inputs.len() - 1]);
+        Ok(vec![relu(self.0.forward(vars, hidden, pass)?)?, input.shallow_clone()])
+    }
+}
+
+/// ReLU of the sum with the shortcut.
+struct Last {
+    unit: Unit,
+    shortcut: Option<Unit>,
+}
+
+impl ListBlock for Last {
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
+        let (hidden, input) = (&inputs[0], &inputs[1]);
+        let mut hidden = self.unit.forward(vars, hidden, pass)?;
         let shortcut = match &self.shortcut {
-            Some((conv, norm)) => norm.forward(vars, &conv.forward(vars, input)?, pass)?,
+            Some(unit) => unit.forward(vars, input, pass)?,
             None => input.shallow_clone(),
         };
-        relu(hidden.f_add_(&shortcut)?)
+        Ok(vec![relu(hidden.f_add_(&shortcut)?)?])
     }
 }
 

@@ -5,7 +5,7 @@ use super::SIZES;
 use crate::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Linear, average_pool, relu};
 use crate::registry::{Family, ModelInput};
-use dtrp_core::torch::{Block, BlockSpec, Init, Pass, Scope, Vars};
+use dtrp_core::torch::{Block, BlockSpec, Init, ListBlock, Pass, Scope, Vars};
 use dtrp_text::{OptionSpec, Options};
 use tch::{TchError, Tensor};
 
@@ -64,8 +64,7 @@ fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mo
         for index in 0..(depth - 2) / 6 {
             let stride = if stage > 1 && index == 0 { 2 } else { 1 };
             let name = format!("layer{stage}.{index}");
-            let block = |scope: &mut Scope<'_>| Basic::new(&mut scope.sub(&name), inputs, outputs, stride, shortcut);
-            blocks.push(BlockSpec::build(&name, block));
+            blocks.push(basic(&name, inputs, outputs, stride, shortcut));
             inputs = outputs;
         }
     }
@@ -92,13 +91,54 @@ impl Block for Stem {
     }
 }
 
-/// The basic residual block: two 3×3 convolutions beside a shortcut.
-struct Basic {
+/// The basic residual block: two 3×3 convolutions beside a shortcut. It can be cut between them.
+fn basic(name: &str, inputs: i64, outputs: i64, stride: i64, kind: ShortcutKind) -> BlockSpec {
+    let first = BlockSpec::build("conv1", |scope| {
+        let mut scope = scope.sub(name);
+        First {
+            conv1: Conv2d::new(&mut scope.sub("conv1"), inputs, outputs, 3, stride),
+            bn1: BatchNorm2d::new(&mut scope.sub("bn1"), outputs),
+        }
+    });
+    let second = BlockSpec::build("conv2", |scope| {
+        let mut scope = scope.sub(name);
+        Second {
+            conv2: Conv2d::new(&mut scope.sub("conv2"), outputs, outputs, 3, 1),
+            bn2: BatchNorm2d::new(&mut scope.sub("bn2"), outputs),
+            shortcut: Shortcut::new(&mut scope, inputs, outputs, stride, kind),
+        }
+    });
+    BlockSpec::sequence(name, vec![first, second])
+}
+
+/// Convolution, normalisation, ReLU: gives what it has computed, and its input for the shortcut.
+struct First {
     conv1: Conv2d,
     bn1: BatchNorm2d,
+}
+
+impl ListBlock for First {
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
+        let input = &inputs[0];
+        // The normalisation's output is this block's own and its backward does not read it: changed in place.
+        let hidden = relu(self.bn1.forward(vars, &self.conv1.forward(vars, input)?, pass)?)?;
+        Ok(vec![hidden, input.shallow_clone()])
+    }
+}
+
+/// Convolution, normalisation, and ReLU of the sum with the shortcut.
+struct Second {
     conv2: Conv2d,
     bn2: BatchNorm2d,
     shortcut: Shortcut,
+}
+
+impl ListBlock for Second {
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
+        let (hidden, input) = (&inputs[0], &inputs[1]);
+        let mut output = self.bn2.forward(vars, &self.conv2.forward(vars, hidden)?, pass)?;
+        relu(output.f_add_(&self.shortcut.forward(vars, input, pass)?)?).map(|output| vec![output])
+    }
 }
 
 enum Shortcut {
@@ -111,44 +151,31 @@ enum Shortcut {
     Project(Conv2d, BatchNorm2d),
 }
 
-impl Basic {
+impl Shortcut {
     fn new(scope: &mut Scope<'_>, inputs: i64, outputs: i64, stride: i64, kind: ShortcutKind) -> Self {
-        let shortcut = |scope: &mut Scope<'_>| match kind {
-            _ if stride == 1 && inputs == outputs => Shortcut::Identity,
-            ShortcutKind::Pad => Shortcut::Pad {
+        match kind {
+            _ if stride == 1 && inputs == outputs => Self::Identity,
+            ShortcutKind::Pad => Self::Pad {
                 stride,
                 channels: (outputs - inputs) / 2,
             },
             ShortcutKind::Project => {
                 let mut scope = scope.sub("shortcut");
                 let conv = Conv2d::new(&mut scope.sub("0"), inputs, outputs, 1, stride);
-                Shortcut::Project(conv, BatchNorm2d::new(&mut scope.sub("1"), outputs))
+                Self::Project(conv, BatchNorm2d::new(&mut scope.sub("1"), outputs))
             }
-        };
-        Self {
-            conv1: Conv2d::new(&mut scope.sub("conv1"), inputs, outputs, 3, stride),
-            bn1: BatchNorm2d::new(&mut scope.sub("bn1"), outputs),
-            conv2: Conv2d::new(&mut scope.sub("conv2"), outputs, outputs, 3, 1),
-            bn2: BatchNorm2d::new(&mut scope.sub("bn2"), outputs),
-            shortcut: shortcut(scope),
         }
     }
-}
 
-impl Block for Basic {
     fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
-        // The normalisations' outputs are this block's own and their backward does not read them: changed in place.
-        let hidden = relu(self.bn1.forward(vars, &self.conv1.forward(vars, input)?, pass)?)?;
-        let mut output = self.bn2.forward(vars, &self.conv2.forward(vars, &hidden)?, pass)?;
-        let shortcut = match &self.shortcut {
-            Shortcut::Identity => input.shallow_clone(),
+        match self {
+            Shortcut::Identity => Ok(input.shallow_clone()),
             Shortcut::Pad { stride, channels } => input
                 .f_slice(2, None, None, *stride)?
                 .f_slice(3, None, None, *stride)?
-                .f_constant_pad_nd([0, 0, 0, 0, *channels, *channels])?,
-            Shortcut::Project(conv, norm) => norm.forward(vars, &conv.forward(vars, input)?, pass)?,
-        };
-        relu(output.f_add_(&shortcut)?)
+                .f_constant_pad_nd([0, 0, 0, 0, *channels, *channels]),
+            Shortcut::Project(conv, norm) => norm.forward(vars, &conv.forward(vars, input)?, pass),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::SIZES;
 use crate::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Dropout, Linear, average_pool, relu};
 use crate::registry::{Family, ModelInput};
-use dtrp_core::torch::{Block, BlockSpec, Init, Pass, Scope, Vars};
+use dtrp_core::torch::{Block, BlockSpec, Init, ListBlock, Pass, Vars};
 use dtrp_text::{OptionSpec, Options};
 use tch::{TchError, Tensor};
 
@@ -47,9 +47,7 @@ fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mo
         for index in 0..(depth - 4) / 6 {
             let stride = if stage > 1 && index == 0 { 2 } else { 1 };
             let name = format!("block{stage}.layer.{index}");
-            blocks.push(BlockSpec::build(&name, |scope| {
-                Residual::new(&mut scope.sub(&name), inputs, outputs, stride, dropout)
-            }));
+            blocks.push(residual(&name, inputs, outputs, stride, dropout));
             inputs = outputs;
         }
     }
@@ -76,42 +74,66 @@ impl Block for Stem {
 }
 
 /// Normalisation, ReLU, 3×3 convolution, twice, with dropout in between. Where the shape changes, the shortcut is a 1×1
-/// convolution of the normalised input.
-struct Residual {
-    bn1: BatchNorm2d,
-    conv1: Conv2d,
-    bn2: BatchNorm2d,
-    dropout: Dropout,
-    conv2: Conv2d,
-    shortcut: Option<Conv2d>,
-}
-
-impl Residual {
-    fn new(scope: &mut Scope<'_>, inputs: i64, outputs: i64, stride: i64, rate: f64) -> Self {
-        Self {
+/// convolution of the normalised input. It can be cut between the two.
+fn residual(name: &str, inputs: i64, outputs: i64, stride: i64, rate: f64) -> BlockSpec {
+    let first = BlockSpec::build("bn1", |scope| {
+        let mut scope = scope.sub(name);
+        First {
             bn1: BatchNorm2d::new(&mut scope.sub("bn1"), inputs),
             conv1: Conv2d::fan_out(&mut scope.sub("conv1"), inputs, outputs, 3, stride),
+            identity: inputs == outputs,
+        }
+    });
+    let second = BlockSpec::build("bn2", |scope| {
+        let mut scope = scope.sub(name);
+        Second {
             bn2: BatchNorm2d::new(&mut scope.sub("bn2"), outputs),
             dropout: Dropout::new(rate, 0),
             conv2: Conv2d::fan_out(&mut scope.sub("conv2"), outputs, outputs, 3, 1),
             shortcut: (inputs != outputs)
                 .then(|| Conv2d::fan_out(&mut scope.sub("convShortcut"), inputs, outputs, 1, stride)),
         }
+    });
+    BlockSpec::sequence(name, vec![first, second])
+}
+
+/// Gives what it has computed, and what the shortcut takes.
+struct First {
+    bn1: BatchNorm2d,
+    conv1: Conv2d,
+    identity: bool,
+}
+
+impl ListBlock for First {
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
+        let input = &inputs[0];
+        let active = relu(self.bn1.forward(vars, input, pass)?)?;
+        let hidden = self.conv1.forward(vars, &active)?;
+        let beside = if self.identity { input.shallow_clone() } else { active };
+        Ok(vec![hidden, beside])
     }
 }
 
-impl Block for Residual {
-    fn forward(&self, vars: &Vars<'_>, input: &Tensor, pass: &Pass) -> Result<Tensor, TchError> {
-        let active = relu(self.bn1.forward(vars, input, pass)?)?;
-        let hidden = self.conv1.forward(vars, &active)?;
-        let hidden = relu(self.bn2.forward(vars, &hidden, pass)?)?;
+/// Takes what [`First`] gives.
+struct Second {
+    bn2: BatchNorm2d,
+    dropout: Dropout,
+    conv2: Conv2d,
+    shortcut: Option<Conv2d>,
+}
+
+impl ListBlock for Second {
+    fn forward_list(&self, vars: &Vars<'_>, inputs: &[Tensor], pass: &Pass) -> Result<Vec<Tensor>, TchError> {
+        let (hidden, beside) = (&inputs[0], &inputs[1]);
+        let hidden = relu(self.bn2.forward(vars, hidden, pass)?)?;
         let hidden = self.dropout.forward(vars, hidden, pass)?;
         // A convolution's backward does not read its output: changed in place.
         let mut output = self.conv2.forward(vars, &hidden)?;
-        match &self.shortcut {
-            Some(conv) => output.f_add_(&conv.forward(vars, &active)?),
-            None => output.f_add_(input),
-        }
+        let output = match &self.shortcut {
+            Some(conv) => output.f_add_(&conv.forward(vars, beside)?),
+            None => output.f_add_(beside),
+        };
+        Ok(vec![output?])
     }
 }
 

@@ -73,7 +73,7 @@ fn compare(folder: &Path, name: &str) -> Vec<String> {
         for name in ["input", "cotangent", "few.input"] {
             expected.insert(name.to_owned(), all[name].to_kind(kind));
         }
-        let natural = || still.natural_blocks().unwrap();
+        let natural = || still.natural_blocks();
         let each = |blocks: Vec<_>| blocks.into_iter().map(|block| vec![block]).collect();
         let whole = step(&Net::new(vec![natural()], kind), &expected, kind);
         let cut = step(&Net::new(each(natural()), kind), &expected, kind);
@@ -99,7 +99,7 @@ fn compare(folder: &Path, name: &str) -> Vec<String> {
             );
         }
         // With dropout and stochastic depth in the file: evaluation knows nothing of them.
-        let net = Net::new(vec![usual.natural_blocks().unwrap()], kind);
+        let net = Net::new(vec![usual.natural_blocks()], kind);
         net.load(&with_prefix(&expected, "after."));
         let evaluate = |input: &str| tch::no_grad(|| net.forward(&expected[input].to_kind(kind), Mode::Evaluate, 0));
         told(

@@ -2,6 +2,7 @@
 
 use super::run::{Net, distance, with_prefix};
 use dtrp_core::torch::{Keep, Mode};
+use dtrp_models::Network;
 use dtrp_models::exported::Exported;
 use dtrp_models::weights;
 use std::collections::HashMap;
@@ -81,11 +82,25 @@ fn the_toy_computes_what_pytorch_does_however_it_is_cut() {
     for place in &places {
         expected.compare(&cut_at(&toy, &[*place], Kind::Double), Kind::Double, 1e-10);
     }
+    expected.compare(&Net::new(vec![toy.natural_blocks()], Kind::Float), Kind::Float, 1e-5);
+}
+
+#[test]
+fn natural_blocks_can_be_cut_where_modules_are_called() {
+    let (toy, expected) = (toy(), Expected::read());
+    let network = Network::from(toy.natural_blocks());
+    let places = network.places();
+    for place in ["blocks.0/bn1", "blocks.0/conv2", "blocks.1", "blocks.1/bn1", "fc"] {
+        assert!(places.contains(&place), "{place}: {places:?}");
+    }
+    let each = |network: Network| network.blocks.into_iter().map(|block| vec![block]).collect();
     expected.compare(
-        &Net::new(vec![toy.natural_blocks().unwrap()], Kind::Float),
-        Kind::Float,
-        1e-5,
+        &Net::new(each(network.clone().in_pieces()), Kind::Double),
+        Kind::Double,
+        1e-10,
     );
+    let one = network.cut_inside(&["blocks.0/conv2".to_owned()]).unwrap();
+    expected.compare(&Net::new(each(one), Kind::Double), Kind::Double, 1e-10);
 }
 
 #[test]
@@ -134,7 +149,7 @@ fn weights_have_their_names_kinds_and_places() {
     assert_eq!(buffers["frozen"], Kind::Float);
     // What PyTorch does not keep is not kept; what nobody reads is.
     assert!(!buffers.contains_key("table") && buffers.contains_key("unread"));
-    let blocks = toy().natural_blocks().unwrap();
+    let blocks = toy().natural_blocks();
     let kept = |keep: Keep| {
         blocks
             .iter()

@@ -1,7 +1,7 @@
 //! What is averaged, and over what: batches under one update and micro-batches of a batch both weigh by their samples, and
 //! running statistics move once for every forward pass that counts.
 
-use crate::reference::{BLOCKS, block, enter};
+use crate::reference::{enter, network};
 use crate::run::{Run, assert_same_bits, difference, state};
 use dtrp_core::schedule::{Method, Unit};
 use dtrp_core::torch::{Block, BlockSpec, Input, Pass, Source, TorchError, Vars};
@@ -170,9 +170,7 @@ fn running_statistics_move_once_for_each_micro_batch() {
                     for j in 0..m {
                         let (from, to) = (j * total / m, (j + 1) * total / m);
                         let part = images.narrow(0, from, to - from);
-                        drop(tch::no_grad(|| {
-                            (0..BLOCKS).fold(part, |x, index| block(&weights, index, &x, true))
-                        }));
+                        drop(tch::no_grad(|| network(&weights, part)));
                     }
                 }
                 let what = format!("{} {order} K={modules}", method.name);

@@ -2,10 +2,9 @@
 //! no schedule: which version a module reads for batch b is a closed form of (K, k, b), and of M where gradients are
 //! accumulated over M batches.
 
-use crate::reference::{self, BLOCKS, Tensors, block, is_parameter};
+use crate::reference::{self, BLOCKS, PIECES, Tensors, is_parameter, piece};
 use crate::run::{Run, assert_same_bits, state};
 use dtrp_core::schedule::Order;
-use dtrp_models::split_evenly;
 use tch::{Reduction, Tensor};
 
 /// What distinguishes the methods.
@@ -25,15 +24,15 @@ struct History {
     /// Sum of the gradients that wait for the next update, and the samples of their batches. A gradient is weighted by its
     /// batch's samples as multiples of the first one's, so that batches of one size are added up as they are.
     waiting: (Tensors, Vec<f64>),
-    blocks: std::ops::Range<usize>,
+    pieces: std::ops::Range<usize>,
 }
 
 impl History {
-    fn new(weights: Tensors, blocks: std::ops::Range<usize>) -> Self {
+    fn new(weights: Tensors, pieces: std::ops::Range<usize>) -> Self {
         Self {
             versions: vec![(weights, Tensors::new())],
             waiting: (Tensors::new(), Vec::new()),
-            blocks,
+            pieces,
         }
     }
 
@@ -41,10 +40,10 @@ impl History {
         self.versions.last().unwrap()
     }
 
-    fn forward(&self, weights: &Tensors, x: &Tensor, statistics: bool) -> Tensor {
-        self.blocks
-            .clone()
-            .fold(x.shallow_clone(), |x, index| block(weights, index, &x, statistics))
+    fn forward(&self, weights: &Tensors, x: &[Tensor], statistics: bool) -> Vec<Tensor> {
+        let x = x.iter().map(Tensor::shallow_clone).collect();
+        let pieces = self.pieces.clone();
+        pieces.fold(x, |x: Vec<Tensor>, index| piece(weights, index, &x, statistics))
     }
 
     /// Adds the gradient of a batch of so many samples to those that wait.
@@ -109,19 +108,19 @@ fn as_leaves(weights: &Tensors) -> Tensors {
 fn plain_loop(run: &Run, rules: Rules) -> Tensors {
     reference::enter();
     let modules = run.modules;
-    let ranges = split_evenly(BLOCKS, modules).unwrap();
     let mut histories: Vec<History> = run
         .stages()
         .iter()
-        .zip(ranges)
-        .map(|(stage, blocks)| {
+        .zip(reference::pieces(run))
+        .map(|(stage, pieces)| {
             let weights = stage.state().unwrap().into_iter().collect();
-            History::new(weights, blocks)
+            History::new(weights, pieces)
         })
         .collect();
     let (batches, accumulate) = (run.batches as usize, run.accumulate as usize);
     for b in 1..=batches {
-        let (mut x, labels) = run.data(b as u32);
+        let (images, labels) = run.data(b as u32);
+        let mut x = vec![images];
         let mut passes = Vec::new();
         for (k, history) in (1..).zip(&histories) {
             let behind = modules - k;
@@ -141,12 +140,13 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
             };
             let recompute = rules.recompute && behind > 0;
             let first = as_leaves(&weights);
-            let input = x.detach().set_requires_grad(k > 1);
+            let leaf = |x: &Tensor| x.detach().set_requires_grad(k > 1);
+            let input: Vec<Tensor> = x.iter().map(leaf).collect();
             let output = history.forward(&first, &input, !recompute);
-            x = output.detach();
+            x = output.iter().map(Tensor::detach).collect();
             passes.push((input, first, output, recompute));
         }
-        let mut delta: Option<Tensor> = None;
+        let mut deltas: Option<Vec<Tensor>> = None;
         for (history, (input, first, output, recompute)) in histories.iter_mut().zip(passes).rev() {
             let (leaves, output) = if recompute {
                 let leaves = as_leaves(&history.newest().0);
@@ -155,17 +155,21 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
             } else {
                 (first, output)
             };
-            match &delta {
+            match &deltas {
                 None => {
-                    let loss = output.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
+                    let loss = output[0].cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
                     loss.backward();
                 }
                 // The gradient of sum(y * delta) with respect to y is delta.
-                Some(delta) => (&output * delta * run.gradient_shrink).sum(output.kind()).backward(),
+                Some(deltas) => {
+                    let pairs = output.iter().zip(deltas).filter(|(y, _)| y.requires_grad());
+                    let sums = pairs.map(|(y, delta)| (y * delta * run.gradient_shrink).sum(y.kind()));
+                    sums.reduce(|a, b| a + b).unwrap().backward();
+                }
             }
             let gradient = leaves.iter().filter(|(name, _)| is_parameter(name));
             let gradient: Tensors = gradient.map(|(name, leaf)| (name.clone(), leaf.grad())).collect();
-            delta = input.requires_grad().then(|| input.grad());
+            deltas = Some(input.iter().map(Tensor::grad).collect());
             tch::no_grad(|| {
                 history.wait(gradient, labels.size()[0]);
                 if b.is_multiple_of(accumulate) || b == batches {
@@ -194,6 +198,22 @@ fn check(method: &'static str, order: Option<Order>, predictor: &'static str, ru
             let what = format!("{method} {predictor} {order:?} K={modules} N={batches} beta={gradient_shrink}");
             assert_same_bits(&what, &run.weights(), &plain_loop(&run, rules));
         }
+    }
+    for places in [
+        &["layer2.0/conv2"][..],
+        &["layer1.0/conv2", "layer3.0/conv2"],
+        &["layer2.0", "layer2.0/conv2", "layer3.0"],
+        &PIECES[1..],
+    ] {
+        let run = reference::exact(Run {
+            order,
+            predictor,
+            places: places.to_vec(),
+            shortcut: "B",
+            ..Run::new(method, places.len() + 1)
+        });
+        let what = format!("{method} {predictor} {order:?} cuts {places:?}");
+        assert_same_bits(&what, &run.weights(), &plain_loop(&run, rules));
     }
 }
 
@@ -337,7 +357,7 @@ fn gpipe_and_1f1b_are_accumulated_gradients() {
 fn accumulated(run: &Run) -> Tensors {
     reference::enter();
     let start: Tensors = state(&run.stages());
-    let mut history = History::new(start, 0..BLOCKS);
+    let mut history = History::new(start, 0..PIECES.len());
     for b in 1..=run.batches {
         let (images, labels) = run.data(b);
         let (total, m) = (images.size()[0], i64::from(run.micro_batches));
@@ -345,7 +365,9 @@ fn accumulated(run: &Run) -> Tensors {
         for j in 0..m {
             let (from, to) = (j * total / m, (j + 1) * total / m);
             let leaves = as_leaves(&history.newest().0);
-            let logits = history.forward(&leaves, &images.narrow(0, from, to - from), true);
+            let logits = history
+                .forward(&leaves, &[images.narrow(0, from, to - from)], true)
+                .remove(0);
             let labels = labels.narrow(0, from, to - from);
             let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
             let loss = if m > 1 {

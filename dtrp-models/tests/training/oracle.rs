@@ -1,7 +1,7 @@
 //! Backpropagation over any number of modules equals an unsplit network: plain autograd over a ResNet-8 written out by hand,
 //! with a hand-written SGD on separate tensors.
 
-use crate::reference::{self, Tensors, block, is_parameter};
+use crate::reference::{self, PIECES, Tensors, is_parameter};
 use crate::run::{Run, assert_same_bits, state};
 use std::collections::BTreeMap;
 use tch::{Kind, Reduction, Tensor};
@@ -19,7 +19,7 @@ fn unsplit(run: &Run) -> Tensors {
     let mut velocity: Tensors = BTreeMap::new();
     for batch in 1..=run.batches {
         let (images, labels) = run.data(batch);
-        let logits = (0..reference::BLOCKS).fold(images, |x, index| block(&weights, index, &x, true));
+        let logits = reference::network(&weights, images);
         let smoothing = run.label_smoothing;
         let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, smoothing);
         loss.backward();
@@ -56,6 +56,25 @@ fn bp_equals_the_unsplit_network() {
                     let what = format!("K={modules} shortcut={shortcut} nesterov={nesterov} {kind:?}");
                     assert_same_bits(&what, &run.weights(), &unsplit(&run));
                 }
+            }
+        }
+    }
+}
+
+/// Inside residual blocks two tensors cross.
+#[test]
+fn bp_cut_at_every_pair_of_places_equals_the_unsplit_network() {
+    for shortcut in ["A", "B"] {
+        for (above, upper) in PIECES.iter().enumerate().skip(2) {
+            for lower in &PIECES[1..above] {
+                let run = Run {
+                    kind: Kind::Double,
+                    shortcut,
+                    places: vec![lower, upper],
+                    ..reference::exact(Run::new("bp", 3))
+                };
+                let what = format!("cuts {:?} shortcut={shortcut}", run.places);
+                assert_same_bits(&what, &run.weights(), &unsplit(&run));
             }
         }
     }

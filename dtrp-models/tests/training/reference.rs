@@ -2,13 +2,79 @@
 //! code with the library.
 
 use crate::run::Run;
+use dtrp_models::{split_before, split_evenly};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use tch::{Kind, Tensor};
 
 pub(crate) type Tensors = BTreeMap<String, Tensor>;
 
 /// Stem, three residual blocks, head.
 pub(crate) const BLOCKS: usize = 5;
+
+/// What these can be cut into: residual blocks in two.
+pub(crate) const PIECES: [&str; 8] = [
+    "stem",
+    "layer1.0",
+    "layer1.0/conv2",
+    "layer2.0",
+    "layer2.0/conv2",
+    "layer3.0",
+    "layer3.0/conv2",
+    "head",
+];
+
+/// The pieces of each module.
+pub(crate) fn pieces(run: &Run) -> Vec<Range<usize>> {
+    let is_whole = |name: &&str| !name.contains('/');
+    if run.places.is_empty() {
+        // The number of pieces below each block.
+        let all = PIECES.iter().enumerate().filter(|(_, name)| is_whole(name));
+        let below: Vec<usize> = all.map(|(index, _)| index).chain([PIECES.len()]).collect();
+        let ranges = split_evenly(BLOCKS, run.modules).unwrap().into_iter();
+        return ranges.map(|range| below[range.start]..below[range.end]).collect();
+    }
+    let places: Vec<String> = run.places.iter().map(|place| (*place).to_owned()).collect();
+    split_before(&PIECES, run.modules, &places).unwrap()
+}
+
+/// Piece `index` in training mode; running statistics are updated only if asked for. What lies between the pieces of a residual
+/// block is what the first has computed, and the block's input.
+pub(crate) fn piece(w: &Tensors, index: usize, inputs: &[Tensor], statistics: bool) -> Vec<Tensor> {
+    let x = &inputs[0];
+    if index == 0 {
+        return vec![conv_bn(w, "conv1", "bn1", x, 1, statistics).relu()];
+    }
+    if index == PIECES.len() - 1 {
+        let pooled = x.adaptive_avg_pool2d([1, 1]).flatten(1, -1);
+        return vec![pooled.linear(&w["linear.weight"], Some(&w["linear.bias"]))];
+    }
+    let stage = index.div_ceil(2);
+    let name = |part: &str| format!("layer{stage}.0.{part}");
+    if index % 2 == 1 {
+        let stride = if stage == 1 { 1 } else { 2 };
+        let hidden = conv_bn(w, &name("conv1"), &name("bn1"), x, stride, statistics).relu();
+        return vec![hidden, x.shallow_clone()];
+    }
+    let main = conv_bn(w, &name("conv2"), &name("bn2"), x, 1, statistics);
+    let x = &inputs[1];
+    let shortcut = if stage == 1 {
+        x.shallow_clone()
+    } else if w.contains_key(&name("shortcut.0.weight")) {
+        conv_bn(w, &name("shortcut.0"), &name("shortcut.1"), x, 2, statistics)
+    } else {
+        let channels = x.size()[1] / 2;
+        let thinned = x.slice(2, None, None, 2).slice(3, None, None, 2);
+        thinned.constant_pad_nd([0, 0, 0, 0, channels, channels])
+    };
+    vec![(main + shortcut).relu()]
+}
+
+/// The whole network.
+pub(crate) fn network(w: &Tensors, images: Tensor) -> Tensor {
+    let all = (0..PIECES.len()).fold(vec![images], |x, index| piece(w, index, &x, true));
+    all.into_iter().next().unwrap()
+}
 
 fn conv_bn(w: &Tensors, conv: &str, norm: &str, x: &Tensor, stride: i64, statistics: bool) -> Tensor {
     let weight = &w[&format!("{conv}.weight")];
@@ -18,31 +84,6 @@ fn conv_bn(w: &Tensors, conv: &str, norm: &str, x: &Tensor, stride: i64, statist
     let running = |what: &str| get(what).filter(|_| statistics);
     let (mean, variance) = (running("running_mean"), running("running_var"));
     y.batch_norm(get("weight"), get("bias"), mean, variance, true, 0.1, 1e-5, true)
-}
-
-/// Block `index` in training mode; running statistics are updated only if asked for.
-pub(crate) fn block(w: &Tensors, index: usize, x: &Tensor, statistics: bool) -> Tensor {
-    if index == 0 {
-        return conv_bn(w, "conv1", "bn1", x, 1, statistics).relu();
-    }
-    if index == BLOCKS - 1 {
-        let pooled = x.adaptive_avg_pool2d([1, 1]).flatten(1, -1);
-        return pooled.linear(&w["linear.weight"], Some(&w["linear.bias"]));
-    }
-    let name = |part: &str| format!("layer{index}.0.{part}");
-    let stride = if index == 1 { 1 } else { 2 };
-    let hidden = conv_bn(w, &name("conv1"), &name("bn1"), x, stride, statistics).relu();
-    let main = conv_bn(w, &name("conv2"), &name("bn2"), &hidden, 1, statistics);
-    let shortcut = if index == 1 {
-        x.shallow_clone()
-    } else if w.contains_key(&name("shortcut.0.weight")) {
-        conv_bn(w, &name("shortcut.0"), &name("shortcut.1"), x, 2, statistics)
-    } else {
-        let channels = x.size()[1] / 2;
-        let thinned = x.slice(2, None, None, 2).slice(3, None, None, 2);
-        thinned.constant_pad_nd([0, 0, 0, 0, channels, channels])
-    };
-    (main + shortcut).relu()
 }
 
 pub(crate) fn is_parameter(name: &str) -> bool {

@@ -7,7 +7,7 @@ use dtrp_core::torch::{
     Activation, BlockSpec, CrossEntropy, Curve, Forecaster, Gradients, Input, LearningRate, Loss, Module, Optimizer,
     Precision, Sgd, Source, StageOptions, TorchError, TorchStage, Upload, Warmup, WorkerThread,
 };
-use dtrp_models::{ModelInput, auxiliary, build, option_values, split_evenly};
+use dtrp_models::{ModelInput, Network, auxiliary, build, option_values, split_before, split_evenly};
 use dtrp_predictors::Spec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -52,6 +52,8 @@ pub(crate) struct Run {
     /// Instead of cross-entropy.
     pub(crate) loss: Option<Arc<dyn Loss>>,
     pub(crate) shortcut: &'static str,
+    /// Names of the places to cut at; evenly if there are none.
+    pub(crate) places: Vec<&'static str>,
     /// Instead of the small ResNet.
     pub(crate) network: Option<fn() -> Vec<BlockSpec>>,
     pub(crate) gradient_shrink: f64,
@@ -87,6 +89,7 @@ impl Run {
             label_smoothing: 0.0,
             loss: None,
             shortcut: "A",
+            places: Vec::new(),
             network: None,
             gradient_shrink: 1.0,
             optimizer: None,
@@ -121,16 +124,24 @@ impl Run {
             ("width", 4.into()),
             ("shortcut", self.shortcut.into()),
         ]);
-        let (blocks, described) = match self.network {
-            Some(blocks) => (blocks(), None),
-            None => {
-                let network = build("resnet-cifar", &choice, &INPUT).unwrap();
-                let described = network.describe(&INPUT).unwrap();
-                (network.blocks, Some(described))
-            }
+        let places: Vec<String> = self.places.iter().map(|place| (*place).to_owned()).collect();
+        let network = match self.network {
+            Some(blocks) => Network::from(blocks()),
+            None => build("resnet-cifar", &choice, &INPUT).unwrap(),
+        };
+        let network = network.cut_inside(&places).unwrap();
+        let described = match self.network {
+            Some(_) => None,
+            None => Some(network.describe(&INPUT).unwrap()),
         };
         let method = Method::named(self.method).unwrap();
-        let ranges = split_evenly(blocks.len(), self.modules).unwrap();
+        let ranges = if places.is_empty() {
+            split_evenly(network.blocks.len(), self.modules)
+        } else {
+            let names: Vec<&str> = network.names().collect();
+            split_before(&names, self.modules, &places)
+        };
+        let (ranges, blocks) = (ranges.unwrap(), network.blocks);
         let heads = match described {
             Some(described) if !method.gradients => {
                 auxiliary::heads(auxiliary::list()[0], &described, &ranges, INPUT.classes)

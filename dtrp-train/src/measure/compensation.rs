@@ -94,7 +94,7 @@ fn fitting(recipe: &Recipe, costs: Option<&Costs>, budget: u64) -> Result<usize>
         }
     };
     let section = &recipe.settings.method;
-    let ranges = section.cuts.ranges(costs.blocks.len(), section.modules)?;
+    let ranges = section.cuts.ranges(costs.names(), section.modules)?;
     let modules = costs.modules(&ranges.unwrap_or_default())?;
     let program = Programs::new(section, recipe.program.as_ref(), recipe.batches()?)?.steady()?;
     let loads = Load::of(&program).map_err(|fault| TrainError::Bug(fault.to_string()))?;

@@ -143,7 +143,7 @@ fn check_cuts(method: &MethodSettings) -> Result<(), SettingError> {
         that(!on || compensates, key, on, &expected)?;
     }
     let balance = compensation.balance;
-    let sound = !balance || !matches!(method.cuts, Cuts::At(_));
+    let sound = !balance || !matches!(method.cuts, Cuts::At(_) | Cuts::Before(_));
     let expected = "false where method.cuts is a list";
     that(sound, "method.batch_compensation.balance", balance, expected)?;
     let auto = method.cuts == Cuts::Auto || balance;

@@ -1,6 +1,6 @@
 //! Where the network is cut into modules.
 
-use dtrp_models::{ModelError, split_at, split_evenly};
+use dtrp_models::{ModelError, split_at, split_before, split_evenly};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::ops::Range;
@@ -17,18 +17,29 @@ pub enum Cuts {
     Auto,
     /// For each cut the number of blocks below it.
     At(Vec<usize>),
+    /// For each cut the name of the place: of the block, or of the part of a block, with which the module above it begins, such
+    /// as `layer2.1` or `layer2.1/conv2`.
+    Before(Vec<String>),
 }
 
 impl Cuts {
-    /// The blocks of each of `modules` modules, where the cuts do not depend on costs; `None` for [`Cuts::Auto`].
+    /// The blocks of each of `modules` modules, where the cuts do not depend on costs; `None` for [`Cuts::Auto`]. `blocks` are
+    /// the names of those of the network, which has been cut inside blocks where [`Cuts::Before`] says so.
     ///
     /// # Errors
     ///
-    /// [`ModelError::TooManyModules`] and [`ModelError::Cuts`] where the cuts do not fit.
-    pub fn ranges(&self, blocks: usize, modules: usize) -> Result<Option<Vec<Range<usize>>>, ModelError> {
+    /// [`ModelError::TooManyModules`], [`ModelError::Cuts`], [`ModelError::Unknown`] and [`ModelError::Places`] where the cuts do
+    /// not fit.
+    pub fn ranges<'a>(
+        &self,
+        blocks: impl Iterator<Item = &'a str>,
+        modules: usize,
+    ) -> Result<Option<Vec<Range<usize>>>, ModelError> {
+        let names: Vec<&str> = blocks.collect();
         match self {
-            Cuts::Even => split_evenly(blocks, modules).map(Some),
-            Cuts::At(at) => split_at(blocks, modules, at).map(Some),
+            Cuts::Even => split_evenly(names.len(), modules).map(Some),
+            Cuts::At(at) => split_at(names.len(), modules, at).map(Some),
+            Cuts::Before(places) => split_before(&names, modules, places).map(Some),
             Cuts::Auto => Ok(None),
         }
     }
@@ -38,10 +49,15 @@ impl TryFrom<Value> for Cuts {
     type Error = &'static str;
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
-        let wrong = "expected `even`, `auto`, or a list with the number of blocks below each cut, such as [3, 7]";
+        let wrong = "expected `even`, `auto`, or a list with the number of blocks below each cut, such as [3, 7], or with the \
+                     names of places, such as [layer2.1/conv2]";
+        let name = |value: &Value| value.as_str().map(str::to_owned);
         match value {
             Value::String(word) if word == "even" => Ok(Self::Even),
             Value::String(word) if word == "auto" => Ok(Self::Auto),
+            Value::Array(names) if names.first().is_some_and(Value::is_string) => Ok(Self::Before(
+                names.iter().map(name).collect::<Option<_>>().ok_or(wrong)?,
+            )),
             Value::Array(numbers) => {
                 let blocks = numbers.iter().map(|n| n.as_u64().map(|n| n as usize));
                 Ok(Self::At(blocks.collect::<Option<_>>().ok_or(wrong)?))
@@ -54,14 +70,16 @@ impl TryFrom<Value> for Cuts {
 impl FromStr for Cuts {
     type Err = String;
 
-    /// As on a command line, where a list is numbers with commas between them.
+    /// As on a command line, where a list is numbers or places with commas between them.
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers = || text.split(',').map(|number| number.trim().parse().ok());
         match text {
             "even" => Ok(Self::Even),
             "auto" => Ok(Self::Auto),
+            _ if text.contains(['/', '.']) => Ok(Self::Before(text.split(',').map(|place| place.trim().to_owned()).collect())),
             _ => numbers().collect::<Option<_>>().map(Self::At).ok_or_else(|| {
-                "expected `even`, `auto`, or the numbers of blocks below the cuts, such as 3,7".to_owned()
+                "expected `even`, `auto`, the numbers of blocks below the cuts, such as 3,7, or places, such as layer2.1/conv2"
+                    .to_owned()
             }),
         }
     }
@@ -73,7 +91,14 @@ impl From<Cuts> for Value {
             Cuts::Even => "even".into(),
             Cuts::Auto => "auto".into(),
             Cuts::At(blocks) => blocks.into(),
+            Cuts::Before(places) => places.into(),
         }
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for Cuts {
+    fn from(places: [&str; N]) -> Self {
+        Self::Before(places.map(str::to_owned).to_vec())
     }
 }
 

@@ -9,6 +9,7 @@ impl Settings {
         let modules = self.method.modules;
         let cuts = match &self.method.cuts {
             Cuts::At(at) if at.len() + 1 == modules => self.method.cuts.clone(),
+            Cuts::Before(places) if places.len() + 1 == modules => self.method.cuts.clone(),
             _ => Cuts::Even,
         };
         self.method = MethodSettings {

@@ -42,6 +42,7 @@ is! {
     Cuts => json_schema!({ "anyOf": [
         { "type": "string", "enum": ["even", "auto"] },
         { "type": "array", "items": { "type": "integer", "minimum": 0 } },
+        { "type": "array", "items": { "type": "string" } },
     ]});
     Devices => json_schema!({ "anyOf": [
         { "type": "string", "pattern": "^(cpu|cuda:[0-9]+)$" },

@@ -70,7 +70,7 @@ impl Trainer {
         tch::set_num_threads(run.threads_per_worker.into());
         let loaders = Loaders::new(&recipe.split, data, run.seed)?;
         let batches = loaders.batches()?;
-        let ranges = method.cuts.ranges(recipe.network.blocks.len(), method.modules)?;
+        let ranges = method.cuts.ranges(recipe.network.names(), method.modules)?;
         let ranges = ranges.ok_or_else(|| TrainError::Bug("cuts have not been placed".to_owned()))?;
         // Before anything is laid out for so many.
         check_micro_batches(&loaders, method.micro_batches)?;

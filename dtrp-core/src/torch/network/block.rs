@@ -1,6 +1,7 @@
 //! Blocks: the smallest pieces of a network, functions of (parameter views, input).
 
 use super::initial::{Given, Init};
+use super::sequence::Join;
 use std::ops::Index;
 use std::sync::Arc;
 use tch::{Device, Kind, TchError, Tensor};
@@ -203,6 +204,12 @@ pub struct BlockSpec {
     pub buffers: Vec<BufferSpec>,
     /// The function.
     pub block: Arc<dyn ListBlock>,
+    /// What it can be cut into, where it is a [sequence](Self::sequence): the network can be cut between them too.
+    pub parts: Vec<BlockSpec>,
+    /// Its number in the network for random numbers, where that is not its place.
+    pub(super) number: Option<usize>,
+    /// Of a part: what makes one block of it and its neighbours.
+    pub(super) join: Option<Join>,
 }
 
 impl BlockSpec {
@@ -229,6 +236,9 @@ impl BlockSpec {
             params: declared.params,
             buffers: declared.buffers,
             block: Arc::new(block),
+            parts: Vec::new(),
+            number: None,
+            join: None,
         }
     }
 

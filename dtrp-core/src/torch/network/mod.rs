@@ -5,6 +5,7 @@ mod block;
 mod initial;
 mod module;
 mod precision;
+mod sequence;
 
 pub use arena::{Arena, ArenaLayout};
 pub use block::{
@@ -13,5 +14,6 @@ pub use block::{
 pub use initial::{Given, Init};
 pub use module::Module;
 pub use precision::{Dtype, Precision, allow_tf32};
+pub use sequence::Join;
 
 pub(super) use arena::copy;

@@ -188,7 +188,7 @@ impl Module {
                     buffers: own_buffers,
                     options: self.options,
                 };
-                pass.block = self.first_block + index;
+                pass.block = spec.number.unwrap_or(self.first_block + index);
                 activations = spec.block.forward_list(&vars, &activations, &pass)?;
             }
         }
