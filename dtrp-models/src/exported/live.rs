@@ -24,9 +24,11 @@ pub(super) fn live(graph: &Graph) -> Vec<Vec<ValueId>> {
             Source::Held(_) => None,
             _ => read.get(&value),
         };
-        for place in from..=last.copied().unwrap_or(0) {
-            live[place].push(value);
-        }
+        let until = last.copied().unwrap_or(0);
+        live.iter_mut()
+            .take(until + 1)
+            .skip(from)
+            .for_each(|values| values.push(value));
     }
     live
 }

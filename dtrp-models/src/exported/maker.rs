@@ -6,7 +6,7 @@ use super::graph::{Graph, Node, ValueId};
 use super::live::live;
 use super::pieces::Piece;
 use dtrp_core::torch::{BlockSpec, Join};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ pub(super) struct Maker {
 
 impl Maker {
     pub(super) fn new(graph: &Arc<Graph>) -> Self {
-        let read = |value: &ValueId| graph.nodes.iter().flat_map(Node::inputs).any(|read| read == *value);
+        let all: HashSet<ValueId> = graph.nodes.iter().flat_map(Node::inputs).collect();
         let is_unread = |index: &usize| {
             let held = &graph.held[*index];
-            is_kept(held.role) && !held.values.iter().any(|value| read(value))
+            is_kept(held.role) && !held.values.iter().any(|value| all.contains(value))
         };
         Self {
             graph: Arc::clone(graph),

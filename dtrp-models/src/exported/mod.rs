@@ -4,6 +4,7 @@
 //! that its author made; [`Exported::places`] lists all places, with what crosses each of them.
 
 mod archive;
+mod arguments;
 mod block;
 mod cuts;
 mod expression;
@@ -12,10 +13,13 @@ mod graph;
 mod live;
 mod maker;
 mod needed;
+mod origin;
 mod own;
+mod perform;
 mod pieces;
 mod reading;
 mod report;
+mod results;
 mod schema;
 mod semantics;
 mod stored;

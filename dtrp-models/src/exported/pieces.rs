@@ -26,7 +26,7 @@ pub(super) fn pieces(graph: &Graph, places: &[Place]) -> Vec<Piece> {
     let mut joined: Vec<Piece> = Vec::new();
     // A run that may still grow: layers without weights go to the layer before them, those after a heavy block to the one after.
     for piece in pieces {
-        let open = |before: &Piece| !before.heavy && !piece.heavy && !(piece.weighty && before.weighty);
+        let open = |before: &Piece| !(before.heavy || piece.heavy || piece.weighty && before.weighty);
         match joined.last_mut() {
             Some(before) if open(before) || !possible(places, piece.nodes.start) => before.join(piece),
             _ => joined.push(piece),
@@ -175,7 +175,7 @@ impl Inside {
     }
 
     fn is_heavy(&self) -> bool {
-        !self.leaf && !(self.chain && self.simple)
+        !(self.leaf || self.chain && self.simple)
     }
 
     fn is_repeated(&self) -> bool {

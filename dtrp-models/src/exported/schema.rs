@@ -95,6 +95,7 @@ pub(super) struct Name {
 /// The arguments that can be read.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "as the schema calls them")]
 pub(super) enum Argument {
     AsNone(Nothing),
     AsTensor(Name),

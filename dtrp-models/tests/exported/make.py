@@ -121,6 +121,20 @@ class Reading(nn.Module):
         return self.fc(x / self.scale)
 
 
+class Plain(nn.Module):
+    """Exported twice: as it is, and in functional operators, where buffers take their new values at the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn, self.fc = nn.Conv2d(3, 4, 2), nn.BatchNorm2d(4), nn.Linear(4, 2)
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x):
+        if self.training:
+            self.count.add_(0.5)
+        return self.fc(F.relu_(self.bn(self.conv(x))).flatten(1))
+
+
 class Inputs(nn.Module):
     def forward(self, x, y):
         return (x + y).flatten(1)
@@ -216,6 +230,9 @@ if __name__ == "__main__":
     save_file(expect(net, program, image), folder / "toy.safetensors")
     for name, other in (("noise", Noise()), ("two", Two()), ("tied", Tied()), ("reading", Reading())):
         save(export(other.train(), small), folder / f"{name}.pt2")
+    plain = export(Plain().train(), small)
+    save(plain, folder / "plain.pt2")
+    save(plain.run_decompositions(), folder / "functional.pt2")
     save(export(Two().eval(), small), folder / "evaluation.pt2")
     save(export(Tied().train(), small, dynamic=False), folder / "fixed.pt2")
     two = (torch.randn(2, *small), torch.randn(2, *small))

@@ -183,3 +183,40 @@ fn two_names_of_one_tensor_are_one_parameter() {
         .collect();
     assert_eq!(names, ["first.weight", "fc.weight", "fc.bias"]);
 }
+
+#[test]
+fn functional_operators_compute_the_same() {
+    let open = |name: &str| Exported::open(&file(name), None).unwrap_or_else(|error| panic!("{error}"));
+    let (plain, functional) = (open("plain.pt2"), open("functional.pt2"));
+    let x = Tensor::randn([5, 3, 2, 2], (Kind::Double, tch::Device::Cpu));
+    let cotangent = Tensor::randn([5, 2], (Kind::Double, tch::Device::Cpu));
+    let run = |exported: &Exported, places: &[usize]| {
+        let net = cut_at(exported, places, Kind::Double);
+        let first = tch::no_grad(|| net.forward(&x, Mode::TrainKeepingStatistics, 0));
+        assert_eq!(net.buffers()["count"].double_value(&[]), 0.0);
+        let output = net.forward(&x, Mode::Train, 0);
+        assert!(output.equal(&first));
+        let mut found = net.gradients(&output, &cotangent);
+        found.extend(net.buffers());
+        found.insert("output".to_owned(), output.detach());
+        found.insert(
+            "evaluated".to_owned(),
+            tch::no_grad(|| net.forward(&x, Mode::Evaluate, 0)),
+        );
+        found
+    };
+    let expected = run(&plain, &[]);
+    assert_eq!(expected["count"].double_value(&[]), 0.5);
+    assert_eq!(expected["bn.num_batches_tracked"].int64_value(&[]), 1);
+    for (exported, places) in [
+        (&plain, possible(&plain)),
+        (&functional, Vec::new()),
+        (&functional, possible(&functional)),
+    ] {
+        let found = run(exported, &places);
+        assert_eq!(found.len(), expected.len());
+        for (name, expected) in &expected {
+            assert!(distance(&found[name], expected) < 1e-12, "{name}");
+        }
+    }
+}

@@ -6,7 +6,9 @@ use tch::{TchError, Tensor};
 
 /// What makes one block of consecutive parts; see [`BlockSpec::sequence_by`].
 #[derive(Clone)]
-pub struct Join(pub(super) Arc<dyn Fn(&[BlockSpec]) -> BlockSpec + Send + Sync>);
+pub struct Join(Arc<Joining>);
+
+type Joining = dyn Fn(&[BlockSpec]) -> BlockSpec + Send + Sync;
 
 impl Join {
     /// A function from the parts, as they were given, to a block of the same parameters and buffers.

@@ -117,7 +117,7 @@ impl Operator {
             )
         };
         // What came before an error is taken over too, so that it is freed.
-        let returned = results[..count].iter().map(|raw| taken(raw)).collect();
+        let returned = results[..count].iter().map(taken).collect();
         check("an operator", error)?;
         Ok(returned)
     }
