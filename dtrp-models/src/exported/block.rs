@@ -66,7 +66,13 @@ pub(super) fn block(
             let (shape, given) = (&held.stored.shape, held.stored.given.clone());
             match held.role {
                 HeldRole::Parameter => {
-                    let id = scope.param(&held.name, shape, role(&held.name, shape), Init::Given(given));
+                    let id = scope.tied_param(
+                        &held.name,
+                        held.also.clone(),
+                        shape,
+                        role(&held.name, shape),
+                        Init::Given(given),
+                    );
                     params.extend(here.iter().map(|value| (*value, id)));
                 }
                 HeldRole::Buffer(keep) => {

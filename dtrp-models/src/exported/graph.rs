@@ -52,6 +52,8 @@ pub(super) enum Source {
 pub(super) struct Held {
     /// Its name in the PyTorch network.
     pub(super) name: String,
+    /// Other names of it.
+    pub(super) also: Vec<String>,
     pub(super) role: HeldRole,
     pub(super) stored: Stored,
     /// The values that stand for it: none if nothing reads it, several if it has several names.

@@ -158,6 +158,13 @@ impl<'a> Reader<'a> {
             let value = self.value(&argument.name, Source::Held(index))?;
             self.held[index].values.push(value);
         }
+        for (name, stored) in weights {
+            if let Some(index) = places.get(&stored.same_as)
+                && self.held[*index].name != *name
+            {
+                self.held[*index].also.push(name.clone());
+            }
+        }
         let known: Vec<String> = self.held.iter().map(|held| held.name.clone()).collect();
         for (name, stored) in weights {
             if !known.contains(name) && !places.contains_key(&stored.same_as) {
@@ -272,6 +279,7 @@ fn held(name: &str, role: HeldRole, stored: &Stored) -> Held {
     };
     Held {
         name: name.to_owned(),
+        also: Vec::new(),
         role,
         stored: stored.clone(),
         values: Vec::new(),

@@ -182,6 +182,9 @@ fn two_names_of_one_tensor_are_one_parameter() {
         .map(|spec| spec.name.as_str())
         .collect();
     assert_eq!(names, ["first.weight", "fc.weight", "fc.bias"]);
+    // PyTorch's `load_state_dict` wants both.
+    let mut params = net.modules.iter().flat_map(|(module, _)| module.params());
+    assert_eq!(params.next().unwrap().also, ["second.weight"]);
 }
 
 #[test]

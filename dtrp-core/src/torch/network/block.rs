@@ -118,6 +118,8 @@ pub enum Role {
 pub struct ParamSpec {
     /// Its name in the whole network, such as `layer1.0.conv1.weight`.
     pub name: String,
+    /// Other names of the same parameter, under which it is exported too.
+    pub also: Vec<String>,
     /// Its shape.
     pub shape: Vec<i64>,
     /// What it is.
@@ -276,9 +278,15 @@ impl Scope<'_> {
 
     /// Declares a parameter.
     pub fn param(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> ParamId {
+        self.tied_param(name, Vec::new(), shape, role, init)
+    }
+
+    /// Declares a parameter that has other names in the whole network too.
+    pub fn tied_param(&mut self, name: &str, also: Vec<String>, shape: &[i64], role: Role, init: Init) -> ParamId {
         let name = self.full_name(name);
         self.declared.params.push(ParamSpec {
             name,
+            also,
             shape: shape.to_vec(),
             role,
             init,
