@@ -252,7 +252,7 @@ pub fn defaults(options: &[OptionSpec]) -> OptionValues {
 mod tests {
     use super::*;
 
-    const OPTIONS: [OptionSpec; 7] = [
+    const OPTIONS: [OptionSpec; 8] = [
         OptionSpec::number("rho", 1.0, 0.0..=1.0, "how far"),
         OptionSpec::number("scale", 1.0, f64::NEG_INFINITY..=f64::INFINITY, "how much"),
         OptionSpec::share("dropout", 0.5, "how many"),
@@ -260,6 +260,7 @@ mod tests {
         OptionSpec::flag("last", false, "whether"),
         OptionSpec::choice("stem", "large", &["large", "small"], "which"),
         OptionSpec::shape("shape", Some([3, 32, 32]), "what"),
+        OptionSpec::path("file", "from where"),
     ];
 
     #[test]
@@ -280,6 +281,7 @@ mod tests {
                     "type": "array", "default": [3, 32, 32], "items": { "type": "integer", "minimum": 0 },
                     "minItems": 3, "maxItems": 3, "description": "what"
                 },
+                "file": { "type": "string", "minLength": 1, "description": "from where" },
             }
         });
         assert_eq!(schema(&OPTIONS), expected);
@@ -293,7 +295,7 @@ mod tests {
     #[test]
     fn defaults_are_taken_by_their_options() {
         let defaults = defaults(&OPTIONS);
-        assert_eq!(defaults.len(), OPTIONS.len() - 1, "all but `resize`");
+        assert_eq!(defaults.len(), OPTIONS.len() - 2, "all but `resize` and `file`");
         for option in OPTIONS {
             assert!(
                 defaults.get(option.name).is_none_or(|value| option.kind.takes(value)),

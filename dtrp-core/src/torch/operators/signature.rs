@@ -32,8 +32,10 @@ const ANY: &str = "*";
 impl Argument {
     /// Whether a result of this description may lie in the memory of that argument.
     pub fn may_share(&self, argument: &Argument) -> bool {
+        let any = |sets: &[String]| sets.iter().any(|set| set == ANY);
         let shared = self.aliases.iter().any(|set| argument.aliases.contains(set));
-        shared || (!self.aliases.is_empty() && argument.aliases.iter().any(|set| set == ANY))
+        let both = !self.aliases.is_empty() && !argument.aliases.is_empty();
+        shared || (both && (any(&self.aliases) || any(&argument.aliases)))
     }
 }
 
