@@ -4,7 +4,7 @@ use super::graph::{Graph, Held, HeldRole, Node, Source, ValueId};
 use super::live::live;
 use super::shape_text;
 use dtrp_core::torch::Keep;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
 use tch::Kind;
 
@@ -53,7 +53,7 @@ struct Tied {
 /// Every place between two nodes.
 pub(super) fn places(graph: &Graph) -> Vec<Place> {
     let live = live(graph);
-    let tied: Vec<Tied> = graph.held.iter().filter_map(|held| tied(graph, held)).collect();
+    let known = Known::of(graph);
     let place = |below: usize| {
         let next = &graph.nodes[below];
         let module = next.modules.last().map_or("", |module| module.path.as_str());
@@ -62,7 +62,7 @@ pub(super) fn places(graph: &Graph) -> Vec<Place> {
             below,
             before: format!("{module}{separator}{}", next.name),
             crossing: live[below].iter().map(|value| crossing(graph, *value)).collect(),
-            problem: problem(graph, below, &live[below], &tied),
+            problem: known.problem(below, &live[below]),
         }
     };
     (1..graph.nodes.len()).map(place).collect()
@@ -108,48 +108,75 @@ fn tied(graph: &Graph, held: &Held) -> Option<Tied> {
     })
 }
 
-fn problem(graph: &Graph, below: usize, live: &[ValueId], tied: &[Tied]) -> Option<String> {
-    // A cut between nodes a and b has a < below <= b.
-    if let Some(tied) = tied
-        .iter()
-        .find(|tied| tied.nodes.start < below && below <= tied.nodes.end)
-    {
-        return Some(format!(
-            "`{}` is used on both sides, and one module must have it",
-            tied.name
-        ));
-    }
-    let memory = |value: ValueId| graph.values[value].memory;
-    let changed_above: HashSet<usize> = graph.nodes[below..]
-        .iter()
-        .flat_map(Node::changed)
-        .map(memory)
-        .collect();
-    for (index, value) in live.iter().enumerate() {
-        let other = live[..index].iter().find(|other| memory(**other) == memory(*value));
-        if let Some(other) = other.filter(|_| changed_above.contains(&memory(*value))) {
-            return Some(format!(
-                "`{}` and `{}` lie in the same memory, which is changed in place above it",
-                graph.values[*other].name, graph.values[*value].name
-            ));
-        }
-        let view_of = graph
+/// What decides over all places.
+struct Known<'a> {
+    graph: &'a Graph,
+    tied: Vec<Tied>,
+    /// The last node that changes something in this memory.
+    changed: HashMap<usize, usize>,
+    /// The parameters and buffers that lie in these memories, and may change between passes.
+    held: HashMap<usize, &'a str>,
+    /// The last node that needs to know how many samples there are.
+    needs: Option<usize>,
+}
+
+impl<'a> Known<'a> {
+    fn of(graph: &'a Graph) -> Self {
+        let memory = |value: ValueId| graph.values[value].memory;
+        let nodes = graph.nodes.iter().enumerate();
+        let changed = nodes.flat_map(|(index, node)| node.changed().map(move |value| (memory(value), index)));
+        let held = graph
             .held
             .iter()
             .filter(|held| held.role != HeldRole::Buffer(Keep::Nothing));
-        let mut view_of = view_of.filter(|held| held.values.iter().any(|own| memory(*own) == memory(*value)));
-        if let Some(held) = view_of.next() {
-            return Some(format!(
-                "`{}`, which crosses, lies in the memory of `{}`, which changes",
-                graph.values[*value].name, held.name
-            ));
+        let held = held.flat_map(|held| {
+            held.values
+                .iter()
+                .map(move |value| (memory(*value), held.name.as_str()))
+        });
+        Self {
+            graph,
+            tied: graph.held.iter().filter_map(|held| tied(graph, held)).collect(),
+            changed: changed.collect(),
+            held: held.collect(),
+            needs: graph.nodes.iter().rposition(Node::varies),
         }
     }
-    let needs = graph.nodes[below..].iter().any(Node::varies);
-    if needs && told(graph, live).is_none() {
-        return Some("what crosses does not tell how many samples there are, which operators above it need".to_owned());
+
+    fn problem(&self, below: usize, live: &[ValueId]) -> Option<String> {
+        // A cut between nodes a and b has a < below <= b.
+        let split = |tied: &&Tied| tied.nodes.start < below && below <= tied.nodes.end;
+        if let Some(tied) = self.tied.iter().find(split) {
+            return Some(format!(
+                "`{}` is used on both sides, and one module must have it",
+                tied.name
+            ));
+        }
+        let values = &self.graph.values;
+        for (index, value) in live.iter().enumerate() {
+            let memory = values[*value].memory;
+            let other = live[..index].iter().find(|other| values[**other].memory == memory);
+            let changed_above = self.changed.get(&memory).is_some_and(|last| *last >= below);
+            if let Some(other) = other.filter(|_| changed_above) {
+                return Some(format!(
+                    "`{}` and `{}` lie in the same memory, which is changed in place above it",
+                    values[*other].name, values[*value].name
+                ));
+            }
+            if let Some(held) = self.held.get(&memory) {
+                let name = &values[*value].name;
+                return Some(format!(
+                    "`{name}`, which crosses, lies in the memory of `{held}`, which changes"
+                ));
+            }
+        }
+        if self.needs.is_some_and(|last| last >= below) && told(self.graph, live).is_none() {
+            return Some(
+                "what crosses does not tell how many samples there are, which operators above it need".to_owned(),
+            );
+        }
+        None
     }
-    None
 }
 
 /// Which of these values, and which of its dimensions, tells the number of samples.

@@ -65,7 +65,11 @@ impl Expression {
     /// Reads what SymPy writes, as a formula (`64*s77`, `(s77//2)`) or as a tree (`Mul(Integer(64), Symbol('s77'))`). The only
     /// symbol is `batch`.
     pub(super) fn read(text: &str, batch: &str) -> Result<Self, String> {
-        let mut reader = Reader { rest: text, batch };
+        let mut reader = Reader {
+            rest: text,
+            batch,
+            depth: 0,
+        };
         let read = reader.sum().and_then(|expression| match reader.peek() {
             None => Ok(expression),
             Some(_) => Err(format!("`{}` is not expected", reader.rest)),
@@ -85,9 +89,13 @@ fn floor(a: i64, b: i64) -> Option<(i64, i64)> {
     })
 }
 
+/// No formula of a size is nested so deep.
+const DEEPEST: usize = 64;
+
 struct Reader<'a> {
     rest: &'a str,
     batch: &'a str,
+    depth: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -137,6 +145,17 @@ impl<'a> Reader<'a> {
     }
 
     fn factor(&mut self) -> Result<Expression, String> {
+        self.depth += 1;
+        let factor = if self.depth > DEEPEST {
+            Err("it is nested too deep".to_owned())
+        } else {
+            self.single()
+        };
+        self.depth -= 1;
+        factor
+    }
+
+    fn single(&mut self) -> Result<Expression, String> {
         if self.take("(") {
             let inner = self.sum()?;
             return if self.take(")") {
@@ -242,6 +261,9 @@ mod tests {
             ("sqrt(s77)", "`sqrt` is not known"),
             ("(s77", "not closed"),
             ("s77)", "`)` is not expected"),
+            (&"(".repeat(100_000), "nested too deep"),
+            (&"-".repeat(100_000), "nested too deep"),
+            (&"Add(".repeat(100_000), "nested too deep"),
             ("", "``"),
             ("99999999999999999999", "no number"),
         ] {

@@ -2,6 +2,9 @@
 
 use super::graph::Called;
 
+/// No network has modules inside one another so deep.
+const DEEPEST: usize = 64;
+
 /// `KEY,PATH,CLASS` for each module, between semicolons, the outermost first.
 pub(super) fn modules(stack: &str) -> Vec<Called> {
     let called = |entry: &str| {
@@ -16,6 +19,7 @@ pub(super) fn modules(stack: &str) -> Vec<Called> {
         .split(';')
         .filter_map(called)
         .filter(|module| !module.path.is_empty())
+        .take(DEEPEST)
         .collect()
 }
 
