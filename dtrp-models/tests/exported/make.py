@@ -223,7 +223,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
     torch.manual_seed(1)
-    image, small = (3, 9, 9), (3, 2, 2)
+    image, small = (3, 8, 8), (3, 2, 2)
     net = Toy().train()
     program = export(net, image)
     save(program, folder / "toy.pt2", zipfile.ZIP_STORED)

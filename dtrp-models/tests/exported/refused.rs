@@ -56,8 +56,8 @@ fn networks_that_cannot_be_trained() {
 fn data_that_does_not_fit() {
     let fits = ModelInput {
         channels: 3,
-        height: 9,
-        width: 9,
+        height: 8,
+        width: 8,
         classes: 5,
     };
     let path = file("toy.pt2");
@@ -66,7 +66,7 @@ fn data_that_does_not_fit() {
     let grey = ModelInput { channels: 1, ..fits };
     let more = ModelInput { classes: 10, ..fits };
     for (input, says) in [
-        (grey, "exported for 3 x 9 x 9, and the data has 1 x 9 x 9"),
+        (grey, "exported for 3 x 8 x 8, and the data has 1 x 8 x 8"),
         (more, "gives 5 numbers"),
     ] {
         let error = build("exported", &options, &input).err().unwrap().to_string();
