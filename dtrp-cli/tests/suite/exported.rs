@@ -59,7 +59,13 @@ fn it_trains_goes_on_and_gives_its_weights_back() {
     // A run that is taken up again ends as one that never stopped.
     let half = train(&place, "half", &["checkpoint.every_steps=2"]);
     assert_eq!(half.code, 0, "{}", half.stderr);
-    let rest = place.dtrp(&["train", "--resume", "runs/half/checkpoints/step-00000002", "--name", "rest"]);
+    let rest = place.dtrp(&[
+        "train",
+        "--resume",
+        "runs/half/checkpoints/step-00000002",
+        "--name",
+        "rest",
+    ]);
     assert_eq!(rest.code, 0, "{}", rest.stderr);
     assert!(place.weights("a") == place.weights("rest"));
 }

@@ -52,10 +52,11 @@ pub(super) fn keep(mut graph: Graph, nodes: Vec<Read>, whole: bool) -> Result<Gr
     let to_buffers = reaching(&graph, &nodes, roots, true);
     let mut places = vec![usize::MAX; nodes.len()];
     for (number, node) in nodes.into_iter().enumerate() {
-        if !to_output[number] && !to_buffers[number] {
-            continue;
-        }
         match node {
+            // What cannot be used might change a buffer, unless it is beside what is trained.
+            Read::Problem { problem, .. }
+                if problem.is_empty() || !(whole || to_output[number] || to_buffers[number]) => {}
+            Read::Node(_) if !to_output[number] && !to_buffers[number] => {}
             Read::Problem { problem, .. } => return Err(problem),
             Read::Node(mut node) => {
                 node.aside = !to_output[number];

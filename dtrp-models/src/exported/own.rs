@@ -121,3 +121,115 @@ pub(super) fn attend(rate: f64, values: &[Value<'_>], pass: &Pass) -> Result<Ten
     let kept = dropout_mask(&weights.size(), rate, pass, 0, (weights.kind(), weights.device()))?;
     weights.f_mul(&kept)?.f_matmul(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dtrp_core::torch::{Mode, Operator, Returned};
+    use tch::Device;
+
+    const PASS: Pass = Pass {
+        mode: Mode::Train,
+        seed: 1,
+        batch: 2,
+        block: 3,
+    };
+
+    fn random(shape: &[i64]) -> Tensor {
+        Tensor::randn(shape, (Kind::Double, Device::Cpu))
+    }
+
+    #[test]
+    fn attention_that_drops_nothing_is_libtorchs() {
+        let operator = Operator::find("aten::scaled_dot_product_attention", "")
+            .unwrap()
+            .unwrap();
+        let (query, key, value) = (random(&[2, 3, 5, 4]), random(&[2, 3, 7, 4]), random(&[2, 3, 7, 6]));
+        let masks = [None, Some(random(&[5, 7])), Some(random(&[2, 1, 5, 7]).gt(-1.0))];
+        for mask in &masks {
+            for (causal, scale) in [(false, None), (false, Some(0.3)), (mask.is_none(), None)] {
+                let values = [
+                    Value::Tensor(&query),
+                    Value::Tensor(&key),
+                    Value::Tensor(&value),
+                    mask.as_ref().map_or(Value::None, Value::Tensor),
+                    Value::Float(0.0),
+                    Value::Bool(causal),
+                    scale.map_or(Value::None, Value::Float),
+                    Value::Bool(false),
+                ];
+                let own = attend(0.0, &values, &PASS).unwrap();
+                let Returned::Tensor(expected) = operator.call(&values).unwrap().remove(0) else {
+                    panic!("no tensor")
+                };
+                assert!(
+                    own.allclose(&expected, 1e-12, 1e-12, false),
+                    "{mask:?} {causal} {scale:?}"
+                );
+                assert!(
+                    !attend(0.4, &values, &PASS)
+                        .unwrap()
+                        .allclose(&expected, 1e-3, 1e-3, false)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_dropout_keeps_the_mean() {
+        let usual = Dropped {
+            rate: 0.3,
+            in_place: false,
+            channels: false,
+            alpha: false,
+            mask: false,
+        };
+        let x = random(&[16, 32, 12, 12]) + 1.0;
+        for (alpha, channels) in [(false, false), (false, true), (true, false), (true, true)] {
+            let dropped = Dropped {
+                alpha,
+                channels,
+                ..usual.clone()
+            };
+            let x = if alpha { &x - 1.0 } else { x.shallow_clone() };
+            let (y, _) = drop(&dropped, &x, &PASS).unwrap();
+            let mean = |x: &Tensor| x.mean(Kind::Double).double_value(&[]);
+            assert!((mean(&y) - mean(&x)).abs() < 0.1, "{alpha} {channels}: {}", mean(&y));
+            if alpha {
+                assert!((y.std(false).double_value(&[]) - 1.0).abs() < 0.05);
+            }
+            // A channel is dropped whole, to one value.
+            let first = (&y - y.narrow(2, 0, 1).narrow(3, 0, 1)).abs().amax([2, 3], false);
+            let whole = first.eq(0.0).sum(Kind::Double).double_value(&[]) / 512.0;
+            assert_eq!((whole - 0.3).abs() < 0.12, channels, "{whole}");
+            // In place it is the same, in the same memory.
+            let copy = x.copy();
+            let (same, _) = drop(
+                &Dropped {
+                    in_place: true,
+                    ..dropped
+                },
+                &copy,
+                &PASS,
+            )
+            .unwrap();
+            assert!(same.equal(&y) && same.data_ptr() == copy.data_ptr());
+        }
+        let evaluated = Pass {
+            mode: Mode::Evaluate,
+            ..PASS
+        };
+        let (y, mask) = drop(
+            &Dropped {
+                mask: true,
+                ..usual.clone()
+            },
+            &x,
+            &evaluated,
+        )
+        .unwrap();
+        assert!(y.equal(&x) && mask.unwrap().all().int64_value(&[]) == 1);
+        let (zeros, _) = drop(&Dropped { rate: 1.0, ..usual }, &x, &PASS).unwrap();
+        assert_eq!(zeros.abs().max().double_value(&[]), 0.0);
+    }
+}

@@ -94,7 +94,19 @@ fn groups(graph: &Graph, nodes: Range<usize>, depth: usize) -> Vec<(Option<&Call
 fn split(graph: &Graph, places: &[Place], nodes: Range<usize>, depth: usize, path: &str, pieces: &mut Vec<Piece>) {
     for (module, range) in groups(graph, nodes, depth) {
         let Some(module) = module else {
-            pieces.push(light(graph, path, range));
+            // Layers that are written out in `forward` begin at their weights.
+            let mut start = range.start;
+            for index in range
+                .clone()
+                .skip(1)
+                .filter(|index| has_weight(graph, &graph.nodes[*index]))
+            {
+                if possible(places, index) {
+                    pieces.push(light(graph, path, start..index));
+                    start = index;
+                }
+            }
+            pieces.push(light(graph, path, start..range.end));
             continue;
         };
         let inside = Inside::of(graph, places, range.clone(), depth + 1);
