@@ -148,7 +148,7 @@ fn with_json(from: &str, to: &str) -> Vec<u8> {
     archive(&entries)
 }
 
-fn with_entry(end: &str, change: impl Fn(&mut Entry)) -> Vec<u8> {
+fn with_entry(end: &str, change: impl FnMut(&mut Entry)) -> Vec<u8> {
     let mut entries = entries();
     entries
         .iter_mut()
@@ -262,4 +262,59 @@ fn damaged_archives() {
         "nothing is unpacked"
     );
     assert!(error(folder.path()).contains("is not a file"));
+}
+
+/// JSON in which something else stands somewhere makes an error or a network, but never a panic.
+#[test]
+fn changed_json_never_panics() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pt2");
+    let pieces = [
+        "",
+        "0",
+        "-1",
+        "99999999999999999999",
+        "null",
+        "\"x\"",
+        "[]",
+        "{}",
+        "true",
+        "(",
+        "\"s77\"",
+        "4294967296",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % below
+    };
+    let mut whole = 0;
+    for _ in 0..400 {
+        let file = ["model.json", "model_weights_config.json"][next(2)];
+        let bytes = with_entry(file, |entry| {
+            let text = String::from_utf8(entry.1.clone()).unwrap();
+            // A number, a word or a name is replaced, or two values change places.
+            let tokens: Vec<(usize, &str)> = text.match_indices(|c: char| c == '"' || c.is_ascii_digit()).collect();
+            let (at, token) = tokens[next(tokens.len())];
+            let end = if token == "\"" {
+                text[at + 1..].find('"').map_or(text.len(), |end| at + end + 2)
+            } else {
+                at + text[at..].find(|c: char| !c.is_ascii_digit()).unwrap_or(1)
+            };
+            let new = pieces[next(pieces.len())];
+            entry.1 = [&text[..at], new, &text[end..]].concat().into_bytes();
+        });
+        std::fs::write(&path, bytes).unwrap();
+        if let Ok(network) = Exported::open(&path, None) {
+            whole += 1;
+            let _ = network.input();
+            let possible = network.places().iter().filter(|place| place.problem.is_none());
+            let possible: Vec<usize> = possible.map(|place| place.below).collect();
+            assert_eq!(network.blocks(&possible).unwrap().len(), possible.len() + 1);
+            assert!(!network.natural_blocks().is_empty());
+        }
+    }
+    assert!((20..380).contains(&whole), "{whole}");
 }
