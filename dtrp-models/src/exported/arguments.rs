@@ -110,10 +110,7 @@ impl Reader<'_> {
 fn operator(target: &str) -> Result<Operator, String> {
     let parts: Option<Vec<&str>> = target.strip_prefix("torch.ops.").map(|rest| rest.split('.').collect());
     let Some([namespace, name, overload]) = parts.as_deref() else {
-        return Err(
-            "it is no operator of libtorch (control flow, `torch.no_grad()` in `forward`, or a function of Python)"
-                .to_owned(),
-        );
+        return Err("it is no operator of libtorch (control flow, or a function of Python)".to_owned());
     };
     let full = format!("{namespace}::{name}");
     let overload = if *overload == "default" { "" } else { overload };

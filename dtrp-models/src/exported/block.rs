@@ -169,10 +169,12 @@ impl ListBlock for Run {
         );
         for (node, done) in self.graph.nodes[self.nodes.clone()].iter().zip(&self.done) {
             // What buffers become is decided once for each batch, and not differentiated.
-            if !node.aside {
-                self.run(node, &mut tensors, batch, vars, pass)?;
-            } else if pass.mode == Mode::Train {
+            if node.aside && pass.mode != Mode::Train {
+                // Nobody reads what it makes.
+            } else if node.aside || node.quiet {
                 tch::no_grad(|| self.run(node, &mut tensors, batch, vars, pass))?;
+            } else {
+                self.run(node, &mut tensors, batch, vars, pass)?;
             }
             for value in done {
                 tensors.remove(value);

@@ -84,6 +84,8 @@ pub(super) struct Node {
     pub(super) line: String,
     /// It matters for what buffers become, not for the output.
     pub(super) aside: bool,
+    /// Gradients are off in it.
+    pub(super) quiet: bool,
 }
 
 /// A PyTorch module that was called.

@@ -10,6 +10,7 @@ mod cuts;
 mod expression;
 mod family;
 mod graph;
+mod inlined;
 mod live;
 mod maker;
 mod needed;

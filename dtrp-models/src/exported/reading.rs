@@ -255,6 +255,7 @@ impl<'a> Reader<'a> {
                 modules,
                 line,
                 aside: false,
+                quiet: node.quiet,
             })),
             Err(problem) => {
                 let target = node.target.strip_prefix("torch.ops.").unwrap_or(&node.target);

@@ -1,6 +1,7 @@
 //! What the JSON of an archive says, as `serde` reads it: of the schema of version 8 the parts that are needed.
 
 use super::archive::EXPORT;
+use super::inlined::inline;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -40,6 +41,8 @@ pub(super) struct GraphModule {
 
 #[derive(Deserialize)]
 pub(super) struct Graph {
+    pub(super) inputs: Vec<Value>,
+    pub(super) outputs: Vec<Value>,
     pub(super) nodes: Vec<Node>,
     pub(super) tensor_values: HashMap<String, TensorMeta>,
     pub(super) sym_int_values: HashMap<String, SymInt>,
@@ -52,6 +55,9 @@ pub(super) struct Node {
     pub(super) outputs: Vec<Value>,
     pub(super) metadata: HashMap<String, String>,
     pub(super) name: Option<String>,
+    /// Gradients are off in it.
+    #[serde(skip)]
+    pub(super) quiet: bool,
 }
 
 /// The argument is read when it is known of which node it is.
@@ -209,6 +215,11 @@ pub(super) fn read<T: serde::de::DeserializeOwned>(name: &str, json: &[u8]) -> R
     })
 }
 
+/// Reads a part of it.
+pub(super) fn read_value<T: serde::de::DeserializeOwned>(json: &Value) -> Result<T, String> {
+    serde_json::from_value(json.clone()).map_err(|error| format!("makes no sense ({error})"))
+}
+
 impl Program {
     /// Reads it, if its version is the one that is known.
     pub(super) fn read(name: &str, json: &[u8]) -> Result<Self, String> {
@@ -222,6 +233,8 @@ impl Program {
                  can be read; {EXPORT}"
             ));
         }
-        read(name, json)
+        let mut program: Self = read(name, json)?;
+        inline(&mut program.graph_module.graph, 0)?;
+        Ok(program)
     }
 }

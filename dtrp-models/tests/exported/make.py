@@ -135,6 +135,23 @@ class Plain(nn.Module):
         return self.fc(F.relu_(self.bn(self.conv(x))).flatten(1))
 
 
+class Quiet(nn.Module):
+    """Parts without gradients, which the file has as graphs of their own: one changes a buffer, the output depends on the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.fc = nn.Linear(12, 12), nn.Linear(12, 2)
+        self.register_buffer("mean", torch.zeros(12))
+
+    def forward(self, x):
+        h = self.first(x.flatten(1))
+        with torch.no_grad():
+            self.mean.mul_(0.9).add_(h.mean(0), alpha=0.1)
+        with torch.no_grad():
+            scale = h.abs().mean(1, keepdim=True).expand(x.shape[0], 12)
+        return self.fc(h * scale)
+
+
 class Inputs(nn.Module):
     def forward(self, x, y):
         return (x + y).flatten(1)
@@ -230,6 +247,10 @@ if __name__ == "__main__":
     save_file(expect(net, program, image), folder / "toy.safetensors")
     for name, other in (("noise", Noise()), ("two", Two()), ("tied", Tied()), ("reading", Reading())):
         save(export(other.train(), small), folder / f"{name}.pt2")
+    net = Quiet().train()
+    program = export(net, small)
+    save(program, folder / "quiet.pt2")
+    save_file(expect(net, program, small), folder / "quiet.safetensors")
     plain = export(Plain().train(), small)
     save(plain, folder / "plain.pt2")
     save(plain.run_decompositions(), folder / "functional.pt2")
