@@ -1,5 +1,6 @@
 //! Timelines of plans and of runs, and their Chrome JSON: nothing is lost, nothing overlaps, every message has one arrow.
 
+mod chrome_format;
 mod common;
 
 use dtrp_core::costs::ModuleCosts;
@@ -57,6 +58,7 @@ fn ends(timeline: &Timeline, message: Message) -> (Event, Event) {
 fn check_chrome(timeline: &Timeline, program: &Program) -> Result<(), TestCaseError> {
     let text = timeline.to_chrome();
     let json: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    prop_assert_eq!(chrome_format::faults(&json), Vec::<String>::new());
     let records = json["traceEvents"].as_array().unwrap();
     let of_phase = |phase: &str| -> Vec<&Value> { records.iter().filter(|r| r["ph"] == phase).collect() };
     let expected = program.workers.iter().flatten();
@@ -221,6 +223,33 @@ fn titles_say_what_is_shown() {
         (simulated.title(), simulated.unit()),
         ("dtrp, lockstep: 1 module, 2 batches, simulated", TimeUnit::Nanoseconds)
     );
+}
+
+#[test]
+fn what_is_not_in_the_format_is_found() {
+    let program = Dtrp::new(2).batches(2).program().unwrap();
+    let right: Value = serde_json::from_str(&Timeline::planned(&program).to_chrome()).unwrap();
+    assert_eq!(chrome_format::faults(&right), [""; 0]);
+    let phase = |phase: &str| {
+        let mut records = right["traceEvents"].as_array().unwrap().iter();
+        records.position(|record| record["ph"] == phase).unwrap()
+    };
+    for (of, field, value) in [
+        ("X", "ts", Value::Null),
+        ("X", "dur", (-1).into()),
+        ("X", "pid", "one".into()),
+        ("X", "tid", 9.into()),
+        ("X", "ph", "Y".into()),
+        ("X", "duration", 1.into()),
+        ("f", "bp", "x".into()),
+        ("s", "id", Value::Null),
+        ("s", "ts", 1e9.into()),
+        ("M", "name", "colour".into()),
+    ] {
+        let mut wrong = right.clone();
+        wrong["traceEvents"][phase(of)][field] = value;
+        assert!(!chrome_format::faults(&wrong).is_empty(), "{of} {field}");
+    }
 }
 
 #[test]

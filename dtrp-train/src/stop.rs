@@ -19,6 +19,11 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Takes the request back, so that a run that was stopped can go on.
+    pub fn take_back(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
     /// Whether it has been asked to.
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)

@@ -123,7 +123,7 @@ Work on it:
   gpu-bundle [PATH] Make a folder that checks and measures dtrp on any machine with a GPU and PyTorch
   test  [ARGS...]   Run all tests; ARGS go to `cargo nextest run` where that is installed, else to `cargo test`
   test --peers      Run the tests that compare dtrp with programs of others, with the Python packages that they need
-                    (0.3 GB, installed into the cache once)
+                    (5 GB, PyTorch among them, installed into the cache once)
   schemas           Write schemas/*.schema.json anew, from the types
   test --browser    Run the tests of pages in Chromium, which must be there (the others run them where it is)
   doc   [ARGS...]   Build the documentation; ARGS go to `cargo doc`, as in `doc --open`

@@ -27,6 +27,8 @@ mod trained;
 mod training;
 mod watch;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use compare::combined;
 pub(crate) use train::EXAMPLES;
 
 use crate::error::Error;

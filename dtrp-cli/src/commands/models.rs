@@ -115,10 +115,12 @@ impl Show {
             options.insert("file".to_owned(), path.to_string_lossy().into());
             name = "exported";
         }
-        let blocks = dtrp_models::build(name, &options, &input)?.describe(&input)?;
+        let network = dtrp_models::build(name, &options, &input)?;
+        let blocks = network.describe(&input)?;
+        let places = network.in_pieces().describe(&input)?;
         match self.format {
-            Format::Table => Ok(self.table(&blocks)),
-            Format::Json => Ok(to_json(&self.json(&blocks))),
+            Format::Table => Ok(self.table(&blocks) + &cuts(&places)),
+            Format::Json => Ok(to_json(&self.json(&blocks, &places))),
         }
     }
 
@@ -135,14 +137,9 @@ impl Show {
             ]);
         };
         for block in blocks {
-            let shape = |output: &OutputInfo| {
-                let sizes: Vec<String> = output.shape.iter().map(ToString::to_string).collect();
-                sizes.join(" x ")
-            };
-            let shapes: Vec<String> = block.outputs.iter().map(shape).collect();
             row(
                 &block.name,
-                shapes.join(" + "),
+                shapes(block),
                 block.parameters,
                 block.multiply_adds,
                 block.activation_bytes,
@@ -160,7 +157,7 @@ impl Show {
         output::fitted(&table) + &output::wrapped(note)
     }
 
-    fn json(&self, blocks: &[BlockInfo]) -> Value {
+    fn json(&self, blocks: &[BlockInfo], places: &[BlockInfo]) -> Value {
         let of_block = |block: &BlockInfo| {
             json!({
                 "name": block.name,
@@ -171,13 +168,45 @@ impl Show {
                 "activation_bytes": block.activation_bytes,
             })
         };
+        let cut = |(below, above): (&BlockInfo, &BlockInfo)| {
+            json!({
+                "place": above.name,
+                "crossing_shapes": below.outputs.iter().map(|output| &output.shape).collect::<Vec<_>>(),
+                "crossing_bytes": below.output_bytes(),
+            })
+        };
         json!({
             "name": self.name,
             "parameters": parameters(blocks),
             "multiply_adds": multiply_adds(blocks),
             "blocks": blocks.iter().map(of_block).collect::<Vec<_>>(),
+            "cuts": crossings(places).map(cut).collect::<Vec<_>>(),
         })
     }
+}
+
+/// The places where the network can be cut, with what crosses there.
+fn cuts(places: &[BlockInfo]) -> String {
+    let mut table = Table::new(1);
+    table.row(["cut before", "what crosses", "bytes"]);
+    for (below, above) in crossings(places) {
+        table.row([above.name.clone(), shapes(below), bytes(below.output_bytes())]);
+    }
+    let note = "\nnames for `method.cuts`; bytes (f32) are for one image\n";
+    format!("\n{}{}", output::fitted(&table), output::wrapped(note))
+}
+
+/// What lies below and above each place.
+fn crossings(places: &[BlockInfo]) -> impl Iterator<Item = (&BlockInfo, &BlockInfo)> {
+    places.iter().zip(places.iter().skip(1))
+}
+
+fn shapes(block: &BlockInfo) -> String {
+    let shape = |output: &OutputInfo| {
+        let sizes: Vec<String> = output.shape.iter().map(ToString::to_string).collect();
+        sizes.join(" x ")
+    };
+    block.outputs.iter().map(shape).collect::<Vec<_>>().join(" + ")
 }
 
 fn parameters(blocks: &[BlockInfo]) -> usize {

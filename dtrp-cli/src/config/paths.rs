@@ -30,6 +30,12 @@ impl Config {
         keys.into_iter().filter_map(|(key, path)| Some((key, path?)))
     }
 
+    /// Every key that names something to read, and its path.
+    pub(crate) fn files(&mut self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let paths = self.paths().filter(|(key, _)| *key != "run.dir");
+        paths.map(|(key, path)| (key, &**path))
+    }
+
     /// Puts the home folder in the place of a leading `~`.
     pub(super) fn expand_home(&mut self, origin: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
         for (key, path) in self.paths() {

@@ -9,10 +9,12 @@ mod differences;
 mod groups;
 mod metrics;
 mod series;
+mod statistics;
 
 pub(crate) use differences::differences;
 pub(crate) use groups::{Group, groups};
 pub(crate) use series::{Axis, Of, Point, mean_of, thinned};
+pub(crate) use statistics::{Paired, Spread, probability};
 
 use crate::config::{Config, DIGITS};
 use crate::costs;
@@ -233,6 +235,16 @@ fn damaged(path: &Path, what: &str) -> Error {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    /// Of a run that was trained to its end, and of which nothing else is known.
+    pub(crate) fn summary() -> Summary {
+        let summary = serde_json::json!({
+            "dtrp_version": "1.2.3", "end": "finished", "interrupted": false, "data": "digits", "model": "tiny",
+            "method": "dtrp", "order": "lockstep", "seed": 1, "batch_size": 8, "lr": 0.1, "modules": 2, "parameters": 10,
+            "epochs": 2, "steps": 4, "wall_seconds": 1.0, "train_seconds": 1.0, "workers": [],
+        });
+        serde_json::from_value(summary).unwrap()
+    }
 
     /// A run that exists in memory alone, with these losses after its epochs of two batches.
     pub(crate) fn run(name: &str, seed: u64, losses: &[f64]) -> History {

@@ -1,13 +1,14 @@
 //! The page of `dtrp report` and `dtrp watch`: one HTML file that needs nothing beside it, nor a network.
 //!
 //! ```text
-//! runs, answers ── body ──> sections: runs, curves, workers, test set, configurations, environment
+//! runs, answers ── body ──> sections: runs, means, curves, workers, test set, configurations, environment
 //!                  whole ─> with style sheet and script; of `watch` the script asks for a new body now and then
 //! ```
 
 mod answers;
 mod charts;
 mod html;
+mod means;
 mod tables;
 
 use answers::Answered;
@@ -32,6 +33,7 @@ pub(crate) fn body(runs: &[History], answers: &Answers) -> Result<String, Error>
     let mut out = String::new();
     head(&mut out, runs, &groups);
     tables::runs(&mut out, &groups);
+    means::means(&mut out, &groups);
     charts::curves(&mut out, &groups)?;
     charts::workers(&mut out, &groups)?;
     charts::gantts(&mut out, &groups)?;

@@ -8,7 +8,7 @@ use dtrp_text::units::{bytes, count, percent, rate, thousands};
 use dtrp_train::EpochReport;
 use std::fmt::Write as _;
 
-const UNKNOWN: &str = "–";
+pub(super) const UNKNOWN: &str = "–";
 
 /// Every run in a line.
 pub(super) fn runs(out: &mut String, groups: &[Group<'_>]) {

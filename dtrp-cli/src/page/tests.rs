@@ -76,6 +76,47 @@ fn equal_runs_give_equal_bytes() {
     assert!(page(&runs, Some(7)).contains("<html lang=\"en\" data-live=\"7\">"));
 }
 
+/// A run that has ended, with this accuracy.
+fn ended(name: &str, seed: u64, accuracy: f64) -> History {
+    let mut run = run(name, seed, &[1.0, 0.5]);
+    run.config.settings.optimizer.lr = if name.starts_with('a') { 0.1 } else { 0.05 };
+    let summary = dtrp_train::Summary {
+        seed,
+        final_test_accuracy: Some(accuracy),
+        best_test_accuracy: Some(accuracy),
+        final_train_loss: Some(0.25),
+        images_per_second: Some(1000.0),
+        ..crate::history::tests::summary()
+    };
+    run.summary = Some(summary);
+    run
+}
+
+#[test]
+fn means_and_their_test_are_told() {
+    let accuracies = [0.90, 0.92, 0.94];
+    let runs: Vec<_> = [("a", [0.0; 3]), ("b<", [0.03, 0.01, 0.02])]
+        .into_iter()
+        .flat_map(|(name, more)| {
+            (0..3).map(move |seed| ended(&format!("{name}-s{seed}"), seed as u64, accuracies[seed] + more[seed]))
+        })
+        .collect();
+    let all = page(&runs, None);
+    // Differences 3, 1, 2: mean 2, deviation 1, t = 2 √3, p = 1 − √(6/7).
+    for says in [
+        "<section id=\"means\"><h2>Means over the seeds</h2>",
+        "<td class=\"l\">a</td><td>3</td><td>92.00 ± 2.00 %</td><td>–</td><td>–</td>",
+        "<td class=\"l\">b&lt;</td><td>3</td><td>94.00 ± 1.73 %</td><td>+2.00</td><td>0.074</td>",
+        "against a over the same seeds",
+    ] {
+        assert!(all.contains(says), "{says}");
+    }
+    // One run has no mean, and one group nothing to be tested against.
+    assert!(!page(&runs[..1], None).contains("id=\"means\""));
+    let one = page(&runs[..3], None);
+    assert!(one.contains("id=\"means\"") && !one.contains("t-test"));
+}
+
 #[test]
 fn seeds_are_told_together() {
     let runs = [run("a-s1", 1, &[1.0, 0.5]), run("a-s2", 2, &[2.0, 0.5]), {

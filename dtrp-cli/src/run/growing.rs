@@ -39,13 +39,7 @@ impl Growing {
         let first = lines.next().unwrap_or_default();
         let kept = lines.take_while(|line| keep(first.trim_end(), line.trim_end()));
         let whole = first.len() as u64 + kept.map(|line| line.len() as u64).sum::<u64>();
-        let cut = file.set_len(whole).and_then(|()| file.seek(SeekFrom::End(0)));
-        cut.map_err(Error::file("write", path))?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            whole,
-        })
+        Self::behind(file, path, whole)
     }
 
     /// Opens the file to go on with it, and locks it: lines stay up to the first that `keep` refuses.
@@ -68,6 +62,11 @@ impl Growing {
         let lines = text.split_inclusive(|byte| *byte == b'\n');
         let kept = lines.take_while(|line| line.ends_with(b"\n") && std::str::from_utf8(line).is_ok_and(&keep));
         let whole = kept.map(|line| line.len() as u64).sum::<u64>();
+        Self::behind(file, path, whole)
+    }
+
+    /// Goes on behind the first `whole` bytes; the others are cut off.
+    fn behind(mut file: File, path: &Path, whole: u64) -> Result<Self, Error> {
         let cut = file.set_len(whole).and_then(|()| file.seek(SeekFrom::End(0)));
         cut.map_err(Error::file("write", path))?;
         Ok(Self {

@@ -86,6 +86,31 @@ fn what_was_asked_for_otherwise_is_trained_anew() {
 }
 
 #[test]
+fn other_files_behind_the_same_path_are_refused() {
+    let place = Place::new();
+    place.train(&["model={name: tiny}", "run.max_steps=1", "run.name=start"]);
+    fs::copy(place.file("runs/start/weights.safetensors"), place.file("w")).unwrap();
+    let args = ["a: model.init_from=w", "--variant", "b:", "--resume"];
+    assert_eq!(compare(&place, &args).code, 0);
+    assert!(place.read("compare/a-seed1/asked.yaml").contains("# model.init_from "));
+    // The same file, whenever it was written.
+    let bytes = fs::read(place.file("w")).unwrap();
+    fs::write(place.file("w"), &bytes).unwrap();
+    let ran = compare(&place, &args);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("a, seed 1: finished before"), "{}", ran.stderr);
+    place.train(&["model={name: tiny}", "run.max_steps=2", "run.name=other"]);
+    fs::copy(place.file("runs/other/weights.safetensors"), place.file("w")).unwrap();
+    let ran = compare(&place, &args);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let says = "runs/compare/a-seed1: what model.init_from names has changed since a, seed 1 was trained";
+    assert!(ran.stderr.contains(says) && ran.stdout.is_empty(), "{}", ran.stderr);
+    assert_eq!(folders(&place, "runs/compare"), ["a-seed1", "b-seed1"]);
+    let ran = compare(&place, &args[..3]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+#[test]
 fn several_runs_go_on_at_once_and_end_together() {
     let place = Place::new();
     let variants = ["--variant", "a:", "--variant", "b:", "--variant", "c:", "--jobs", "2"];

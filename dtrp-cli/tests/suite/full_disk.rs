@@ -1,30 +1,16 @@
 //! A disk that is full: one clear error, nothing half, and how the run ended. Once on a small tmpfs in a mount namespace of its
 //! own, where that may be made, and everywhere with a limit on the size of files (RLIMIT_FSIZE), which fails in the same calls.
 
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, limit_files};
 use serde_json::Value;
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs with files of at most so many bytes. The limit's signal is ignored, so that writing fails instead.
+/// Runs with files of at most so many bytes.
 fn with_limit(place: &Place, args: &[&str], bytes: u64) -> Ran {
     let mut command = place.command(args);
-    let limit = libc::rlimit {
-        rlim_cur: bytes,
-        rlim_max: bytes,
-    };
-    let in_child = move || {
-        // SAFETY: plain system calls, with a pointer to what the closure holds.
-        unsafe {
-            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-            libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit);
-        }
-        Ok(())
-    };
-    // SAFETY: the closure makes system calls, and allocates nothing.
-    unsafe { command.pre_exec(in_child) };
+    limit_files(&mut command, bytes);
     Ran::of(command.output().unwrap())
 }
 

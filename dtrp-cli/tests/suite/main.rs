@@ -32,6 +32,7 @@ mod numbers;
 mod output;
 mod paths;
 mod peers;
+mod places;
 mod plugins;
 mod predictors;
 mod reports;

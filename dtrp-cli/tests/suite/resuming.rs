@@ -1,9 +1,8 @@
 //! Stopping a run and going on with it: whatever ended it, it ends with the bits of a run that was never interrupted.
 
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, limit_files};
 use serde_json::Value;
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -364,20 +363,7 @@ fn checkpoints_that_cannot_be_written_end_the_run_and_leave_the_last() {
     let mut fails = 0;
     for limit in [3_000, 6_000, 8_000, 10_000, 14_000, 18_000, 30_000, 60_000] {
         let mut command = train(&place, "a", &sets, &["--resume", "auto"]);
-        let limit = libc::rlimit {
-            rlim_cur: limit,
-            rlim_max: limit,
-        };
-        let in_child = move || {
-            // SAFETY: plain system calls, with a pointer to what the closure holds.
-            unsafe {
-                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-                libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit);
-            }
-            Ok(())
-        };
-        // SAFETY: the closure makes system calls, and allocates nothing.
-        unsafe { command.pre_exec(in_child) };
+        limit_files(&mut command, limit);
         let ran = run(&mut command);
         assert!([0, 9].contains(&ran.code), "{}", ran.stderr);
         fails += u32::from(ran.code == 9);

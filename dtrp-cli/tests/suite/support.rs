@@ -1,6 +1,7 @@
 //! Running `dtrp` in a folder of its own.
 
 use serde_json::Value;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -104,4 +105,23 @@ impl Ran {
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
+}
+
+/// Lets the program write files of at most so many bytes, as a full disk does. The limit's signal is ignored, so that writing
+/// fails instead.
+pub(crate) fn limit_files(command: &mut Command, bytes: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: bytes,
+    };
+    let in_child = move || {
+        // SAFETY: plain system calls, with a pointer to what the closure holds.
+        unsafe {
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit);
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls, and allocates nothing.
+    unsafe { command.pre_exec(in_child) };
 }

@@ -245,6 +245,11 @@ fn networks_of_all_sorts_go_on_from_any_moment() {
         check(&Run {
             channels_last: true,
             precision: Precision::Bf16,
+            ..run.clone()
+        });
+        // Two tensors cross.
+        check(&Run {
+            places: vec!["layer1.0/conv2", "layer2.0/conv2"],
             ..run
         });
     }

@@ -7,6 +7,7 @@ mod large;
 mod layers;
 mod local;
 mod options;
+mod places;
 mod python;
 mod small;
 mod torch;

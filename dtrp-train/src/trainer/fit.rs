@@ -30,9 +30,9 @@ pub(crate) struct Progress {
     pub(super) trained: u32,
     /// Sums over the programs of the current epoch that have run to their end.
     pub(super) epoch_tally: Tally,
-    /// Of a checkpoint that is being taken up, in the current epoch.
-    pub(super) resumed: bool,
-    /// The program that it was taken in.
+    /// The current epoch has begun already: before the checkpoint that was taken up, or before a stop.
+    pub(super) begun: bool,
+    /// The program in which it was interrupted.
     pub(super) interrupted: Option<Interrupted>,
     /// Seconds of the run before this process.
     pub(super) before: f64,
@@ -49,6 +49,9 @@ impl Progress {
 
 impl Trainer {
     /// Trains to the end of the run, or to the first error, and tells everybody. Returns what the last epoch gave.
+    ///
+    /// After [`TrainError::Stopped`] it may be called again, once the request is [taken back](crate::Stop::take_back): the run
+    /// goes on in the middle of its epoch, to the same bits as one that was not stopped. [`Event::Started`] is not told again.
     ///
     /// # Errors
     ///
@@ -160,7 +163,7 @@ impl Trainer {
         };
         self.spine.emit(&Event::Started(Arc::new(started)))?;
         self.progress.kept = Some(Instant::now());
-        if self.progress.resumed && (self.progress.trained > 0 || self.progress.interrupted.is_some()) {
+        if self.progress.begun && (self.progress.trained > 0 || self.progress.interrupted.is_some()) {
             // They are those of no whole epoch.
             return Ok(());
         }
@@ -169,7 +172,7 @@ impl Trainer {
     }
 
     fn train_epoch(&mut self, batches: u32) -> Result<(EpochReport, Snapshot)> {
-        if !std::mem::take(&mut self.progress.resumed) {
+        if !std::mem::take(&mut self.progress.begun) {
             (self.progress.trained, self.progress.epoch_tally) = (0, Tally::default());
             self.spine.set_loss_sum(0.0);
         }
@@ -187,6 +190,7 @@ impl Trainer {
         let evaluation = self.run_evaluation();
         let evaluation = evaluation.map_err(|error| self.explain_in_epoch(error, 0));
         if let Err(TrainError::Stopped(_)) = &evaluation {
+            self.progress.begun = true;
             self.keep(Why::Stop)?;
         }
         let evaluation = evaluation?;

@@ -1,31 +1,42 @@
-//! Checkpoints: when one is due, what it is made of, and how one is gone on with.
+//! Checkpoints: when one is due, and what it is made of; programs that pause for them, and go on.
 
 use super::fit::Progress;
 use super::{Position, RunError, Trainer};
-use crate::assembly::{Length, learning_rate};
 use crate::data::Due;
 use crate::error::{Result, TrainError};
-use crate::events::{
-    Checkpoint, CheckpointState, Differences, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Taken,
-    Why, listed,
-};
+use crate::events::{Checkpoint, CheckpointState, InProgram, MailFacts, PredictorIdentity, Results, RunPosition, Why};
 use crate::events::{Event, Tally};
-use dtrp_core::engine::{self, Execution, Mail, Pause, Paused, Ran};
+use dtrp_core::engine::{self, Execution, Pause, Paused, Ran};
 use dtrp_core::schedule::{Op, Program, Unit};
-use dtrp_core::torch::{
-    Activation, ActivationFacts, GradientFacts, Gradients, SavedTensors, Tensors, TorchError, TorchStage,
-};
+use dtrp_core::torch::{SavedTensors, Tensors, TorchError, TorchStage};
 use std::time::{Duration, Instant};
 
-/// A program that was interrupted, as a checkpoint has it.
+/// A program of the current epoch that was interrupted.
 #[derive(Debug)]
 pub(crate) struct Interrupted {
     /// Its length in batches.
     pub(super) batches: u32,
-    /// So many of them every module has trained on.
-    batch: u32,
-    /// What it was taken from.
-    checkpoint: Checkpoint,
+    /// What it goes on from.
+    pub(super) from: From,
+}
+
+/// What an interrupted program goes on from.
+#[derive(Debug)]
+pub(super) enum From {
+    /// A checkpoint, after so many batches of the program.
+    Checkpoint(u32, Checkpoint),
+    /// This trainer, whose stages hold what is in flight, boxed for its size.
+    Here(Box<Here>),
+}
+
+/// A program that was stopped in this trainer.
+#[derive(Debug)]
+pub(super) struct Here {
+    paused: Paused<TorchStage>,
+    /// Batches of it that ran before this process.
+    before: u32,
+    /// How long module 1 has waited for data.
+    waited: Duration,
 }
 
 /// The place in a program that was paused.
@@ -46,26 +57,32 @@ impl Trainer {
         interrupted: Option<Interrupted>,
     ) -> Result<(Execution, Tally), RunError> {
         let pause = Pause::default();
-        let from = interrupted.as_ref().map_or(0, |interrupted| interrupted.batch);
-        let mut batch = from;
-        let mut read = 0;
-        let mut paused = None;
-        if let Some(interrupted) = &interrupted {
-            let mail = self.mail(&interrupted.checkpoint)?;
-            let place = Paused::new(program, batch, mail);
-            let place =
-                place.map_err(|error| TrainError::Fit(format!("the checkpoint does not fit its program: {error}")))?;
-            read = first_to_read(program, place.positions()[0]);
-            paused = Some(place);
-        }
         let due = Due::default();
         due.set(self.deadline());
         let interrupts = self.interrupts(Some(pause.clone()), &due);
-        let waited = self.open(position, position.trained + read, interrupts)?;
-        if let Some(interrupted) = interrupted {
-            // Making room for the program has dropped what was in flight.
-            self.restore(&interrupted.checkpoint)?;
-        }
+        let (mut before, mut waited_before) = (0, Duration::ZERO);
+        let (waited, mut paused) = match interrupted.map(|interrupted| interrupted.from) {
+            None => (self.open(position, position.trained, interrupts)?, None),
+            Some(From::Checkpoint(batch, checkpoint)) => {
+                before = batch;
+                let paused = Paused::new(program, batch, self.mail(&checkpoint)?);
+                let paused = paused
+                    .map_err(|error| TrainError::Fit(format!("the checkpoint does not fit its program: {error}")))?;
+                let read = first_to_read(program, &paused);
+                let waited = self.open(position, position.trained + read, interrupts)?;
+                // Making room for the program has dropped what was in flight.
+                self.restore(&checkpoint)?;
+                (waited, Some(paused))
+            }
+            Some(From::Here(here)) => {
+                (before, waited_before) = (here.before, here.waited);
+                let read = first_to_read(program, &here.paused);
+                let waited = self.open_again(position, position.trained + read, interrupts)?;
+                (waited, Some(here.paused))
+            }
+        };
+        let waited = move || waited_before + waited.get();
+        let mut batch = paused.as_ref().map_or(0, Paused::batch);
         let result = loop {
             self.pause_after(&pause, program, position, batch);
             let ran = match paused.take() {
@@ -78,16 +95,17 @@ impl Trainer {
                 Ok(Ran::Paused(at)) => {
                     batch = at.batch();
                     let why = self.why(position.done + u64::from(batch));
-                    let images = self.images(position.trained + from, position.trained + batch);
+                    let images = self.images(position.trained + before, position.trained + batch);
                     let place = Place {
                         program,
-                        tally: Tally::of_part(&at, images, waited.get()),
+                        tally: Tally::of_part(&at, images, waited()),
                         paused: &at,
                     };
                     if let Err(error) = self.keep_in(why, Some(place)) {
                         break Err(error.into());
                     }
                     if why == Why::Stop {
+                        self.stopped_in(program, at, before, waited());
                         break Err(TrainError::Stopped(format!(" in epoch {}", position.epoch + 1)).into());
                     }
                     pause.clear();
@@ -96,11 +114,32 @@ impl Trainer {
                 }
             }
         };
-        self.close(position);
+        if self.progress.interrupted.is_some() {
+            self.close_for_now();
+        } else {
+            self.close(position);
+        }
         let execution = result?;
-        let images = self.images(position.trained + from, position.trained + program.batches);
-        let tally = Tally::of(&execution, images, waited.get());
+        let images = self.images(position.trained + before, position.trained + program.batches);
+        let tally = Tally::of(&execution, images, waited());
         Ok((execution, tally))
+    }
+
+    /// Takes note of where a program was stopped, so that this trainer can go on with it.
+    fn stopped_in(&mut self, program: &Program, paused: Paused<TorchStage>, before: u32, waited: Duration) {
+        self.progress.begun = true;
+        self.progress.interrupted = Some(Interrupted {
+            batches: program.batches,
+            from: From::Here(Box::new(Here { paused, before, waited })),
+        });
+    }
+
+    /// Gives up what the stages hold of a program that was stopped: something else is trained on them.
+    pub(super) fn forget_stopped(&mut self) {
+        let here = |interrupted: &mut Interrupted| matches!(interrupted.from, From::Here(_));
+        if self.progress.interrupted.take_if(here).is_some() {
+            self.progress.begun = false;
+        }
     }
 
     /// Lets the program be paused where the next checkpoint is due by its number of batches.
@@ -261,184 +300,9 @@ fn letters(paused: &Paused<TorchStage>, tensors: &mut Tensors) -> Result<Vec<Mai
     Ok(all)
 }
 
-/// The batch (from 0, in its program) that module 1 reads next after so many of its actions.
-fn first_to_read(program: &Program, position: usize) -> u32 {
-    let rest = program.workers[0].iter().skip(position);
+/// The batch (from 0, in its program) that module 1 reads next.
+fn first_to_read(program: &Program, paused: &Paused<TorchStage>) -> u32 {
+    let rest = program.workers[0].iter().skip(paused.positions()[0]);
     let mut reads = rest.filter(|action| matches!(action.op, Op::Forward | Op::ForwardGraph));
     reads.next().map_or(program.batches, |action| action.unit.batch - 1)
-}
-
-impl Trainer {
-    /// Takes up a checkpoint, before training begins.
-    pub(crate) fn take_up(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let state = checkpoint.state();
-        let differences = Differences::of(&state.settings, &self.recipe.settings);
-        if !differences.refused.is_empty() {
-            return Err(TrainError::Fit(format!(
-                "this is not the run of the checkpoint: {}; to train something else with its weights, set model.init_from to its \
-                 model.safetensors",
-                listed(&differences.refused)
-            )));
-        }
-        let RunPosition { step, program, .. } = state.position;
-        if step > self.length.steps {
-            return Err(TrainError::Fit(format!(
-                "the checkpoint stands after {step} batches, but by run.epochs and run.max_steps the run is over after {}",
-                self.length.steps
-            )));
-        }
-        let taken = differences.taken();
-        match taken {
-            Taken::Whole => self.restore(checkpoint)?,
-            Taken::Weights => self.restore_weights(checkpoint)?,
-        }
-        self.take_progress(checkpoint, taken);
-        if taken == Taken::Weights {
-            let again = match program {
-                Some(_) => "; the batches that were in flight are trained again from its weights",
-                None => "",
-            };
-            tracing::warn!(
-                "after batch {step} the run goes on in another way, with what the optimizer has kept: {}{again}",
-                listed(&differences.pipeline)
-            );
-        }
-        if !differences.changed.is_empty() {
-            tracing::info!("from batch {} on: {}", step + 1, listed(&differences.changed));
-        }
-        self.tell_rate(state);
-        Ok(())
-    }
-
-    /// How far the run has come.
-    fn take_progress(&mut self, checkpoint: &Checkpoint, taken: Taken) {
-        let state = checkpoint.state();
-        let RunPosition {
-            epochs,
-            trained,
-            program,
-            ..
-        } = state.position;
-        let results = &state.results;
-        let mut trained = trained;
-        let mut interrupted = None;
-        match (taken, program) {
-            (_, None) => {}
-            (Taken::Whole, Some(InProgram { batches, batch })) => {
-                let checkpoint = checkpoint.clone();
-                interrupted = Some(Interrupted {
-                    batches,
-                    batch,
-                    checkpoint,
-                });
-            }
-            (Taken::Weights, Some(place)) => {
-                trained += place.batch;
-                if let Some(fixed) = &self.programs.fixed {
-                    trained -= trained % fixed.batches;
-                }
-            }
-        }
-        self.progress = Progress {
-            epochs,
-            done: results.done,
-            last: results.last.clone(),
-            best: results.best,
-            tally: results.tally.clone(),
-            trained,
-            epoch_tally: results.epoch_tally.clone(),
-            resumed: true,
-            before: results.seconds,
-            interrupted,
-            ..Progress::default()
-        };
-        self.spine.set_loss_sum(results.loss_sum);
-        self.spine.set_told(results.told);
-    }
-
-    /// Takes up all of a checkpoint of a pipeline like this one.
-    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let facts = &checkpoint.state().modules;
-        if facts.len() != self.stages.len() {
-            return Err(TrainError::Fit(format!(
-                "the checkpoint holds {} modules, and the run has {}",
-                facts.len(),
-                self.stages.len()
-            )));
-        }
-        let plugin = self.recipe.plugin();
-        checkpoint
-            .with(|tensors| {
-                let mut pairs = self.stages.iter_mut().zip(facts);
-                pairs.try_for_each(|(stage, facts)| stage.restore(facts, tensors))
-            })
-            .map_err(|error| TrainError::of_torch(error, plugin, None))
-    }
-
-    /// Takes up what does not depend on where the network is cut.
-    fn restore_weights(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let facts: Vec<_> = checkpoint
-            .state()
-            .modules
-            .iter()
-            .map(|facts| &facts.optimizer)
-            .collect();
-        let plugin = self.recipe.plugin();
-        checkpoint
-            .with(|tensors| {
-                self.stages.iter_mut().try_for_each(|stage| {
-                    stage.restore_weights(&tensors.model)?;
-                    stage.restore_optimizer(&facts, &tensors.optimizer)
-                })
-            })
-            .map_err(|error| TrainError::of_torch(error, plugin, None))
-    }
-
-    /// What lay at the modules, on their devices.
-    fn mail(&self, checkpoint: &Checkpoint) -> Result<Vec<Mail<TorchStage>>> {
-        let all = checkpoint.state().mail.iter().flatten().zip(&self.stages);
-        let mail = checkpoint.with(|tensors| {
-            let mail = all.map(|(facts, stage)| {
-                let (_, device) = stage.module().options();
-                let up = |list: &[(Unit, ActivationFacts)]| {
-                    let one = |(unit, facts): &(Unit, ActivationFacts)| {
-                        Ok((*unit, Activation::restore(facts, &tensors.flight, device)?))
-                    };
-                    list.iter().map(one).collect::<Result<Vec<_>, TorchError>>()
-                };
-                let down = |list: &[(Unit, GradientFacts)]| {
-                    let one = |(unit, facts): &(Unit, GradientFacts)| {
-                        Ok((*unit, Gradients::restore(facts, &tensors.flight, device)?))
-                    };
-                    list.iter().map(one).collect::<Result<Vec<_>, TorchError>>()
-                };
-                Ok(Mail {
-                    arrived_up: up(&facts.arrived_up)?,
-                    arrived_down: down(&facts.arrived_down)?,
-                    ready_up: up(&facts.ready_up)?,
-                    ready_down: down(&facts.ready_down)?,
-                })
-            });
-            mail.collect::<Result<Vec<_>, TorchError>>()
-        });
-        mail.map_err(|error| self.explain_torch(error))
-    }
-
-    /// What becomes of the rate where the run is longer, or its schedule another.
-    fn tell_rate(&self, state: &CheckpointState) {
-        let rate = |settings: &crate::settings::Settings| {
-            let length = Length::of(&settings.run, &self.programs).ok()?;
-            let updates = self.stages.last()?.metrics().updates;
-            Some(learning_rate(&settings.optimizer, &length).ok()?.at(updates))
-        };
-        if let (Some(before), Some(now)) = (rate(&state.settings), rate(&self.recipe.settings))
-            && before != now
-        {
-            tracing::info!(
-                "the rate schedule goes over the {} batches of the run as it is now: the next rate is {now:.6}, where it would have \
-                 been {before:.6}",
-                self.length.steps
-            );
-        }
-    }
 }

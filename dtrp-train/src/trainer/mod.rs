@@ -5,6 +5,7 @@ mod going_on;
 mod plan;
 mod rehearsal;
 mod start;
+mod taking_up;
 
 pub use plan::{ModulePlan, RunPlan};
 pub use rehearsal::Rehearsal;
@@ -18,7 +19,7 @@ use crate::unused::{Facts, Unused, unused};
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::{self, EngineError, EngineOptions, Execution, Pause};
 use dtrp_core::schedule::{Method, Plan, Program};
-use dtrp_core::torch::{Evaluation, OnOutput, TorchError, TorchStage, evaluate_with};
+use dtrp_core::torch::{Evaluation, OnOutput, Source, TorchError, TorchStage, evaluate_with};
 use dtrp_core::trace::{Recording, Trace};
 use dtrp_data::{Epoch, Loader};
 use dtrp_predictors::Provenance;
@@ -288,6 +289,7 @@ impl Trainer {
 
     /// Runs a program on the batches at `position`, outside any run. It ends at once where it is asked to stop.
     pub(crate) fn run(&mut self, program: &Program, position: Position) -> Result<(Execution, Tally), RunError> {
+        self.forget_stopped();
         let interrupts = self.interrupts(None, &Due::default());
         let waited = self.open(position, position.trained, interrupts)?;
         let execution = engine::run(program, &mut self.stages, &self.engine);
@@ -310,16 +312,43 @@ impl Trainer {
 
     /// Prepares the stages for a program, with batches from `first` of the epoch on (from 0). Returns the clock of its waiting.
     fn open(&mut self, position: Position, first: u32, interrupts: Interrupts) -> Result<Waited, RunError> {
+        let (waited, mut source) = self.source(position, first, interrupts)?;
+        for stage in &mut self.stages {
+            stage.begin(position.done, source.take());
+        }
+        Ok(waited)
+    }
+
+    /// As [`open`](Self::open), for stages that hold what is in flight of the program.
+    fn open_again(&mut self, position: Position, first: u32, interrupts: Interrupts) -> Result<Waited, RunError> {
+        let (waited, mut source) = self.source(position, first, interrupts)?;
+        for stage in &mut self.stages {
+            stage.read_from(source.take());
+        }
+        Ok(waited)
+    }
+
+    /// Where module 1 reads, and the clock of its waiting.
+    fn source(
+        &self,
+        position: Position,
+        first: u32,
+        interrupts: Interrupts,
+    ) -> Result<(Waited, Option<Box<dyn Source>>), RunError> {
         let feed = self.feed(self.programs.plan.micro_batches)?;
         let epoch = self.loaders.train.epoch(position.epoch, first as usize);
         let source = Batches::new(epoch, feed, interrupts);
         let waited = source.waited();
         self.check_whole()?;
-        let mut source: Option<Box<dyn dtrp_core::torch::Source>> = Some(Box::new(source));
+        Ok((waited, Some(Box::new(source))))
+    }
+
+    /// What comes after a program that has been stopped and can go on.
+    fn close_for_now(&mut self) {
         for stage in &mut self.stages {
-            stage.begin(position.done, source.take());
+            // The loader's threads end here too.
+            stage.read_from(None);
         }
-        Ok(waited)
     }
 
     /// What comes after a program.

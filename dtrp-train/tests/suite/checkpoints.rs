@@ -252,6 +252,45 @@ fn time_makes_them_due() {
     assert!(uninterrupted(&off).1.checkpoints.is_empty());
 }
 
+/// Stopped in the middle, in flight, at the end of an epoch and while it evaluates; without files and another trainer.
+#[test]
+fn a_trainer_that_was_stopped_goes_on() {
+    let more: [Changes; 4] = [
+        vec![("method.modules", json!(3))],
+        vec![
+            ("method.modules", json!(3)),
+            ("method.order", json!("eager")),
+            ("checkpoint.keep_last", json!(0)),
+        ],
+        vec![
+            ("method.name", json!("spectrain")),
+            ("method.modules", json!(3)),
+            ("method.micro_batches", json!(2)),
+            ("run.executor", json!("sequential")),
+        ],
+        vec![("method.name", json!("fdg")), ("checkpoint.every_steps", json!(2))],
+    ];
+    for changes in more {
+        let changes = [base(), changes].concat();
+        let (expected, whole) = uninterrupted(&changes);
+        let stop = Stop::new();
+        let mut trainer = training(&changes).unwrap().stop(&stop).build().unwrap();
+        let came = follow(&mut trainer, stop.clone(), |step| [2, 3, 6, 10].contains(&step));
+        let mut stops = 0;
+        while let Err(error) = trainer.fit() {
+            assert!(matches!(error, TrainError::Stopped(_)), "{changes:?}: {error}");
+            stop.take_back();
+            stops += 1;
+            // Looking changes nothing.
+            trainer.evaluate().unwrap();
+        }
+        assert!(stops >= 3, "{changes:?}: {stops}");
+        same(&format!("{changes:?}"), &weights(&trainer), &expected);
+        let came = came.lock().unwrap();
+        assert_eq!(came.numbers(), whole.numbers(), "{changes:?}");
+    }
+}
+
 /// A checkpoint after so many batches of [`base`] with changes.
 fn after(changes: &Changes, step: u64) -> Checkpoint {
     let stop = Stop::new();

@@ -9,7 +9,16 @@ use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 /// What is compared with.
-const PACKAGES: [&str; 3] = ["jsonschema==4.26.0", "pandas==3.1.1", "tensorboard==2.21.0"];
+const PACKAGES: [&str; 8] = [
+    "jsonschema==4.26.0",
+    "numpy==2.4.6",
+    "pandas==3.1.1",
+    "pillow==13.0.0",
+    "safetensors==0.8.0",
+    "tensorboard==2.21.0",
+    "torch==2.11.0",
+    "torchvision==0.26.0",
+];
 
 /// Where such tests are. Their names hold `peers`, and they are ignored otherwise.
 const CRATES: [&str; 1] = ["dtrp-cli"];
@@ -53,7 +62,7 @@ fn environment(context: &Context) -> Result<PathBuf> {
         return Ok(python(&folder));
     }
     eprintln!(
-        "installing {} into {} (once; 0.3 GB)",
+        "installing {} into {} (once; 5 GB)",
         PACKAGES.join(", "),
         folder.display()
     );

@@ -1,13 +1,16 @@
 //! `dtrp compare` and `dtrp sweep`: the same training run with a few keys varied, as one table.
 
+mod row;
 mod seeds;
-mod statistics;
 mod sweep;
 mod table;
 mod variants;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use sweep::combined;
+
 use super::report;
-use super::runs::{Asked, Job, Runs, folder_name};
+use super::runs::{Asked, Job, Marks, Runs, folder_name};
 use crate::config::{Config, DIGITS, Layers, Set, path_argument};
 use crate::error::{Error, Failure};
 use crate::history::Given as GivenRun;
@@ -15,11 +18,12 @@ use crate::output;
 use crate::stop;
 use clap::{Args, ValueEnum};
 use dtrp_train::{Stop, TrainError};
+use row::Row;
 use seeds::Seeds;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use sweep::{List, combinations};
-use table::{Row, json, table, told};
+use table::{json, table, told};
 use variants::{Given, Variant, chosen};
 
 const EXAMPLES: &str = "\
@@ -220,7 +224,10 @@ fn train_all(runs: &Runs<'_>, shared: &Shared, variants: &[Variant], rows: &mut 
             tracing::warn!("{}", fault.of_run(&row.name));
         }
     }
-    let jobs = jobs(shared, variants, rows)?;
+    let jobs = jobs(shared, variants, rows, runs.marks())?;
+    if shared.resume {
+        runs.same_files(&jobs)?;
+    }
     let (outcomes, result) = runs.train_all(&jobs, shared.jobs.get(), shared.resume);
     let places = rows.iter_mut().filter(|row| row.fault.is_none());
     let places = places.flat_map(|row| row.runs.iter_mut());
@@ -231,7 +238,7 @@ fn train_all(runs: &Runs<'_>, shared: &Shared, variants: &[Variant], rows: &mut 
 }
 
 /// The runs of all variants that can be trained.
-fn jobs(shared: &Shared, variants: &[Variant], rows: &[Row]) -> Result<Vec<Job>, Error> {
+fn jobs(shared: &Shared, variants: &[Variant], rows: &[Row], mut marks: Marks) -> Result<Vec<Job>, Error> {
     let mut folders: Vec<String> = Vec::new();
     let mut jobs = Vec::new();
     for (row, variant) in rows.iter().zip(variants) {
@@ -247,7 +254,7 @@ fn jobs(shared: &Shared, variants: &[Variant], rows: &[Row]) -> Result<Vec<Job>,
             jobs.push(Job {
                 name: format!("{}, seed {seed}", row.name),
                 folder: format!("{folder}-seed{seed}"),
-                asked: Asked::of(&configured(&shared.layers, &sets)?)?,
+                asked: Asked::of(&configured(&shared.layers, &sets)?, &mut marks)?,
                 sets: sets.iter().map(|set| set.text().to_owned()).collect(),
             });
         }

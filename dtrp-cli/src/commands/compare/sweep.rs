@@ -34,6 +34,9 @@ impl FromStr for List {
                 return Err(format!("the value {value} stands there twice"));
             }
             sets.push(set);
+            if sets.len() > MOST {
+                return Err(format!("{path} has more than {MOST} values: give fewer"));
+            }
         }
         if sets.is_empty() {
             return Err(format!("{path} has no values"));
@@ -87,6 +90,21 @@ pub(super) fn combinations(lists: &[List]) -> Result<Vec<Variant>, Error> {
     Ok(variants.into_iter().map(named).collect())
 }
 
+/// What each combination sets, of lists as they are typed.
+///
+/// # Errors
+///
+/// What the program would say.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn combined(lists: &[&str]) -> Result<Vec<Vec<String>>, String> {
+    let lists = lists
+        .iter()
+        .map(|list| list.parse())
+        .collect::<Result<Vec<List>, _>>()?;
+    let variants = combinations(&lists).map_err(|error| error.to_string())?;
+    Ok(variants.iter().map(Variant::texts).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +132,16 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_a_list_is_a_list_of_its_own() {
+        for list in ["a=1, 2 ,3", "a=[3, 6],{b: c, d: [e]},'f,g',\"h\",auto", "a.b= x y ,~"] {
+            for set in combined(&[list]).unwrap() {
+                let alone: Vec<_> = set.iter().map(String::as_str).collect();
+                assert_eq!(combined(&alone).unwrap(), std::slice::from_ref(set), "{list}");
+            }
+        }
+    }
+
+    #[test]
     fn what_makes_no_sweep_is_told() {
         for (lists, says) in [
             (&["a"][..], "PATH=VALUE"),
@@ -126,6 +154,9 @@ mod tests {
             let error = names(lists).err().unwrap_or_default();
             assert!(error.contains(says), "{lists:?}: {error}");
         }
+        let most: Vec<String> = (0..=MOST).map(|number| number.to_string()).collect();
+        let error = names(&[&format!("a={}", most.join(","))]).unwrap_err();
+        assert!(error.contains("a has more than 10000 values"), "{error}");
         let many: Vec<String> = (0..150).map(|number| number.to_string()).collect();
         let (a, b) = (format!("a={}", many.join(",")), format!("b={}", many.join(",")));
         assert!(names(&[&a, &b]).unwrap_err().contains("more than 10000"));

@@ -2,6 +2,7 @@
 //!
 //! A run's `config.yaml` does not do for that: in it stands what was measured in the place of what was asked for (`auto`).
 
+use super::files::Marks;
 use crate::config::{Config, ProgramKeys};
 use crate::error::Error;
 use crate::run::SUMMARY;
@@ -14,10 +15,16 @@ use std::path::Path;
 /// The file, in the run's folder.
 pub(crate) const ASKED: &str = "asked.yaml";
 
-/// A configuration before anything is measured, without what changes nothing of the training.
+/// Before the marks of files.
+const FILES: &str = "# The files that it names were then:\n";
+
+/// A configuration before anything is measured, without what changes nothing of the training, and marks of the files that it
+/// names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     text: String,
+    /// A line for each key that names a file or a folder.
+    files: Vec<String>,
 }
 
 /// What there is of a run already.
@@ -27,6 +34,8 @@ pub(super) enum Earlier {
     Nothing,
     /// A run that is another one: it was asked for with another configuration, or of another version.
     Other,
+    /// A run of the same configuration, in which this key named a file that was another one then.
+    Changed(String),
     /// The same run, which has not come to its end.
     Begun,
     /// The same run with its result.
@@ -39,8 +48,11 @@ impl Asked {
     /// # Errors
     ///
     /// [`Error::Config`] where it cannot be written.
-    pub(crate) fn of(config: &Config) -> Result<Self, Error> {
+    pub(crate) fn of(config: &Config, marks: &mut Marks) -> Result<Self, Error> {
         let mut config = config.clone();
+        let files = config.files();
+        let files = files.map(|(key, path)| format!("{key} {}", marks.of(path)));
+        let files = files.collect();
         let costs = config.program.method.clone();
         config.program = ProgramKeys {
             method: costs,
@@ -51,15 +63,38 @@ impl Asked {
         let yaml = config.to_yaml()?;
         Ok(Self {
             text: format!("# What this run was asked to be, for `dtrp compare --resume`; by dtrp {version}\n{yaml}"),
+            files,
         })
+    }
+
+    /// As it is kept.
+    fn whole(&self) -> String {
+        let files = self.files.iter().map(|line| format!("# {line}\n"));
+        let files: String = files.collect();
+        if files.is_empty() {
+            return self.text.clone();
+        }
+        format!("{}{FILES}{files}", self.text)
     }
 
     /// Keeps it in the folder of the run that it was asked of.
     pub(super) fn keep(&self, folder: &Path) {
-        if let Err(error) = write_whole(&folder.join(ASKED), self.text.as_bytes()) {
+        if let Err(error) = write_whole(&folder.join(ASKED), self.whole().as_bytes()) {
             let folder = folder.display();
             tracing::warn!("{folder}: cannot keep {ASKED}: {error}; --resume will train this run again");
         }
+    }
+
+    /// The key of the file that is another one now, if nothing else is different.
+    fn changed(&self, kept: &str) -> Option<String> {
+        let (text, files) = kept.split_once(FILES)?;
+        let mut before = files.lines();
+        let different = self
+            .files
+            .iter()
+            .find(|line| before.next().and_then(|before| before.strip_prefix("# ")) != Some(line.as_str()));
+        let key = different?.split(' ').next()?;
+        (text == self.text).then(|| key.to_owned())
     }
 
     /// What there is in the folder.
@@ -67,8 +102,10 @@ impl Asked {
         if !folder.exists() {
             return Earlier::Nothing;
         }
-        if read_text(&folder.join(ASKED)).ok().as_ref() != Some(&self.text) {
-            return Earlier::Other;
+        match read_text(&folder.join(ASKED)) {
+            Ok(text) if text == self.whole() => {}
+            Ok(text) => return self.changed(&text).map_or(Earlier::Other, Earlier::Changed),
+            Err(_) => return Earlier::Other,
         }
         let summary = read_text(&folder.join(SUMMARY)).ok();
         let summary = summary.and_then(|text| serde_json::from_str::<Summary>(&text).ok());
@@ -96,7 +133,7 @@ mod tests {
             config: None,
             sets: sets.iter().map(|set| set.parse().unwrap()).collect(),
         };
-        Asked::of(&layers.load(DIGITS).unwrap()).unwrap()
+        Asked::of(&layers.load(DIGITS).unwrap(), &mut Marks::new(Path::new("runs"))).unwrap()
     }
 
     #[test]
@@ -127,6 +164,18 @@ mod tests {
         asked.keep(&folder);
         assert!(matches!(asked.earlier(&folder), Earlier::Begun));
         assert!(matches!(other.earlier(&folder), Earlier::Other));
+        let start = place.path().join("start");
+        std::fs::write(&start, "weights").unwrap();
+        let named = || {
+            let set = format!("model.init_from={}", start.display());
+            self::asked(&[set.as_str()])
+        };
+        named().keep(&folder);
+        assert!(matches!(named().earlier(&folder), Earlier::Begun));
+        std::fs::write(&start, "WEIGHTS").unwrap();
+        assert!(matches!(named().earlier(&folder), Earlier::Changed(key) if key == "model.init_from"));
+        assert!(matches!(asked.earlier(&folder), Earlier::Other));
+        asked.keep(&folder);
         // Half a summary is none.
         std::fs::write(folder.join(SUMMARY), "{\"end\": \"finished\"").unwrap();
         assert!(matches!(asked.earlier(&folder), Earlier::Begun));

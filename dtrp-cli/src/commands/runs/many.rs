@@ -1,7 +1,8 @@
 //! Several runs, some of them at once.
 
-use super::asked::{Asked, Earlier, identity};
+use super::asked::{ASKED, Asked, Earlier, identity};
 use super::child::{Child, LOOK_EVERY, Stderr};
+use super::files::Marks;
 use super::{Finished, Outcome, Runs};
 use crate::error::{Error, Failure};
 use crate::progress::{self, Lines};
@@ -96,6 +97,30 @@ impl Runs<'_> {
         (outcomes, result)
     }
 
+    /// For the files that these runs name.
+    pub(crate) fn marks(&self) -> Marks {
+        Marks::new(self.dir)
+    }
+
+    /// What was trained before is of use only as long as it was trained on the same files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fit`], with the first run of which that is not so.
+    pub(crate) fn same_files(&self, jobs: &[Job]) -> Result<(), Error> {
+        for job in jobs {
+            let folder = self.dir.join(&job.folder);
+            if let Earlier::Changed(key) = job.asked.earlier(&folder) {
+                let (folder, name) = (folder.display(), &job.name);
+                return Err(Error::Fit(format!(
+                    "{folder}: what {key} names has changed since {name} was trained: put back what was there (its mark stands \
+                     in {ASKED}), or leave out --resume to train everything anew"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn begin<'a>(&self, index: usize, job: &'a Job, resume: bool) -> Result<Begun<'a>, Error> {
         let folder = self.dir.join(&job.folder);
         let name = &job.name;
@@ -114,7 +139,7 @@ impl Runs<'_> {
                 tracing::info!("{name}, from where it was broken off");
                 true
             }
-            Earlier::Other => {
+            Earlier::Other | Earlier::Changed(_) => {
                 let folder = folder.display();
                 tracing::info!("{name}: what is in {folder} was asked for otherwise, and is moved away");
                 false

@@ -3,9 +3,11 @@
 
 mod asked;
 mod child;
+mod files;
 mod many;
 
 pub(super) use asked::Asked;
+pub(super) use files::Marks;
 pub(super) use many::Job;
 
 use crate::config::Layers;

@@ -176,6 +176,11 @@ impl TorchStage {
         self.drop_flight();
     }
 
+    /// Takes data from elsewhere from now on, in the middle of a program too: what is in flight stays.
+    pub fn read_from(&mut self, source: Option<Box<dyn Source>>) {
+        self.source = source;
+    }
+
     fn drop_flight(&mut self) {
         self.pending.clear();
         self.stored.clear();

@@ -87,6 +87,7 @@ fn made(target: &str) -> Vec<Vec<u8>> {
         "configuration" => texts(&[
             "run: {max_steps: 7}\n=====\nmodel.name=vgg\n",
             "=====\nmethod={name: bp, modules: 2}\n=====\ndata.augment=none\n",
+            "=====\nmethod.cuts=[3, 6],[2, 5],auto\n=====\nmodel={name: tiny},'vgg'\n",
         ]),
         "idx" => {
             let images = [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3][..], &[7; 12]].concat();

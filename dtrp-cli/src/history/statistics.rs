@@ -5,17 +5,17 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Numbers of several runs of one variant.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Spread {
+pub(crate) struct Spread {
     /// How many there are.
-    pub(super) runs: usize,
-    pub(super) mean: f64,
+    pub(crate) runs: usize,
+    pub(crate) mean: f64,
     /// Of the sample, with n − 1; null for one run.
-    pub(super) deviation: Option<f64>,
+    pub(crate) deviation: Option<f64>,
 }
 
 impl Spread {
     /// `None` where there are no numbers.
-    pub(super) fn of(numbers: &[f64]) -> Option<Self> {
+    pub(crate) fn of(numbers: &[f64]) -> Option<Self> {
         let count = numbers.len() as f64;
         let mean = (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / count)?;
         let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
@@ -33,22 +33,22 @@ impl Spread {
 /// d_s = b_s − a_s     t = mean(d) / (deviation(d) / √n)     p = P(|T| ≥ |t|),  T of Student's distribution with n − 1
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Paired {
+pub(crate) struct Paired {
     /// Of which both runs have a number.
-    pub(super) seeds: Vec<u64>,
+    pub(crate) seeds: Vec<u64>,
     /// Of this variant less the first.
-    pub(super) mean_difference: f64,
+    pub(crate) mean_difference: f64,
     /// Of the differences, with n − 1.
-    pub(super) deviation: f64,
+    pub(crate) deviation: f64,
     /// Null where all differences are the same: they have no deviation to be measured by.
-    pub(super) t: Option<f64>,
+    pub(crate) t: Option<f64>,
     /// Two-sided.
-    pub(super) p: Option<f64>,
+    pub(crate) p: Option<f64>,
 }
 
 impl Paired {
     /// From numbers with their seeds; `None` with fewer than two seeds that both have.
-    pub(super) fn of(first: &[(u64, f64)], this: &[(u64, f64)]) -> Option<Self> {
+    pub(crate) fn of(first: &[(u64, f64)], this: &[(u64, f64)]) -> Option<Self> {
         let pairs = this.iter().filter_map(|(seed, number)| {
             let (_, other) = first.iter().find(|(other, _)| other == seed)?;
             Some((*seed, number - other))
@@ -74,6 +74,15 @@ impl Paired {
 fn two_sided(t: f64, freedom: usize) -> Option<f64> {
     let distribution = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
     Some((2.0 * distribution.cdf(-t.abs())).min(1.0))
+}
+
+/// `0.031`, `<0.001`
+pub(crate) fn probability(p: f64) -> String {
+    if p < 0.001 {
+        "<0.001".to_owned()
+    } else {
+        format!("{p:.3}")
+    }
 }
 
 #[cfg(test)]
