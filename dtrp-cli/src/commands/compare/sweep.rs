@@ -136,7 +136,7 @@ mod tests {
         for list in ["a=1, 2 ,3", "a=[3, 6],{b: c, d: [e]},'f,g',\"h\",auto", "a.b= x y ,~"] {
             for set in combined(&[list]).unwrap() {
                 let alone: Vec<_> = set.iter().map(String::as_str).collect();
-                assert_eq!(combined(&alone).unwrap(), std::slice::from_ref(set), "{list}");
+                assert_eq!(combined(&alone).unwrap(), std::slice::from_ref(&set), "{list}");
             }
         }
     }
