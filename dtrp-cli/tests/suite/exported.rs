@@ -56,6 +56,10 @@ fn it_trains_goes_on_and_gives_its_weights_back() {
     let again = place.dtrp(&["train", "-c", "runs/a/config.yaml", "--name", "b"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(place.weights("a") == place.weights("b"));
+    // Cut inside a block it is another run of the same network.
+    let inside = train(&place, "inside", &["method.cuts=[blocks.0/conv2]"]);
+    assert_eq!(inside.code, 0, "{}", inside.stderr);
+    assert!(place.read("inside/config.yaml").contains("blocks.0/conv2"));
     // A run that is taken up again ends as one that never stopped.
     let half = train(&place, "half", &["checkpoint.every_steps=2"]);
     assert_eq!(half.code, 0, "{}", half.stderr);
