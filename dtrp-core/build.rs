@@ -7,7 +7,7 @@ fn main() {
 
 #[cfg(feature = "torch")]
 fn torch() {
-    for file in ["shim.h", "shim.cpp", "device/device.cpp"] {
+    for file in ["shim.h", "shim.cpp", "device/device.cpp", "operators/operators.cpp"] {
         println!("cargo::rerun-if-changed=src/torch/{file}");
     }
     let Some(libtorch) = dtrp_build::link_libtorch() else {
@@ -16,12 +16,16 @@ fn torch() {
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        // What both files share.
+        // What the files share.
         .include("src/torch")
         .includes(libtorch.include_folders())
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         // libtorch's own headers warn.
         .warnings(false)
-        .files(["src/torch/shim.cpp", "src/torch/device/device.cpp"])
+        .files([
+            "src/torch/shim.cpp",
+            "src/torch/device/device.cpp",
+            "src/torch/operators/operators.cpp",
+        ])
         .compile("dtrp_shim");
 }

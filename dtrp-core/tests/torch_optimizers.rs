@@ -9,6 +9,7 @@ const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 fn specs(shapes: &[(Vec<i64>, Role)]) -> Vec<ParamSpec> {
     let spec = |(index, (shape, role)): (usize, &(Vec<i64>, Role))| ParamSpec {
+        also: Vec::new(),
         name: format!("p{index}"),
         shape: shape.clone(),
         role: *role,

@@ -71,6 +71,14 @@ pub enum ModelError {
         /// Blocks of the network.
         blocks: usize,
     },
+    /// An exported network cannot be read, or not be trained.
+    #[error("{} {message}", path.display())]
+    Exported {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        message: String,
+    },
     /// The places to cut at do not fit.
     #[error(
         "the cuts [{}] do not make {modules} modules: give {} places, from the lowest to the highest, each once",

@@ -19,6 +19,7 @@ pub mod auxiliary;
 mod cuts;
 mod describe;
 mod error;
+pub mod exported;
 mod families;
 mod fresh;
 pub mod layers;

@@ -31,7 +31,7 @@ const TYPES: [(Kind, Dtype); 10] = [
 ];
 
 /// Writes named tensors. Where there is a `running_mean`, PyTorch expects a `num_batches_tracked` beside it: it is written
-/// as `batches`. The file appears whole or not at all, and is on the disk when this returns.
+/// as `batches`, unless it is among the tensors. The file appears whole or not at all, and is on the disk when this returns.
 ///
 /// # Errors
 ///
@@ -45,6 +45,7 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)], batches: u64) -> Result<(
     let count = Tensor::from(i64::try_from(batches).unwrap_or(i64::MAX));
     let tracked: Vec<(String, Tensor)> = tracked
         .map(|prefix| (format!("{prefix}num_batches_tracked"), count.shallow_clone()))
+        .filter(|(name, _)| tensors.iter().all(|(own, _)| own != name))
         .collect();
     let mut parts = Vec::with_capacity(tensors.len() + tracked.len());
     for (name, tensor) in tensors.iter().chain(&tracked) {

@@ -54,6 +54,7 @@ fn of_model(error: &ModelError) -> Option<String> {
         ModelError::TooManyModules { .. } => "method.modules",
         ModelError::Cuts { .. } => "method.cuts",
         ModelError::Weights { .. } => "model.init_from",
+        ModelError::Exported { .. } => "model.file",
         _ => return None,
     };
     Some(key.to_owned())

@@ -136,6 +136,10 @@ fn places(folder: &Path) -> Vec<Place> {
     };
     let with = |changes: &[(&str, Value)], keys: Vec<String>| place(changes, keys.iter().map(String::as_str));
     for family in dtrp_models::list() {
+        // Its options make sense beside a file alone.
+        if family.name == "exported" {
+            continue;
+        }
         let synthetic = [
             ("model.name", json!(family.name)),
             ("data.name", json!("synthetic")),

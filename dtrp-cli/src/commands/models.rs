@@ -1,13 +1,15 @@
 //! `dtrp models`: the networks that there are, and what their blocks cost.
 
-use crate::config::parse_yaml;
+use crate::config::{expanded, parse_yaml};
 use crate::error::Error;
 use crate::output::{self, Format};
 use clap::{Args, Subcommand};
+use dtrp_models::exported::Exported;
 use dtrp_models::{BlockInfo, ModelInput, OutputInfo};
 use dtrp_text::units::{bytes, thousands};
 use dtrp_text::{OptionSpec, OptionValues, Table, schema, to_json};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// `dtrp models ...`
 #[derive(Debug, Subcommand)]
@@ -25,7 +27,7 @@ pub(crate) enum ModelsCommand {
 /// `dtrp models show`
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The family
+    /// The family, or a .pt2 file that PyTorch has exported: then channels, size and classes are the file's
     name: String,
     /// An option of it, such as depth=20; can be given several times
     #[arg(short, long = "option", value_name = "NAME=VALUE")]
@@ -85,25 +87,35 @@ fn json_list() -> Value {
 fn default(option: &OptionSpec) -> String {
     match option.kind.default() {
         Value::String(word) => word,
+        Value::Null => "none".to_owned(),
         other => other.to_string(),
     }
 }
 
 impl Show {
     fn show(&self) -> Result<String, Error> {
-        let input = ModelInput {
+        let mut input = ModelInput {
             channels: self.channels as usize,
             height: self.size as usize,
             width: self.size as usize,
             classes: self.classes as usize,
         };
+        let mut name = self.name.as_str();
         let mut options = OptionValues::new();
         for option in &self.options {
             let wrong = || Error::Fit(format!("--option {option}: write it as NAME=VALUE, such as depth=20"));
             let (name, value) = option.split_once('=').ok_or_else(wrong)?;
             options.insert(name.to_owned(), parse_yaml(value).map_err(|_| wrong())?);
         }
-        let network = dtrp_models::build(&self.name, &options, &input)?;
+        if name.ends_with(".pt2") {
+            let path =
+                expanded(Path::new(name)).map_err(|expected| Error::Fit(format!("{name}: it must be {expected}")))?;
+            let output = options.get("output").and_then(Value::as_u64);
+            input = Exported::open(&path, output.map(|output| output as usize))?.input()?;
+            options.insert("file".to_owned(), path.to_string_lossy().into());
+            name = "exported";
+        }
+        let network = dtrp_models::build(name, &options, &input)?;
         let blocks = network.describe(&input)?;
         let places = network.in_pieces().describe(&input)?;
         match self.format {

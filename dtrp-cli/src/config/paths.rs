@@ -2,8 +2,9 @@
 
 use super::{Config, ConfigError};
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use dtrp_text::shortened;
+use dtrp_text::{OptionKind, shortened};
 use dtrp_train::Settings;
+use serde_json::Value;
 use std::env::home_dir;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,29 @@ impl Config {
                 value: format!("`{}`", shortened(&path.to_string_lossy())),
                 expected,
             })?;
+        }
+        self.expand_home_in_options(origin)
+    }
+
+    /// The same for the model's options that are paths.
+    fn expand_home_in_options(&mut self, origin: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
+        let model = &mut self.settings.model;
+        // A family that does not exist is told of later.
+        let declared = dtrp_models::find(&model.name).map_or(&[][..], |family| family.options);
+        for option in declared.iter().filter(|option| option.kind == OptionKind::Path) {
+            let Some(Value::String(path)) = model.options.get_mut(option.name) else {
+                continue;
+            };
+            let expanded = expanded(Path::new(path)).and_then(of_usual_length);
+            let key = format!("model.{}", option.name);
+            let expanded = expanded.map_err(|expected| ConfigError::Value {
+                origin: origin(&key),
+                path: key,
+                value: format!("`{}`", shortened(path)),
+                expected,
+            })?;
+            // Of UTF-8 it is made.
+            *path = expanded.to_string_lossy().into_owned();
         }
         Ok(())
     }

@@ -80,6 +80,8 @@ fn every_configuration_can_be_planned() {
     let every: BTreeSet<_> = dtrp_models::list()
         .iter()
         .map(|family| family.name.to_owned())
+        // It needs a file, which an example cannot have.
+        .filter(|name| name != "exported")
         .collect();
     assert_eq!(families, every);
     for k in ["2", "3", "4", "8"] {

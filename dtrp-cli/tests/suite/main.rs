@@ -15,6 +15,7 @@ mod cuts;
 mod data;
 mod documented;
 mod every_key;
+mod exported;
 mod exporting;
 mod faults;
 mod full_disk;

@@ -3,6 +3,7 @@
 //! | room | holds |
 //! |---|---|
 //! | `network` | blocks, modules, and the flat tensors ([`Arena`]) that their parameters are views of |
+//! | `operators` | any operator of libtorch, by name |
 //! | `saved` | tensors and numbers as files keep them |
 //! | `device` | streams, messages and backward threads of a GPU; on a CPU they are nothing |
 //! | `optimizer` | optimizers on flat tensors, and learning-rate schedules |
@@ -15,6 +16,7 @@
 mod device;
 mod error;
 mod network;
+mod operators;
 mod optimizer;
 mod prediction;
 mod saved;
@@ -24,9 +26,10 @@ mod stage;
 pub use device::{DeviceMemory, DeviceRoom, GpuFault, HostReads, Message, OnSynchronize, OutOfMemory, Upload};
 pub use error::TorchError;
 pub use network::{
-    Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Init, ListBlock, Mode, Module, ParamId,
-    ParamSpec, Pass, Precision, Role, Scope, Vars, allow_tf32,
+    Arena, ArenaLayout, Block, BlockSpec, BufferId, BufferSpec, Dtype, Given, Init, Join, Keep, ListBlock, Mode,
+    Module, ParamId, ParamSpec, Pass, Precision, Role, Scope, Start, Vars, allow_tf32,
 };
+pub use operators::{Argument, Operator, Returned, Signature, Value};
 pub use optimizer::{Adam, Curve, LearningRate, Optimizer, OptimizerMemory, RateError, Rescale, Sgd, Warmup};
 pub use prediction::{Forecaster, Gain, PredictorFacts, ProbeFacts};
 pub use saved::{Exact, SavedTensor, Tensors};

@@ -17,7 +17,7 @@ unsafe extern "C" {
 }
 
 /// Takes over a text of the shim.
-fn text(raw: *mut c_char) -> String {
+pub(super) fn text(raw: *mut c_char) -> String {
     if raw.is_null() {
         return String::new();
     }

@@ -93,7 +93,7 @@ fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mo
             let bound = 1.0 / (inputs as f64).sqrt();
             let uniform = Init::Uniform { bound };
             let pool = Some([1, 1]);
-            blocks.push(last("classifier", inputs, pool, classes, uniform, uniform));
+            blocks.push(last("classifier", inputs, pool, classes, uniform.clone(), uniform));
         }
     }
     Ok(blocks)

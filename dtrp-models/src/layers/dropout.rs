@@ -58,6 +58,17 @@ pub fn dropout_mask(
     rate: f64,
     pass: &Pass,
     layer: u64,
+    options: (Kind, Device),
+) -> Result<Tensor, TchError> {
+    kept_mask(shape, rate, pass, layer, options)?.f_mul_scalar(1.0 / (1.0 - rate))
+}
+
+/// The same, with 1 for what is kept.
+pub(crate) fn kept_mask(
+    shape: &[i64],
+    rate: f64,
+    pass: &Pass,
+    layer: u64,
     (kind, device): (Kind, Device),
 ) -> Result<Tensor, TchError> {
     let words = [pass.seed, pass.block as u64, pass.batch, layer];
@@ -71,7 +82,7 @@ pub fn dropout_mask(
     } else {
         drawn_there(key, count, threshold, device)?
     };
-    let mask = kept.f_to_kind(kind)?.f_mul_scalar(1.0 / (1.0 - rate))?;
+    let mask = kept.f_to_kind(kind)?;
     match *shape {
         [samples, channels, height, width] => mask.f_view([samples, height, width, channels])?.f_permute([0, 3, 1, 2]),
         _ => mask.f_view(shape),

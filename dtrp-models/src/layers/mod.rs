@@ -10,6 +10,7 @@ pub mod tally;
 
 pub use activation::relu;
 pub use conv::Conv2d;
+pub(crate) use dropout::kept_mask;
 pub use dropout::{Dropout, dropout_mask};
 pub use linear::Linear;
 pub use norm::BatchNorm2d;

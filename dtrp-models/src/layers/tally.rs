@@ -64,6 +64,11 @@ pub fn normalises(parameter: &str, x: &Tensor) {
     });
 }
 
+/// Whether anybody listens in this thread.
+pub(crate) fn is_heard() -> bool {
+    LISTENER.with_borrow(Option::is_some)
+}
+
 /// Runs `work` and returns what was reported meanwhile in this thread.
 pub(crate) fn listen<T>(work: impl FnOnce() -> T) -> (T, Tally) {
     let outer = LISTENER.replace(Some(Tally::default()));

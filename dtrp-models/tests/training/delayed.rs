@@ -2,9 +2,12 @@
 //! no schedule: which version a module reads for batch b is a closed form of (K, k, b), and of M where gradients are
 //! accumulated over M batches.
 
+use crate::exported;
 use crate::reference::{self, BLOCKS, PIECES, Tensors, is_parameter, piece};
 use crate::run::{Run, assert_same_bits, state};
+use dtrp_core::engine::Executor;
 use dtrp_core::schedule::Order;
+use dtrp_core::torch::TorchStage;
 use tch::{Reduction, Tensor};
 
 /// What distinguishes the methods.
@@ -24,26 +27,32 @@ struct History {
     /// Sum of the gradients that wait for the next update, and the samples of their batches. A gradient is weighted by its
     /// batch's samples as multiples of the first one's, so that batches of one size are added up as they are.
     waiting: (Tensors, Vec<f64>),
-    pieces: std::ops::Range<usize>,
+    part: Part,
+}
+
+/// What a module computes from weights and tensors in the batch with this number; running statistics are updated only if asked for.
+pub(crate) type Part = Box<dyn Fn(&Tensors, &[Tensor], bool, usize) -> Vec<Tensor>>;
+
+/// Consecutive pieces of the network that is written out by hand.
+fn by_hand(pieces: std::ops::Range<usize>) -> Part {
+    Box::new(move |weights, x, statistics, _| {
+        let x = x.iter().map(Tensor::shallow_clone).collect();
+        let pieces = pieces.clone();
+        pieces.fold(x, |x: Vec<Tensor>, index| piece(weights, index, &x, statistics))
+    })
 }
 
 impl History {
-    fn new(weights: Tensors, pieces: std::ops::Range<usize>) -> Self {
+    fn new(weights: Tensors, part: Part) -> Self {
         Self {
             versions: vec![(weights, Tensors::new())],
             waiting: (Tensors::new(), Vec::new()),
-            pieces,
+            part,
         }
     }
 
     fn newest(&self) -> &(Tensors, Tensors) {
         self.versions.last().unwrap()
-    }
-
-    fn forward(&self, weights: &Tensors, x: &[Tensor], statistics: bool) -> Vec<Tensor> {
-        let x = x.iter().map(Tensor::shallow_clone).collect();
-        let pieces = self.pieces.clone();
-        pieces.fold(x, |x: Vec<Tensor>, index| piece(weights, index, &x, statistics))
     }
 
     /// Adds the gradient of a batch of so many samples to those that wait.
@@ -108,15 +117,17 @@ fn as_leaves(weights: &Tensors) -> Tensors {
 fn plain_loop(run: &Run, rules: Rules) -> Tensors {
     reference::enter();
     let modules = run.modules;
-    let mut histories: Vec<History> = run
-        .stages()
-        .iter()
-        .zip(reference::pieces(run))
-        .map(|(stage, pieces)| {
-            let weights = stage.state().unwrap().into_iter().collect();
-            History::new(weights, pieces)
-        })
-        .collect();
+    let by_hand = |(stage, pieces): (&TorchStage, _)| {
+        let weights = stage.state().unwrap().into_iter().collect();
+        History::new(weights, by_hand(pieces))
+    };
+    let mut histories: Vec<History> = match run.network {
+        None => run.stages().iter().zip(reference::pieces(run)).map(by_hand).collect(),
+        Some(_) => {
+            let parts = exported::parts(run).into_iter();
+            parts.map(|(weights, part)| History::new(weights, part)).collect()
+        }
+    };
     let (batches, accumulate) = (run.batches as usize, run.accumulate as usize);
     for b in 1..=batches {
         let (images, labels) = run.data(b as u32);
@@ -140,9 +151,9 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
             };
             let recompute = rules.recompute && behind > 0;
             let first = as_leaves(&weights);
-            let leaf = |x: &Tensor| x.detach().set_requires_grad(k > 1);
+            let leaf = |x: &Tensor| x.detach().set_requires_grad(k > 1 && x.is_floating_point());
             let input: Vec<Tensor> = x.iter().map(leaf).collect();
-            let output = history.forward(&first, &input, !recompute);
+            let output = (history.part)(&first, &input, !recompute, b);
             x = output.iter().map(Tensor::detach).collect();
             passes.push((input, first, output, recompute));
         }
@@ -150,26 +161,41 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
         for (history, (input, first, output, recompute)) in histories.iter_mut().zip(passes).rev() {
             let (leaves, output) = if recompute {
                 let leaves = as_leaves(&history.newest().0);
-                let output = history.forward(&leaves, &input, true);
+                let output = (history.part)(&leaves, &input, true, b);
                 (leaves, output)
             } else {
                 (first, output)
             };
-            match &deltas {
-                None => {
-                    let loss = output[0].cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
-                    loss.backward();
-                }
+            let total = match &deltas {
+                None => Some(output[0].cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0)),
                 // The gradient of sum(y * delta) with respect to y is delta.
                 Some(deltas) => {
                     let pairs = output.iter().zip(deltas).filter(|(y, _)| y.requires_grad());
                     let sums = pairs.map(|(y, delta)| (y * delta * run.gradient_shrink).sum(y.kind()));
-                    sums.reduce(|a, b| a + b).unwrap().backward();
+                    // A module without parameters above the images alone has nothing to differentiate.
+                    sums.reduce(|a, b| a + b)
                 }
-            }
-            let gradient = leaves.iter().filter(|(name, _)| is_parameter(name));
-            let gradient: Tensors = gradient.map(|(name, leaf)| (name.clone(), leaf.grad())).collect();
-            deltas = Some(input.iter().map(Tensor::grad).collect());
+            };
+            // Not `backward`, which lays a gradient out as what it is of, and sums over it would be added up in another order.
+            let named: Vec<_> = leaves.iter().filter(|(name, _)| is_parameter(name)).collect();
+            let wanted = named.iter().map(|(_, leaf)| *leaf).chain(&input);
+            let wanted: Vec<&Tensor> = wanted.filter(|tensor| tensor.requires_grad()).collect();
+            let mut found = total
+                .map_or_else(Vec::new, |total| Tensor::run_backward(&[total], &wanted, false, false))
+                .into_iter();
+            let gradient: Tensors = named
+                .iter()
+                .map(|(name, _)| (*name).clone())
+                .zip(found.by_ref())
+                .collect();
+            let mut own = input.iter().map(|x| {
+                if x.requires_grad() {
+                    found.next().unwrap()
+                } else {
+                    Tensor::new()
+                }
+            });
+            deltas = Some(own.by_ref().collect());
             tch::no_grad(|| {
                 history.wait(gradient, labels.size()[0]);
                 if b.is_multiple_of(accumulate) || b == batches {
@@ -186,6 +212,7 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
 }
 
 fn check(method: &'static str, order: Option<Order>, predictor: &'static str, rules: Rules) {
+    check_exported(method, order, predictor, rules);
     for modules in 1..=BLOCKS {
         for (batches, gradient_shrink) in [(9, 1.0), (2, 1.0), (7, 0.5)] {
             let run = reference::exact(Run {
@@ -214,6 +241,44 @@ fn check(method: &'static str, order: Option<Order>, predictor: &'static str, ru
         });
         let what = format!("{method} {predictor} {order:?} cuts {places:?}");
         assert_same_bits(&what, &run.weights(), &plain_loop(&run, rules));
+    }
+}
+
+/// The same for an exported network with a shared weight, dropout, stochastic depth, batch norms and other buffers.
+fn check_exported(method: &'static str, order: Option<Order>, predictor: &'static str, rules: Rules) {
+    let places: [&[&str]; 7] = [
+        &["fc"],
+        &["blocks.0/conv2"],
+        &["blocks.1/bn1", "shared"],
+        &["blocks.0", "blocks.1/conv2", "fc"],
+        &["blocks.0/conv2", "blocks.1", "shared/drop"],
+        &["stem/conv2d", "blocks.0", "blocks.0/bn1", "blocks.1", "fc"],
+        &[
+            "stem/conv2d",
+            "blocks.0",
+            "blocks.0/bn1",
+            "blocks.1",
+            "blocks.1/empty_1",
+            "fc",
+        ],
+    ];
+    for places in places {
+        let run = reference::exact(Run {
+            order,
+            predictor,
+            places: places.to_vec(),
+            network: Some(exported::toy),
+            ..Run::new(method, places.len() + 1)
+        });
+        let threads = Run {
+            executor: Executor::Threads,
+            ..run.clone()
+        };
+        let what = format!("{method} {predictor} {order:?} exported, cuts {places:?}");
+        let weights = run.weights();
+        assert_same_bits(&what, &weights, &plain_loop(&run, rules));
+        assert_same_bits(&what, &weights, &threads.weights());
+        assert_eq!(weights["passes"].int64_value(&[]), i64::from(run.batches), "{what}");
     }
 }
 
@@ -357,7 +422,7 @@ fn gpipe_and_1f1b_are_accumulated_gradients() {
 fn accumulated(run: &Run) -> Tensors {
     reference::enter();
     let start: Tensors = state(&run.stages());
-    let mut history = History::new(start, 0..PIECES.len());
+    let mut history = History::new(start, by_hand(0..PIECES.len()));
     for b in 1..=run.batches {
         let (images, labels) = run.data(b);
         let (total, m) = (images.size()[0], i64::from(run.micro_batches));
@@ -365,9 +430,7 @@ fn accumulated(run: &Run) -> Tensors {
         for j in 0..m {
             let (from, to) = (j * total / m, (j + 1) * total / m);
             let leaves = as_leaves(&history.newest().0);
-            let logits = history
-                .forward(&leaves, &[images.narrow(0, from, to - from)], true)
-                .remove(0);
+            let logits = (history.part)(&leaves, &[images.narrow(0, from, to - from)], true, 0).remove(0);
             let labels = labels.narrow(0, from, to - from);
             let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
             let loss = if m > 1 {

@@ -2,6 +2,7 @@
 
 mod averages;
 mod delayed;
+mod exported;
 mod hand;
 mod lasting;
 mod losses;

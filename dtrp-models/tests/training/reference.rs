@@ -87,7 +87,9 @@ fn conv_bn(w: &Tensors, conv: &str, norm: &str, x: &Tensor, stride: i64, statist
 }
 
 pub(crate) fn is_parameter(name: &str) -> bool {
-    !name.contains("running")
+    /// Buffers, and parameters that are not trained, of the exported network.
+    const OTHERS: [&str; 5] = ["mask", "passes", "mean", "frozen", "unread"];
+    !name.contains("running") && !name.ends_with("num_batches_tracked") && !OTHERS.contains(&name)
 }
 
 /// One step of SGD on one parameter: new weight and new velocity.

@@ -1,8 +1,9 @@
 //! Auxiliary heads: they fit every family wherever it is cut, and give logits.
 
+use crate::built_in;
 use dtrp_core::torch::{Mode, Module, Pass};
 use dtrp_models::auxiliary::{self, HeadKind, heads};
-use dtrp_models::{ModelInput, OptionValues, build, list, option_values, split_evenly};
+use dtrp_models::{ModelInput, OptionValues, build, option_values, split_evenly};
 use tch::{Device, Kind, Tensor};
 
 const INPUT: ModelInput = ModelInput {
@@ -14,7 +15,7 @@ const INPUT: ModelInput = ModelInput {
 
 #[test]
 fn heads_fit_every_family_at_every_cut() {
-    for family in list() {
+    for family in built_in() {
         let network = build(family.name, &OptionValues::new(), &INPUT).unwrap();
         let blocks = network.describe(&INPUT).unwrap();
         // One module for each block: a head at every place.

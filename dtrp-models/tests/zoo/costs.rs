@@ -1,6 +1,7 @@
 //! Numbers of parameters, multiply-adds, shapes and activation bytes, against published tables and sums by hand.
 
-use dtrp_models::{BlockInfo, ModelInput, OptionValues, build, list};
+use crate::built_in;
+use dtrp_models::{BlockInfo, ModelInput, OptionValues, build};
 use serde_json::json;
 
 fn input(side: usize, classes: usize) -> ModelInput {
@@ -105,7 +106,7 @@ fn a_network_by_hand() {
 
 #[test]
 fn every_family_runs_with_its_defaults_and_ends_in_logits() {
-    for family in list() {
+    for family in built_in() {
         let blocks = describe(family.name, json!({}), 32, 7);
         let last = blocks.last().unwrap();
         assert_eq!(last.output_shape(), [7], "{}", family.name);

@@ -12,3 +12,10 @@ mod python;
 mod small;
 mod torch;
 mod training;
+
+use dtrp_models::{Family, list};
+
+/// The families that can be built without a file.
+fn built_in() -> impl Iterator<Item = &'static Family> {
+    list().into_iter().filter(|family| family.name != "exported")
+}

@@ -1,7 +1,8 @@
 //! What the families say to options and images that they cannot take.
 
+use crate::built_in;
 use dtrp_models::auxiliary::HeadKind;
-use dtrp_models::{ModelInput, OptionValues, build, defaults, list};
+use dtrp_models::{ModelInput, OptionValues, build, defaults};
 use serde_json::json;
 
 fn message(family: &str, choice: serde_json::Value, side: usize) -> String {
@@ -84,7 +85,7 @@ fn declared_defaults_are_the_defaults() {
         width: 32,
         classes: 10,
     };
-    for family in list() {
+    for family in built_in() {
         let declared = defaults(family.name).unwrap();
         assert_eq!(declared.len(), family.options.len(), "every option has a default");
         let spelt = build(family.name, &declared, &input).unwrap();
@@ -118,7 +119,7 @@ fn an_option_that_makes_no_difference_is_known() {
         ["dropout"]
     );
     assert!(unread("vgg", serde_json::json!({"dropout": 0.3})).is_empty());
-    for family in list().into_iter().filter(|family| family.name != "vgg") {
+    for family in built_in().filter(|family| family.name != "vgg") {
         assert!(unread(family.name, serde_json::json!({})).is_empty(), "{}", family.name);
     }
 }

@@ -5,6 +5,7 @@ use super::spec::{OptionKind, OptionSpec, OptionValues, shape};
 use crate::names::nearest;
 use serde_json::Value;
 use std::cell::Cell;
+use std::path::PathBuf;
 
 /// The options that something was given. All have been checked against what is declared, so reading them cannot fail.
 #[derive(Debug, Clone)]
@@ -175,6 +176,19 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// The value of a declared path; nothing where it is not given.
+    ///
+    /// # Panics
+    ///
+    /// If no path of this name is declared, which is a bug of the owner.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.note(name);
+        match self.declared(name).kind {
+            OptionKind::Path => self.value(name).as_str().map(PathBuf::from),
+            _ => self.wrong(name, "a path"),
+        }
+    }
+
     /// Channels, height and width of a declared shape that has a default.
     ///
     /// # Panics
@@ -280,7 +294,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const OPTIONS: [OptionSpec; 7] = [
+    const OPTIONS: [OptionSpec; 8] = [
         OptionSpec::number("rho", 1.0, 0.0..=1.0, "how far"),
         OptionSpec::share("dropout", 0.5, "how many"),
         OptionSpec::count("depth", 20, 8..=1 << 20, "how deep"),
@@ -288,6 +302,7 @@ mod tests {
         OptionSpec::flag("last_gradient", true, "whether"),
         OptionSpec::choice("stem", "imagenet", &["imagenet", "cifar", "none"], "which"),
         OptionSpec::shape("shape", None, "what"),
+        OptionSpec::path("file", "from where"),
     ];
 
     fn read(given: Value) -> Result<Options<'static>, OptionError> {
@@ -309,6 +324,7 @@ mod tests {
                 (true, "imagenet")
             );
             assert_eq!(options.optional_shape("shape"), None);
+            assert_eq!(options.path("file"), None);
             assert_eq!(options.resolved(), super::super::defaults(&OPTIONS));
         }
     }
@@ -317,7 +333,7 @@ mod tests {
     fn what_is_given_holds() {
         let given = json!({
             "rho": 0, "dropout": 0.25, "depth": 8, "seed": u64::MAX, "last_gradient": false, "stem": "cifar",
-            "shape": [1, 2, 3],
+            "shape": [1, 2, 3], "file": "a/net.pt2",
         });
         let options = read(given.clone()).unwrap();
         assert_eq!((options.number("rho"), options.number("dropout")), (0.0, 0.25));
@@ -330,12 +346,13 @@ mod tests {
             (false, "cifar")
         );
         assert_eq!(options.optional_shape("shape"), Some([1, 2, 3]));
+        assert_eq!(options.path("file"), Some("a/net.pt2".into()));
         assert_eq!(Value::Object(options.resolved()), given);
     }
 
     #[test]
     fn errors_say_what_would_be_right() {
-        let known = "its options are rho, dropout, depth, seed, last_gradient, stem, shape";
+        let known = "its options are rho, dropout, depth, seed, last_gradient, stem, shape, file";
         let must = |option: &str, is: &str, expected: &str| {
             format!("model `mine`: option `{option}` is {is}, but must be {expected}")
         };
@@ -380,6 +397,8 @@ mod tests {
                 json!({ "shape": [3, 4] }),
                 must("shape", "[3,4]", "[channels, height, width], such as [3, 32, 32]"),
             ),
+            (json!({ "file": 3 }), must("file", "3", "the path of a file")),
+            (json!({ "file": "" }), must("file", "\"\"", "the path of a file")),
             (json!([1]), must("options", "[1]", "an object, such as { name: value }")),
         ] {
             assert_eq!(read(given).unwrap_err().to_string(), says);

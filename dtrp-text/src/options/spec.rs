@@ -66,6 +66,8 @@ pub enum OptionKind {
         /// The words.
         words: &'static [&'static str],
     },
+    /// The path of a file. It has no default.
+    Path,
     /// The shape of an image: channels, height and width. How many of each make sense is for the reader to say.
     Shape {
         /// Where it is not given; none where that is for the reader to say.
@@ -125,6 +127,12 @@ impl OptionSpec {
         Self { name, kind, summary }
     }
 
+    /// The path of a file, which has no default.
+    pub const fn path(name: &'static str, summary: &'static str) -> Self {
+        let kind = OptionKind::Path;
+        Self { name, kind, summary }
+    }
+
     /// A shape: channels, height and width, which are `default` where they are not given.
     pub const fn shape(name: &'static str, default: Option<[usize; 3]>, summary: &'static str) -> Self {
         let kind = OptionKind::Shape { default };
@@ -140,6 +148,7 @@ impl OptionKind {
             Self::Count { default, .. } => default.into(),
             Self::Flag { default } => default.into(),
             Self::Choice { default, .. } => default.into(),
+            Self::Path => Value::Null,
             Self::Shape { default } => default.map_or(Value::Null, |shape| shape.to_vec().into()),
         }
     }
@@ -152,6 +161,7 @@ impl OptionKind {
             Self::Count { min, max, .. } => value.as_u64().is_some_and(|v| (min..=max).contains(&v)),
             Self::Flag { .. } => value.is_boolean(),
             Self::Choice { words, .. } => value.as_str().is_some_and(|word| words.contains(&word)),
+            Self::Path => value.as_str().is_some_and(|path| !path.is_empty()),
             Self::Shape { .. } => shape(value).is_some(),
         }
     }
@@ -173,6 +183,7 @@ impl OptionKind {
                 [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
                 words => words.concat(),
             },
+            Self::Path => "the path of a file".to_owned(),
             Self::Shape { .. } => "[channels, height, width], such as [3, 32, 32]".to_owned(),
         }
     }
@@ -194,6 +205,7 @@ impl OptionKind {
             }),
             Self::Flag { .. } => json!({ "type": "boolean", "default": null }),
             Self::Choice { words, .. } => json!({ "type": "string", "default": null, "enum": words }),
+            Self::Path => json!({ "type": "string", "default": null, "minLength": 1 }),
             Self::Shape { .. } => json!({
                 "type": "array",
                 "default": null,
@@ -240,7 +252,7 @@ pub fn defaults(options: &[OptionSpec]) -> OptionValues {
 mod tests {
     use super::*;
 
-    const OPTIONS: [OptionSpec; 7] = [
+    const OPTIONS: [OptionSpec; 8] = [
         OptionSpec::number("rho", 1.0, 0.0..=1.0, "how far"),
         OptionSpec::number("scale", 1.0, f64::NEG_INFINITY..=f64::INFINITY, "how much"),
         OptionSpec::share("dropout", 0.5, "how many"),
@@ -248,6 +260,7 @@ mod tests {
         OptionSpec::flag("last", false, "whether"),
         OptionSpec::choice("stem", "large", &["large", "small"], "which"),
         OptionSpec::shape("shape", Some([3, 32, 32]), "what"),
+        OptionSpec::path("file", "from where"),
     ];
 
     #[test]
@@ -268,6 +281,7 @@ mod tests {
                     "type": "array", "default": [3, 32, 32], "items": { "type": "integer", "minimum": 0 },
                     "minItems": 3, "maxItems": 3, "description": "what"
                 },
+                "file": { "type": "string", "minLength": 1, "description": "from where" },
             }
         });
         assert_eq!(schema(&OPTIONS), expected);
@@ -281,7 +295,7 @@ mod tests {
     #[test]
     fn defaults_are_taken_by_their_options() {
         let defaults = defaults(&OPTIONS);
-        assert_eq!(defaults.len(), OPTIONS.len() - 1, "all but `resize`");
+        assert_eq!(defaults.len(), OPTIONS.len() - 2, "all but `resize` and `file`");
         for option in OPTIONS {
             assert!(
                 defaults.get(option.name).is_none_or(|value| option.kind.takes(value)),

@@ -1,9 +1,10 @@
 //! Blocks: the smallest pieces of a network, functions of (parameter views, input).
 
-use super::initial::Init;
+use super::initial::{Given, Init};
+use super::sequence::Join;
 use std::ops::Index;
 use std::sync::Arc;
-use tch::{TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 /// What a forward pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,8 @@ pub enum Role {
 pub struct ParamSpec {
     /// Its name in the whole network, such as `layer1.0.conv1.weight`.
     pub name: String,
+    /// Other names of the same parameter, under which it is exported too.
+    pub also: Vec<String>,
     /// Its shape.
     pub shape: Vec<i64>,
     /// What it is.
@@ -137,15 +140,50 @@ impl ParamSpec {
     }
 }
 
-/// A tensor that is state but not a parameter, such as a running mean.
+/// A tensor that is not a parameter: state, such as a running mean, or a table that never changes.
 #[derive(Debug, Clone)]
 pub struct BufferSpec {
     /// Its name in the whole network.
     pub name: String,
     /// Its shape.
     pub shape: Vec<i64>,
-    /// The value it starts with everywhere.
-    pub start: f64,
+    /// What it starts with.
+    pub start: Start,
+    /// What it is kept with.
+    pub keep: Keep,
+}
+
+/// What a buffer starts with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// The same value everywhere, in the element type of the parameters.
+    Constant(f64),
+    /// These values. Floating-point numbers take the element type of the parameters, integers and truth values keep theirs.
+    Given(Given),
+}
+
+/// What a buffer is kept with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keep {
+    /// The weights: it is exported and loaded with them.
+    Weights,
+    /// The run: a checkpoint has it, exported weights do not.
+    Run,
+    /// Nothing: it never changes, and whoever builds the network has it.
+    Nothing,
+}
+
+impl BufferSpec {
+    /// A tensor of what it starts with.
+    pub(super) fn tensor(&self, (kind, device): (Kind, Device)) -> Result<Tensor, TchError> {
+        match &self.start {
+            Start::Constant(value) => Tensor::f_full(self.shape.as_slice(), *value, (kind, device)),
+            Start::Given(given) => {
+                let kind = if given.is_floating_point() { kind } else { given.kind() };
+                given.tensor(&self.shape)?.f_to_kind(kind)?.f_to_device(device)
+            }
+        }
+    }
 }
 
 /// A parameter of one block.
@@ -172,6 +210,8 @@ pub struct BlockSpec {
     pub parts: Vec<BlockSpec>,
     /// Its number in the network for random numbers, where that is not its place.
     pub(super) number: Option<usize>,
+    /// Of a part: what makes one block of it and its neighbours.
+    pub(super) join: Option<Join>,
 }
 
 impl BlockSpec {
@@ -200,6 +240,7 @@ impl BlockSpec {
             block: Arc::new(block),
             parts: Vec::new(),
             number: None,
+            join: None,
         }
     }
 
@@ -237,9 +278,15 @@ impl Scope<'_> {
 
     /// Declares a parameter.
     pub fn param(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> ParamId {
+        self.tied_param(name, Vec::new(), shape, role, init)
+    }
+
+    /// Declares a parameter that has other names in the whole network too.
+    pub fn tied_param(&mut self, name: &str, also: Vec<String>, shape: &[i64], role: Role, init: Init) -> ParamId {
         let name = self.full_name(name);
         self.declared.params.push(ParamSpec {
             name,
+            also,
             shape: shape.to_vec(),
             role,
             init,
@@ -249,11 +296,17 @@ impl Scope<'_> {
 
     /// Declares a buffer that starts as `start` everywhere.
     pub fn buffer(&mut self, name: &str, shape: &[i64], start: f64) -> BufferId {
+        self.given_buffer(name, shape, Start::Constant(start), Keep::Weights)
+    }
+
+    /// Declares a buffer of any kind.
+    pub fn given_buffer(&mut self, name: &str, shape: &[i64], start: Start, keep: Keep) -> BufferId {
         let name = self.full_name(name);
         self.declared.buffers.push(BufferSpec {
             name,
             shape: shape.to_vec(),
             start,
+            keep,
         });
         BufferId(self.declared.buffers.len() - 1)
     }
@@ -264,6 +317,14 @@ impl Scope<'_> {
 pub struct Vars<'a> {
     pub(super) params: &'a [Tensor],
     pub(super) buffers: &'a [Tensor],
+    pub(super) options: (Kind, Device),
+}
+
+impl Vars<'_> {
+    /// Element type and device of the parameters.
+    pub fn options(&self) -> (Kind, Device) {
+        self.options
+    }
 }
 
 impl Index<ParamId> for Vars<'_> {

@@ -5,9 +5,12 @@ use super::block::ParamSpec;
 use crate::random;
 use crate::torch::TorchError;
 use rand_chacha::rand_core::Rng;
+use std::fmt;
+use std::sync::Arc;
+use tch::{Kind, TchError, Tensor};
 
-/// The distribution that a parameter starts from.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What a parameter starts from.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Init {
     /// The same value everywhere.
     Constant(f64),
@@ -21,6 +24,63 @@ pub enum Init {
         /// Half the width.
         bound: f64,
     },
+    /// These values, whatever the seed.
+    Given(Given),
+}
+
+/// Values that are given, such as those of a file. A copy shares them.
+#[derive(Clone, PartialEq)]
+pub struct Given {
+    kind: Kind,
+    bytes: Arc<[u8]>,
+}
+
+impl Given {
+    /// Takes elements in row-major order, in this machine's order of bytes.
+    pub fn new(kind: Kind, bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self { kind, bytes }
+    }
+
+    /// Their element type.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether they are floating-point numbers.
+    pub fn is_floating_point(&self) -> bool {
+        matches!(self.kind, Kind::Half | Kind::Float | Kind::Double | Kind::BFloat16)
+    }
+
+    /// The elements in row-major order.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A tensor of them on the host, with memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// When there are fewer or more elements than `shape` has, and when there is no memory.
+    pub fn tensor(&self, shape: &[i64]) -> Result<Tensor, TchError> {
+        let elements = shape
+            .iter()
+            .try_fold(1usize, |all, n| all.checked_mul(usize::try_from(*n).ok()?));
+        let wanted = elements.and_then(|n| n.checked_mul(self.kind.elt_size_in_bytes()));
+        if wanted != Some(self.bytes.len()) {
+            let (bytes, kind) = (self.bytes.len(), self.kind);
+            let message = format!("{bytes} bytes are given, which is not {shape:?} of {kind:?}");
+            return Err(TchError::Torch(message));
+        }
+        Tensor::f_from_data_size(&self.bytes, shape, self.kind)
+    }
+}
+
+/// How many there are, not which.
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Given({:?}, {} bytes)", self.kind, self.bytes.len())
+    }
 }
 
 impl Init {
@@ -32,12 +92,19 @@ impl Init {
     }
 }
 
-/// The starting values of a parameter.
+/// The starting values of a parameter, on the host.
 ///
 /// # Errors
 ///
 /// When there is no room for them.
-pub(super) fn values(spec: &ParamSpec, seed: u64) -> Result<Vec<f64>, TorchError> {
+pub(super) fn tensor(spec: &ParamSpec, seed: u64) -> Result<Tensor, TorchError> {
+    if let Init::Given(given) = &spec.init {
+        return Ok(given.tensor(&spec.shape)?);
+    }
+    Ok(Tensor::f_from_slice(&drawn(spec, seed)?)?.f_view(spec.shape.as_slice())?)
+}
+
+fn drawn(spec: &ParamSpec, seed: u64) -> Result<Vec<f64>, TorchError> {
     let count = spec.len();
     let mut values: Vec<f64> = Vec::new();
     // Two at a time are drawn below. A vector that grows without asking would abort the program.
@@ -52,6 +119,7 @@ pub(super) fn values(spec: &ParamSpec, seed: u64) -> Result<Vec<f64>, TorchError
     // 53 random bits: every value that a double in [0, 1) with equal spacing can have.
     let mut uniform = || (stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
     match spec.init {
+        Init::Given(_) => {}
         Init::Constant(value) => values.resize(count, value),
         Init::Uniform { bound } => values.extend((0..count).map(|_| bound * (2.0 * uniform() - 1.0))),
         Init::Normal { std } => {

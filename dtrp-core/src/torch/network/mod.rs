@@ -8,9 +8,12 @@ mod precision;
 mod sequence;
 
 pub use arena::{Arena, ArenaLayout};
-pub use block::{Block, BlockSpec, BufferId, BufferSpec, ListBlock, Mode, ParamId, ParamSpec, Pass, Role, Scope, Vars};
-pub use initial::Init;
+pub use block::{
+    Block, BlockSpec, BufferId, BufferSpec, Keep, ListBlock, Mode, ParamId, ParamSpec, Pass, Role, Scope, Start, Vars,
+};
+pub use initial::{Given, Init};
 pub use module::Module;
 pub use precision::{Dtype, Precision, allow_tf32};
+pub use sequence::Join;
 
 pub(super) use arena::copy;

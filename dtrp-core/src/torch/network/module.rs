@@ -1,7 +1,7 @@
 //! A module: a run of consecutive blocks, and their forward pass through any arena.
 
 use super::arena::{Arena, ArenaLayout};
-use super::block::{BlockSpec, BufferSpec, ParamSpec, Pass, Vars};
+use super::block::{BlockSpec, BufferSpec, Keep, ParamSpec, Pass, Vars};
 use super::initial;
 use super::precision::Precision;
 use crate::torch::TorchError;
@@ -50,7 +50,7 @@ impl Module {
         let own = blocks.len();
         blocks.extend(auxiliary);
         let layout = ArenaLayout::new(blocks.iter().flat_map(|b| &b.params));
-        let buffer = |spec: &BufferSpec| Tensor::f_full(spec.shape.as_slice(), spec.start, (kind, device));
+        let buffer = |spec: &BufferSpec| spec.tensor((kind, device));
         let buffers = blocks
             .iter()
             .flat_map(|b| &b.buffers)
@@ -103,12 +103,13 @@ impl Module {
         self.blocks[..self.own].iter().flat_map(|b| &b.params)
     }
 
-    /// The network's buffers with their specs.
+    /// The network's buffers with their specs: those that are kept with its weights.
     pub fn buffers(&self) -> impl Iterator<Item = (&BufferSpec, &Tensor)> {
         self.blocks[..self.own]
             .iter()
             .flat_map(|b| &b.buffers)
             .zip(&self.buffers)
+            .filter(|(spec, _)| spec.keep == Keep::Weights)
     }
 
     /// All parameters' specs in the order of the arena's leaves, each with whether it is the head's.
@@ -117,7 +118,7 @@ impl Module {
         blocks.flat_map(move |(index, block)| block.params.iter().map(move |spec| (spec, index >= self.own)))
     }
 
-    /// All buffers with their specs, likewise.
+    /// All buffers that are kept, with their specs, likewise.
     pub(crate) fn all_buffers(&self) -> impl Iterator<Item = (&BufferSpec, bool, &Tensor)> {
         let blocks = self.blocks.iter().enumerate();
         let specs =
@@ -125,6 +126,7 @@ impl Module {
         specs
             .zip(&self.buffers)
             .map(|((spec, head), tensor)| (spec, head, tensor))
+            .filter(|(spec, _, _)| spec.keep != Keep::Nothing)
     }
 
     /// An arena with the starting values of this seed.
@@ -136,8 +138,7 @@ impl Module {
         let flat = self.layout.zeros(self.options)?;
         let all = self.blocks.iter().flat_map(|b| &b.params);
         for (spec, view) in all.zip(self.layout.views(&flat)?) {
-            let values = Tensor::f_from_slice(&initial::values(spec, seed)?)?;
-            write(&view, &values.f_view(spec.shape.as_slice())?)?;
+            write(&view, &initial::tensor(spec, seed)?)?;
         }
         Arena::new(flat, &self.layout)
     }
@@ -185,6 +186,7 @@ impl Module {
                 let vars = Vars {
                     params: own_params,
                     buffers: own_buffers,
+                    options: self.options,
                 };
                 pass.block = spec.number.unwrap_or(self.first_block + index);
                 activations = spec.block.forward_list(&vars, &activations, &pass)?;

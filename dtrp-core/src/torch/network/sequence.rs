@@ -4,6 +4,19 @@ use super::block::{BlockSpec, ListBlock, Pass, Vars};
 use std::sync::Arc;
 use tch::{TchError, Tensor};
 
+/// What makes one block of consecutive parts; see [`BlockSpec::sequence_by`].
+#[derive(Clone)]
+pub struct Join(Arc<Joining>);
+
+type Joining = dyn Fn(&[BlockSpec]) -> BlockSpec + Send + Sync;
+
+impl Join {
+    /// A function from the parts, as they were given, to a block of the same parameters and buffers.
+    pub fn new(join: impl Fn(&[BlockSpec]) -> BlockSpec + Send + Sync + 'static) -> Self {
+        Self(Arc::new(join))
+    }
+}
+
 impl BlockSpec {
     /// A block that runs `parts` one after the other: each takes what the one before it gives. A network can be cut between any
     /// two of them, with the same results bit for bit. The part `conv2` of `layer2.1` is called `layer2.1/conv2`; the first one
@@ -33,6 +46,13 @@ impl BlockSpec {
             };
         }
         Self::joined(parts)
+    }
+
+    /// As [`sequence`](Self::sequence), of parts that are more than one after the other: `join` makes one block of any run of them.
+    /// It declares what they declare, and computes what they compute.
+    pub fn sequence_by(name: &str, mut parts: Vec<BlockSpec>, join: Join) -> Self {
+        parts.iter_mut().for_each(|part| part.join = Some(join.clone()));
+        Self::sequence(name, parts)
     }
 
     /// The same block cut before each of the parts with these `names`; names of no part are ignored. What has no parts stays as
@@ -67,6 +87,14 @@ impl BlockSpec {
         if parts.len() == 1 {
             return parts.remove(0);
         }
+        if let Some(join) = parts.first().and_then(|part| part.join.clone()) {
+            let name = parts.first().map(|part| part.name.clone()).unwrap_or_default();
+            return Self {
+                name,
+                parts: parts.clone(),
+                ..(join.0)(&parts)
+            };
+        }
         let own = parts.iter().map(|part| Own {
             params: part.params.len(),
             buffers: part.buffers.len(),
@@ -78,6 +106,7 @@ impl BlockSpec {
             buffers: parts.iter().flat_map(|part| part.buffers.clone()).collect(),
             block: Arc::new(Sequence(own.collect())),
             number: None,
+            join: None,
             parts,
         }
     }
@@ -101,6 +130,7 @@ impl ListBlock for Sequence {
             let own = Vars {
                 params: &params[..part.params],
                 buffers: &buffers[..part.buffers],
+                options: vars.options,
             };
             (params, buffers) = (&params[part.params..], &buffers[part.buffers..]);
             activations = part.block.forward_list(&own, &activations, pass)?;

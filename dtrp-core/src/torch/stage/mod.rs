@@ -268,7 +268,8 @@ impl TorchStage {
     ///
     /// Those of libtorch.
     pub fn state(&self) -> Result<Vec<(String, Tensor)>, TorchError> {
-        let params = self.module.params().map(|s| &s.name).zip(&self.weights().leaves);
+        let params = self.module.params().zip(&self.weights().leaves);
+        let params = params.flat_map(|(s, leaf)| std::iter::once(&s.name).chain(&s.also).map(move |name| (name, leaf)));
         let buffers = self.module.buffers().map(|(s, tensor)| (&s.name, tensor));
         let copy = |(name, tensor): (&String, &Tensor)| {
             let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?;

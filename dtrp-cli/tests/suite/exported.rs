@@ -1,0 +1,112 @@
+//! Networks that PyTorch has exported, in configurations and in `dtrp models show`.
+
+use crate::support::{Place, Ran};
+use dtrp_models::weights::WeightsFile;
+use std::fs;
+use std::path::Path;
+
+/// A place with the small exported network of dtrp-models' tests.
+fn place() -> Place {
+    let place = Place::new();
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dtrp-models/tests/exported/files");
+    for name in ["toy.pt2", "two.pt2", "evaluation.pt2"] {
+        fs::copy(files.join(name), place.file(name)).unwrap();
+    }
+    place
+}
+
+const RUN: [&str; 10] = [
+    "data.name=synthetic",
+    "data.shape=[3,8,8]",
+    "data.classes=5",
+    "data.limit=20",
+    "data.test_limit=8",
+    "data.batch_size=8",
+    "run.epochs=1",
+    "model.name=exported",
+    "model.file=toy.pt2",
+    "method.modules=2",
+];
+
+fn train(place: &Place, name: &str, more: &[&str]) -> Ran {
+    let mut args = vec!["train", "--name", name];
+    args.extend(RUN.iter().chain(more).flat_map(|set| ["--set", set]));
+    place.dtrp(&args)
+}
+
+#[test]
+fn it_trains_goes_on_and_gives_its_weights_back() {
+    let place = place();
+    let ran = train(&place, "a", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let weights = WeightsFile::open(&place.file("runs/a/weights.safetensors")).unwrap();
+    let names: Vec<&str> = weights.names().collect();
+    for name in [
+        "shared.weight",
+        "blocks.0.bn1.num_batches_tracked",
+        "mask",
+        "passes",
+        "frozen",
+        "unread",
+    ] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    assert!(!names.contains(&"table"), "{names:?}");
+    // The resolved configuration repeats the run.
+    let again = place.dtrp(&["train", "-c", "runs/a/config.yaml", "--name", "b"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(place.weights("a") == place.weights("b"));
+    // Cut inside a block it is another run of the same network.
+    let inside = train(&place, "inside", &["method.cuts=[blocks.0/conv2]"]);
+    assert_eq!(inside.code, 0, "{}", inside.stderr);
+    assert!(place.read("inside/config.yaml").contains("blocks.0/conv2"));
+    // A run that is taken up again ends as one that never stopped.
+    let half = train(&place, "half", &["checkpoint.every_steps=2"]);
+    assert_eq!(half.code, 0, "{}", half.stderr);
+    let rest = place.dtrp(&[
+        "train",
+        "--resume",
+        "runs/half/checkpoints/step-00000002",
+        "--name",
+        "rest",
+    ]);
+    assert_eq!(rest.code, 0, "{}", rest.stderr);
+    assert!(place.weights("a") == place.weights("rest"));
+}
+
+#[test]
+fn its_blocks_are_shown() {
+    let place = place();
+    let shown = place.dtrp(&["models", "show", "toy.pt2"]);
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    for says in ["blocks.0", "6 x 3 x 3", "fc", "1,565"] {
+        assert!(shown.stdout.contains(says), "{says}: {}", shown.stdout);
+    }
+    let second = place.dtrp(&["models", "show", "two.pt2", "-o", "output=1"]);
+    assert_eq!(second.code, 0, "{}", second.stderr);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_of_the_model() {
+    let place = place();
+    for (set, says) in [
+        (
+            &["data.shape=[1,8,8]"][..],
+            "exported for 3 x 8 x 8, and the data has 1 x 8 x 8",
+        ),
+        (&["data.classes=7"], "gives 5 numbers"),
+        (&["model.file=nothing.pt2"], "nothing.pt2 cannot be read"),
+        (&["model.file=~somebody/net.pt2"], "not expanded"),
+        (&["model.file=3"], "the path of a file"),
+        (&["model.file=null"], "option `file` is missing"),
+        (&["model.file=two.pt2"], "gives 2 tensors"),
+        (&["model.file=evaluation.pt2", "model.output=0"], "net.train()"),
+        (&["method.modules=6"], "5 blocks"),
+    ] {
+        let ran = train(&place, "x", set);
+        assert!(ran.code == 5 || ran.code == 3, "{set:?}: {} {}", ran.code, ran.stderr);
+        assert!(ran.stderr.contains(says), "{set:?}: {}", ran.stderr);
+    }
+    let shown = place.dtrp(&["models", "show", "two.pt2"]);
+    assert_eq!(shown.code, 5, "{}", shown.stderr);
+}
