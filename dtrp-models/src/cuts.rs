@@ -63,7 +63,7 @@ pub fn split_before(blocks: &[&str], modules: usize, cuts: &[String]) -> Result<
 }
 
 /// What a place is called in messages.
-const PLACE: &str = "place to cut";
+const PLACE: &str = "cut";
 
 impl Network {
     /// Where it can be cut, by the name of the block, or of the part of one, with which the module above begins.

@@ -9,6 +9,9 @@ const NEAR: f64 = 0.65;
 const BEGINNING: usize = 4;
 const BEGINNING_WEIGHT: f64 = 0.1;
 
+/// So many known names are listed in a message: of the parameters of a deep network there are thousands.
+const MOST_SHOWN: usize = 40;
+
 /// How like two names are, from 0 (not at all) to 1 (the same but for capitals).
 ///
 /// The edits that make one of the other (letters put in, left out, changed, or two neighbours swapped) count as a share
@@ -90,7 +93,12 @@ impl fmt::Display for UnknownName {
         if self.known.is_empty() {
             write!(f, "there are no {kind}s")
         } else {
-            write!(f, "the {kind}s are {}", self.known.join(", "))
+            let shown = self.known.len().min(MOST_SHOWN);
+            write!(f, "the {kind}s are {}", self.known[..shown].join(", "))?;
+            match self.known.len() - shown {
+                0 => Ok(()),
+                more => write!(f, " and {more} more"),
+            }
         }
     }
 }

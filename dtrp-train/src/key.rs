@@ -49,10 +49,12 @@ fn of_data(error: &DataError) -> Option<String> {
 fn of_model(error: &ModelError) -> Option<String> {
     let key = match error {
         ModelError::Unknown(unknown) if unknown.kind == "auxiliary head" => "method.auxiliary",
+        ModelError::Unknown(unknown) if unknown.kind == "cut" => "method.cuts",
+        ModelError::Unknown(unknown) if unknown.kind == "parameter" => "model.fresh",
         ModelError::Unknown(_) | ModelError::Input { .. } => "model.name",
         ModelError::Option(error) => return Some(format!("model.{}", error.option)),
         ModelError::TooManyModules { .. } => "method.modules",
-        ModelError::Cuts { .. } => "method.cuts",
+        ModelError::Cuts { .. } | ModelError::Places { .. } => "method.cuts",
         ModelError::Weights { .. } => "model.init_from",
         ModelError::Exported { .. } => "model.file",
         _ => return None,

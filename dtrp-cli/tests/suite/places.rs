@@ -33,7 +33,7 @@ fn what_is_no_place_is_told() {
     for (cuts, code, said) in [
         ("[layer1.0/conv3]", 5, "did you mean `layer1.0/conv2`?"),
         ("[layer1.0, layer2.0]", 5, "do not make 2 modules: give 1 places"),
-        ("[stem]", 5, "place to cut"),
+        ("[stem]", 5, "method.cuts: unknown cut `stem`"),
         ("[layer1.0, 3]", 3, "names of places"),
     ] {
         let cut = format!("method.cuts={cuts}");
