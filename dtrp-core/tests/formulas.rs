@@ -3,7 +3,7 @@
 mod common;
 
 use dtrp_core::analysis::{ProgramReport, analyse};
-use dtrp_core::schedule::{Action, Method, Op, Order, Plan, Program, Slots, Unit};
+use dtrp_core::schedule::{Action, Method, Op, Order, Plan, Program, Recompute, ScheduleError, Slots, Unit};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 
@@ -44,7 +44,11 @@ proptest! {
         for (k, worker) in (1..).zip(&report.workers) {
             let lag = lag(&program, k);
             let last = k == program.modules();
-            let recomputes = ["dtrp", "dsp", "features-replay"].contains(&method.name) && !last;
+            let recomputes = match plan.recompute.get(k - 1) {
+                _ if last => false,
+                Some(choice) => *choice == Recompute::Full,
+                None => ["dtrp", "dsp", "features-replay"].contains(&method.name),
+            };
             let held = match program.order {
                 Order::Lockstep => lag.max(1).min(n),
                 _ => (lag + 1).min(n),
@@ -120,6 +124,44 @@ fn dsp_is_dtrp_without_horizons() {
         stripped.method = "dsp".to_owned();
         assert_eq!(stripped, program("dsp"));
     }
+}
+
+/// What is recomputed is all that tells these methods apart: each with the other's choice is the other.
+#[test]
+fn methods_differ_by_what_they_recompute() {
+    let program = |name: &str, order: Order, choice: Option<Recompute>| {
+        let plan = Plan::new(4, 9)
+            .order(order)
+            .recompute(vec![choice; 4].into_iter().flatten().collect::<Vec<_>>());
+        Method::named(name).unwrap().program(&plan).unwrap().workers
+    };
+    for (full, none, orders) in [
+        ("dtrp", "spectrain", [Order::Eager; 2]),
+        ("dsp", "pipedream", [Order::Eager; 2]),
+        ("dsp", "fdg", [Order::Lockstep; 2]),
+        ("features-replay", "ddg", [Order::Sweep; 2]),
+    ] {
+        let [of_full, of_none] = orders;
+        let both = [program(full, of_full, None), program(none, of_none, None)];
+        assert_eq!(program(full, of_full, Some(Recompute::None)), both[1], "{full} {none}");
+        assert_eq!(program(none, of_none, Some(Recompute::Full)), both[0], "{full} {none}");
+        assert_eq!(program(full, of_full, Some(Recompute::Full)), both[0], "{full}");
+        assert_eq!(program(none, of_none, Some(Recompute::None)), both[1], "{none}");
+    }
+}
+
+#[test]
+fn what_is_recomputed_is_said_of_each_module() {
+    let program = |name: &str, choices: usize| {
+        let plan = Plan::new(3, 2).recompute(vec![Recompute::Full; choices]);
+        Method::named(name).unwrap().program(&plan)
+    };
+    assert!(program("dtrp", 3).is_ok());
+    assert_eq!(program("dtrp", 2), Err(ScheduleError::Choices { given: 2, modules: 3 }));
+    assert!(matches!(
+        program("bp", 3),
+        Err(ScheduleError::Recompute { method: "bp", .. })
+    ));
 }
 
 /// ADL's published levels of staleness, in updates, for K = 3 in the backward-first order (mean over the steady state).

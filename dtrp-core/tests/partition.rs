@@ -1,8 +1,8 @@
 //! The partitioner against trying out every partition, against the simulator, and against sums by hand.
 
 use dtrp_core::costs::{BlockCost, Costs, Load, Memory, ModuleCosts};
-use dtrp_core::partition::{PartitionError, partition};
-use dtrp_core::schedule::{Method, Order, Plan};
+use dtrp_core::partition::{PartitionError, partition, partition_among};
+use dtrp_core::schedule::{Method, Order, Plan, Recompute};
 use dtrp_core::simulate;
 use proptest::prelude::*;
 use std::ops::Range;
@@ -132,6 +132,73 @@ proptest! {
                 let modules = costs.modules(&theirs).unwrap();
                 let memory: Vec<_> = loads.iter().zip(&modules).map(|(l, m)| weigh(l, m).1).collect();
                 prop_assert_eq!(ours.memory, memory);
+            }
+            (Err(PartitionError::Memory { least, .. }), Err(theirs)) => prop_assert_eq!(least, theirs),
+            (ours, theirs) => prop_assert!(false, "{:?} and {:?}", ours, theirs),
+        }
+    }
+}
+
+/// The best over every way to cut and every choice of each module, by slowest worker, then evenness; and the least budget.
+fn brute_among(costs: &Costs, programs: &[Vec<Load>], budget: Option<u64>) -> Result<(u128, u128), u64> {
+    let (mut least, mut found) = (u64::MAX, None::<(u128, u128)>);
+    let modules = programs[0].len();
+    for ranges in all(costs.blocks.len(), modules, 0) {
+        let costs = costs.modules(&ranges).unwrap();
+        for choice in 0..programs.len().pow(modules as u32) {
+            let of = |k: usize| choice / programs.len().pow(k as u32) % programs.len();
+            let weighed: Vec<_> = costs
+                .iter()
+                .enumerate()
+                .map(|(k, m)| weigh(&programs[of(k)][k], m))
+                .collect();
+            let memory = weighed.iter().map(|(_, memory)| *memory).max().unwrap();
+            least = least.min(memory);
+            if budget.is_none_or(|budget| memory <= budget) {
+                let slowest = weighed.iter().map(|(time, _)| *time).max().unwrap();
+                let squares: u128 = weighed.iter().map(|(time, _)| time * time).sum();
+                found = Some(found.map_or((slowest, squares), |best| best.min((slowest, squares))));
+            }
+        }
+    }
+    found.ok_or(least)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn cuts_and_choices_are_the_best_together(
+        blocks in blocks(),
+        modules in 0usize..4,
+        choice in any::<prop::sample::Index>(),
+        budget in proptest::option::of(0u64..150),
+    ) {
+        let modules = 1 + modules % blocks.len();
+        let costs = Costs { batch_size: None, blocks };
+        let plans: Vec<_> = plans(modules).into_iter().filter(|(method, _)| method.recompute).collect();
+        let (method, plan) = choice.get(&plans);
+        let programs = Recompute::ALL.map(|all| {
+            let plan = plan.clone().recompute(vec![all; modules]);
+            Load::of(&method.program(&plan).unwrap()).unwrap()
+        });
+        let slices: Vec<&[Load]> = programs.iter().map(Vec::as_slice).collect();
+        match (partition_among(&costs, modules, &slices, budget), brute_among(&costs, &programs, budget)) {
+            (Ok(ours), Ok(theirs)) => {
+                let costs = costs.modules(&ours.modules).unwrap();
+                let weighed: Vec<_> = ours.choices.iter().zip(&costs).enumerate()
+                    .map(|(k, (choice, costs))| weigh(&programs[*choice][k], costs)).collect();
+                let slowest = weighed.iter().map(|(time, _)| *time).max().unwrap();
+                let squares: u128 = weighed.iter().map(|(time, _)| time * time).sum();
+                prop_assert_eq!((slowest, squares), theirs);
+                let memory: Vec<_> = weighed.iter().map(|(_, memory)| *memory).collect();
+                prop_assert_eq!(&ours.memory, &memory);
+                // The program with these choices has these loads.
+                let chosen: Vec<_> = ours.choices.iter().map(|choice| Recompute::ALL[*choice]).collect();
+                let loads = Load::of(&method.program(&plan.clone().recompute(chosen)).unwrap()).unwrap();
+                for (k, load) in loads.iter().enumerate() {
+                    prop_assert_eq!(load, &programs[ours.choices[k]][k]);
+                }
             }
             (Err(PartitionError::Memory { least, .. }), Err(theirs)) => prop_assert_eq!(least, theirs),
             (ours, theirs) => prop_assert!(false, "{:?} and {:?}", ours, theirs),

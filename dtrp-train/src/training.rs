@@ -7,7 +7,7 @@ use crate::events::Checkpoint;
 use crate::measure::{RateCurve, RateRange, compensate, profile, range_test};
 use crate::optimizers::{Optimize, Rate};
 use crate::settings::{
-    BatchCompensation, Bytes, CheckpointSettings, Cuts, Devices, ModelSettings, PredictorSpec, Settings,
+    BatchCompensation, Bytes, CheckpointSettings, Cuts, Devices, ModelSettings, PredictorSpec, Recomputing, Settings,
 };
 use crate::stop::Stop;
 use crate::trainer::Trainer;
@@ -121,6 +121,15 @@ impl Training {
     pub fn cuts(self, cuts: impl Into<Cuts>) -> Self {
         let cuts = cuts.into();
         self.set(|settings| settings.method.cuts = cuts)
+    }
+
+    /// What modules recompute (what the method does by default): [`Recomputing::Auto`], [`Recompute::None`] for all, or
+    /// `[Recompute::Full, Recompute::None]` for each.
+    ///
+    /// [`Recompute::None`]: dtrp_core::schedule::Recompute::None
+    pub fn recompute(self, recompute: impl Into<Recomputing>) -> Self {
+        let recompute = recompute.into();
+        self.set(|settings| settings.method.recompute = recompute)
     }
 
     /// What each block costs, for [`Cuts::Auto`], instead of measuring.
@@ -387,7 +396,12 @@ fn take_measured(settings: &mut Settings, theirs: &Settings) {
         settings.method.cuts = theirs.method.cuts.clone();
         settings.data.batch_size = theirs.data.batch_size;
         settings.optimizer.lr = theirs.optimizer.lr;
-    } else if settings.method.cuts == Cuts::Auto && settings.method.modules == theirs.method.modules {
-        settings.method.cuts = theirs.method.cuts.clone();
+    } else if settings.method.modules == theirs.method.modules {
+        if settings.method.cuts == Cuts::Auto {
+            settings.method.cuts = theirs.method.cuts.clone();
+        }
+        if settings.method.recompute == Recomputing::Auto {
+            settings.method.recompute = theirs.method.recompute.clone();
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::output;
 use clap::{Args, Subcommand, ValueEnum};
 use dtrp_core::analysis::{self, ProgramReport};
-use dtrp_core::schedule::{Method, Order, Plan, Program, Slots};
+use dtrp_core::schedule::{Method, Order, Plan, Program, Recompute, Slots};
 use dtrp_core::trace::Timeline;
 use dtrp_text::units::thousands;
 use dtrp_text::{Table, to_json};
@@ -37,7 +37,7 @@ pub(crate) struct Show {
     plan: PlanArgs,
     /// Show the program in this file (text or JSON; `-` is stdin) instead of a method's
     #[arg(
-        conflicts_with_all = ["method", "modules", "batches", "order", "micro_batches", "accumulate"],
+        conflicts_with_all = ["method", "modules", "batches", "order", "micro_batches", "accumulate", "recompute"],
         value_parser = path_argument()
     )]
     file: Option<PathBuf>,
@@ -67,6 +67,9 @@ pub(crate) struct PlanArgs {
     /// One update for so many batches
     #[arg(long, default_value_t = 1)]
     pub(crate) accumulate: u32,
+    /// What each module recomputes, full or none, such as full,none,none; as the method does if not given
+    #[arg(long, value_delimiter = ',', value_name = "WHAT")]
+    pub(crate) recompute: Vec<Recompute>,
 }
 
 /// `dtrp schedule check`
@@ -126,6 +129,7 @@ impl PlanArgs {
             order: self.order,
             micro_batches: self.micro_batches,
             accumulate: self.accumulate,
+            recompute: self.recompute.clone(),
         }
     }
 

@@ -124,6 +124,7 @@ fn dry_run(mut config: Config, stop: &Stop, mut trainer: Trainer, goes_on: bool)
         config.settings.model.init_from = None;
         config.settings.model.init_sha256 = None;
         config.settings.method.cuts = trainer.settings().method.cuts.clone();
+        config.settings.method.recompute = trainer.settings().method.recompute.clone();
         config.program.method.costs = None;
         drop(trainer);
         trainer = training(&config, stop)?.build()?;

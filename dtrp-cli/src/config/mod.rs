@@ -19,8 +19,8 @@ pub(crate) use program::{ProgramKeys, ProgressKind};
 
 use dtrp_core::schedule::Method;
 use dtrp_text::{OptionError, Options, read_text};
+use dtrp_train::Settings;
 use dtrp_train::settings::DataSettings;
-use dtrp_train::{Cuts, Settings};
 use origin::Given;
 use serde::Deserialize;
 use serde_json::Value;
@@ -69,7 +69,7 @@ impl Config {
     /// With the settings in force, in which what was measured stands instead of what was asked for.
     pub(crate) fn resolved(mut self, settings: &Settings) -> Self {
         self.settings = settings.clone();
-        if settings.method.cuts != Cuts::Auto {
+        if !settings.method.goes_by_costs() {
             self.program.method.costs = None;
         }
         // The usual name says what ran, also where the program came from a file.

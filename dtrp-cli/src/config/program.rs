@@ -1,7 +1,7 @@
 //! The keys of this program itself, beside the settings of the training: the run's folder, what is shown, files of costs.
 
 use dtrp_text::words;
-use dtrp_train::settings::{Cuts, SettingError, Settings};
+use dtrp_train::settings::{SettingError, Settings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -149,8 +149,8 @@ impl ProgramKeys {
         that(every > 0, "run.log_every", every.to_string(), "at least 1")?;
         if let Some(path) = &self.method.costs {
             let section = &settings.method;
-            let auto = section.cuts == Cuts::Auto || section.batch_compensation.balance;
-            let expected = "null unless method.cuts is auto";
+            let auto = section.goes_by_costs() || section.batch_compensation.balance;
+            let expected = "null unless method.cuts or method.recompute is auto";
             that(auto, "method.costs", path.display().to_string(), expected)?;
         }
         Ok(())

@@ -51,7 +51,7 @@ fn values_take_their_forms() {
             "run.device=[cpu, cuda:0, cuda:1]",
         ],
     );
-    assert_eq!(config.settings.method.cuts, Cuts::At(vec![3, 7]));
+    assert_eq!(config.settings.method.cuts, dtrp_train::Cuts::At(vec![3, 7]));
     assert_eq!(config.settings.run.device.names(), ["cpu", "cuda:0", "cuda:1"]);
     let config = ok("", &["method.predictor={name: damped, options: {rho: 0.5}}"]);
     assert_eq!(config.settings.method.predictor.0.options, json!({ "rho": 0.5 }));
@@ -278,7 +278,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "method: {memory_budget: 2 GB}",
-            "x.yaml: method.memory_budget is 2000000000, but must be null unless method.cuts is auto or method.batch_compensation.fill",
+            "x.yaml: method.memory_budget is 2000000000, but must be null unless method.cuts or method.recompute is auto or method.batch_compensation.fill",
         ),
         (
             "method: {name: fdg, batch_compensation: {fill: true}}",
@@ -290,7 +290,7 @@ fn wrong_values_name_place_and_expectation() {
         ),
         (
             "method: {costs: costs.yaml}",
-            "x.yaml: method.costs is costs.yaml, but must be null unless method.cuts is auto",
+            "x.yaml: method.costs is costs.yaml, but must be null unless method.cuts or method.recompute is auto",
         ),
         (
             "method: {predictor: 3}",

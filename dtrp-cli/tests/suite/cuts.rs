@@ -205,3 +205,76 @@ fn batch_compensation_says_what_it_did() {
     assert_eq!(done["batch_size"], 32);
     assert_eq!(done["lr"], 0.1);
 }
+
+/// What modules recompute, as the configuration of a run has it.
+fn recomputed(place: &Place, run: &str) -> Vec<String> {
+    let config = place.read(&format!("{run}/config.yaml"));
+    let section = config.split("recompute:").nth(1).unwrap();
+    let items = section.lines().map_while(|line| match line.trim() {
+        "" => Some(None),
+        line => line.strip_prefix("- ").map(|item| Some(item.to_owned())),
+    });
+    items.flatten().collect()
+}
+
+#[test]
+fn what_is_recomputed_is_chosen_or_found() {
+    let place = Place::new();
+    let eager = ["method.order=eager", "method.modules=3"];
+    // DTRP that recomputes nothing is SpecTrain.
+    place.tiny("spectrain", &["method.name=spectrain", "method.modules=3"]);
+    place.tiny("none", &[&eager[..], &["method.recompute=none"]].concat());
+    assert!(place.weights("spectrain") == place.weights("none"));
+    place.tiny("full", &eager);
+    place.tiny("both", &[&eager[..], &["method.recompute=[full, none, full]"]].concat());
+    assert!(place.weights("full") != place.weights("none"));
+    assert!(place.weights("both") != place.weights("full") && place.weights("both") != place.weights("none"));
+
+    write_costs(&place, [3, 3, 2, 2, 2], BLOCKS, 32);
+    let auto = [
+        &eager[..],
+        &["method.recompute=auto", "method.cuts=auto", "method.costs=costs.yaml"],
+    ]
+    .concat();
+    let with = |more: &'static str| [&auto[..], &[more]].concat();
+    // With room for all graphs nothing is recomputed; with as much as it takes at least, something is.
+    place.tiny("roomy", &with("method.memory_budget=1 MB"));
+    assert_eq!(recomputed(&place, "roomy")[..2], ["none", "none"]);
+    let ran = place.train(&[TINY, &with("method.memory_budget=1")].concat());
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert!(ran.stderr.contains("the least that is enough is"), "{}", ran.stderr);
+    // Without a budget: what plain backpropagation on one worker holds.
+    place.tiny("auto", &auto);
+    assert_eq!(recomputed(&place, "auto").len(), 3);
+    let again = ["train", "--config", "runs/auto/config.yaml", "--name", "again"];
+    assert_eq!(place.dtrp(&again).code, 0);
+    assert!(place.weights("auto") == place.weights("again"));
+    // With cuts that are given.
+    let cut = with("method.cuts=[1, 3]");
+    place.tiny("cut", &cut);
+    assert_eq!(recomputed(&place, "cut").len(), 3);
+}
+
+#[test]
+fn what_cannot_be_recomputed_is_told() {
+    let place = Place::new();
+    for (sets, said) in [
+        (
+            &["method.name=gpipe", "method.recompute=full"][..],
+            "must be null unless method.name is",
+        ),
+        (
+            &["method.recompute=[full]"],
+            "must be a list of 2, one for each of method.modules",
+        ),
+        (&["method.recompute=half"], "`full`, `none`, `auto`"),
+        (
+            &["method.recompute=auto", "method.batch_compensation.fill=true"],
+            "must be false where method.recompute is auto",
+        ),
+    ] {
+        let ran = place.train(&[TINY, sets].concat());
+        assert_eq!(ran.code, 3, "{sets:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{sets:?}: {}", ran.stderr);
+    }
+}

@@ -47,6 +47,8 @@ pub struct Partition {
     pub times_ns: Vec<f64>,
     /// The most that each worker holds, in bytes: see [`Load::memory`].
     pub memory: Vec<u64>,
+    /// Which of the loads each module has, where there was a choice; else 0.
+    pub choices: Vec<usize>,
 }
 
 impl Partition {
@@ -68,18 +70,45 @@ impl Partition {
 /// [`PartitionError`] when there are fewer blocks than modules, or whatever the cuts some module needs more memory than
 /// that.
 pub fn partition(costs: &Costs, loads: &[Load], budget: Option<u64>) -> Result<Partition, PartitionError> {
-    let (blocks, modules) = (costs.blocks.len(), loads.len());
+    partition_among(costs, loads.len(), &[loads], budget)
+}
+
+/// As [`partition`], with a choice for each module: module k does what one of the `programs` has its worker do, such as
+/// recompute or keep graphs. Cuts and choices are placed together: of a module with given blocks the choice is the fastest one
+/// that fits the budget, and of equally fast ones that which holds less.
+///
+/// # Errors
+///
+/// As [`partition`]; the least budget is then that of the most sparing choices.
+pub fn partition_among(
+    costs: &Costs,
+    modules: usize,
+    programs: &[&[Load]],
+    budget: Option<u64>,
+) -> Result<Partition, PartitionError> {
+    let blocks = costs.blocks.len();
     if modules == 0 || modules > blocks {
         return Err(PartitionError::Modules { blocks, modules });
     }
     let sums = Sums::new(costs);
     let limits = Limits { blocks, modules };
-    let time = |k: usize, range: Range<usize>| loads[k].work(&sums.of(range));
-    let memory = |k: usize, range: Range<usize>| loads[k].memory(&sums.of(range)).peak;
-    let allowed = |k: usize, range: Range<usize>| {
-        let fits = budget.is_none_or(|budget| memory(k, range.clone()) <= budget);
-        fits.then(|| time(k, range))
+    // Time, memory and number of the best choice that fits.
+    let best = |k: usize, range: Range<usize>| {
+        let costs = sums.of(range);
+        let loads = programs.iter().enumerate().filter_map(|(choice, loads)| {
+            let load = loads.get(k)?;
+            Some((load.work(&costs), load.memory(&costs).peak, choice))
+        });
+        loads
+            .filter(|(_, memory, _)| budget.is_none_or(|budget| *memory <= budget))
+            .min()
     };
+    let memory = |k: usize, range: Range<usize>| {
+        let costs = sums.of(range);
+        let loads = programs.iter().filter_map(|loads| loads.get(k));
+        loads.map(|load| load.memory(&costs).peak).min().unwrap_or(u64::MAX)
+    };
+    let allowed = |k: usize, range: Range<usize>| best(k, range).map(|(time, ..)| time);
     let Some(slowest) = cheapest(limits, allowed) else {
         let least = cheapest(limits, |k, range| Some(u128::from(memory(k, range))));
         return Err(PartitionError::Memory {
@@ -90,10 +119,20 @@ pub fn partition(costs: &Costs, loads: &[Load], budget: Option<u64>) -> Result<P
         });
     };
     let ranges = evenest(limits, |k, range| allowed(k, range).filter(|t| *t <= slowest));
-    let placed = || ranges.iter().cloned().enumerate();
-    Ok(Partition {
-        times_ns: placed().map(|(k, r)| loads[k].time_ns(&sums.of(r))).collect(),
-        memory: placed().map(|(k, r)| memory(k, r)).collect(),
-        modules: ranges,
-    })
+    let mut partition = Partition {
+        modules: ranges.clone(),
+        times_ns: Vec::new(),
+        memory: Vec::new(),
+        choices: Vec::new(),
+    };
+    for (k, range) in ranges.into_iter().enumerate() {
+        let costs = sums.of(range.clone());
+        // Every module of it was allowed, so there is a choice.
+        if let Some((_, memory, choice)) = best(k, range) {
+            partition.times_ns.push(programs[choice][k].time_ns(&costs));
+            partition.memory.push(memory);
+            partition.choices.push(choice);
+        }
+    }
+    Ok(partition)
 }

@@ -14,7 +14,7 @@
 //! Each type has the options of its method and no others, so a test that asks for what a method lacks does not compile.
 //! For a method that is chosen by name at run time, use [`Method::named`] with a [`Plan`].
 
-use super::{Method, Order, Plan, Program, Schedule, ScheduleError};
+use super::{Method, Order, Plan, Program, Recompute, Schedule, ScheduleError};
 
 /// One type for every method of the registry. After the name: the options, see `option!`.
 macro_rules! builders {
@@ -116,6 +116,14 @@ macro_rules! option {
             }
         }
     };
+    (recompute) => {
+        /// With this recomputed by each module, module 1 first; the last never recomputes.
+        pub fn recompute(self, recompute: impl Into<Vec<Recompute>>) -> Self {
+            Self {
+                plan: self.plan.recompute(recompute),
+            }
+        }
+    };
     (accumulate) => {
         /// With one update for so many batches.
         pub fn accumulate(self, batches: u32) -> Self {
@@ -134,19 +142,19 @@ builders! {
     /// 1F1B with a flush: the gradient of GPipe with less memory.
     OneForwardOneBackward: "1f1b" [micro_batches];
     /// Delayed gradients, graphs kept.
-    Ddg: "ddg" [];
+    Ddg: "ddg" [recompute];
     /// Delayed gradients, inputs kept and graphs recomputed.
-    FeaturesReplay: "features-replay" [];
+    FeaturesReplay: "features-replay" [recompute];
     /// Fully decoupled with delayed gradients; with accumulation it is ADL.
-    Fdg: "fdg" [micro_batches accumulate];
+    Fdg: "fdg" [micro_batches accumulate recompute];
     /// DTRP without prediction.
-    Dsp: "dsp" [lockstep eager micro_batches];
+    Dsp: "dsp" [lockstep eager micro_batches recompute];
     /// Decoupled training with re-computation and weight prediction.
-    Dtrp: "dtrp" [lockstep eager micro_batches];
+    Dtrp: "dtrp" [lockstep eager micro_batches recompute];
     /// PipeDream with weight stashing.
-    Pipedream: "pipedream" [micro_batches];
+    Pipedream: "pipedream" [micro_batches recompute];
     /// SpecTrain: PipeDream with predicted weights.
-    Spectrain: "spectrain" [micro_batches];
+    Spectrain: "spectrain" [micro_batches recompute];
     /// Local losses: nothing flows back between modules.
     Local: "local" [];
 }
@@ -165,6 +173,7 @@ mod tests {
                 let mut options: Vec<_> = orders.filter(|_| method.orders.len() > 1).collect();
                 options.extend(method.micro_batches.then_some("micro_batches"));
                 options.extend(method.accumulate.then_some("accumulate"));
+                options.extend(method.recompute.then_some("recompute"));
                 (method.name, options)
             })
             .collect();

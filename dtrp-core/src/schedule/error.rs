@@ -46,6 +46,22 @@ pub enum ScheduleError {
         /// The methods that have it.
         known: String,
     },
+    /// It cannot be chosen what the method recomputes.
+    #[error("method `{method}` recomputes what it does: leave the choice out, or choose one of {known}")]
+    Recompute {
+        /// The method.
+        method: &'static str,
+        /// The methods where it can be chosen.
+        known: String,
+    },
+    /// What is recomputed is chosen for another number of modules.
+    #[error("what is recomputed is said of {given} modules, but there are {modules}: say it of each")]
+    Choices {
+        /// Of how many.
+        given: usize,
+        /// How many there are.
+        modules: usize,
+    },
     /// The method itself is wrong: it has no order, or lays out another number of workers than there are modules.
     #[error("method `{method}` is wrong: {message}")]
     Method {

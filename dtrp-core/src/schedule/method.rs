@@ -58,6 +58,8 @@ pub struct Method {
     pub gradients: bool,
     /// Whether the pipeline runs empty after every batch, so that with one micro-batch nothing is gained.
     pub flushes: bool,
+    /// Whether it can be chosen what each module recomputes: where forwards and backwards of a unit lie apart.
+    pub recompute: bool,
     /// Whether batches can be enlarged to make up for workers that wait (batch compensation).
     pub compensation: bool,
     /// Which weights are predicted.
@@ -88,6 +90,7 @@ impl Method {
             accumulate: false,
             gradients: true,
             flushes: false,
+            recompute: false,
             compensation: false,
             predict: Predict::Never,
             compute,
@@ -128,7 +131,7 @@ impl Method {
             return Err(self.wrong(format!("it has laid out {made} workers for {modules} modules")));
         }
         let mut workers = passes::place_messages(computations, self.gradients);
-        passes::count_versions(&mut workers, self.predict);
+        passes::count_versions(&mut workers, self.predict, !plan.recompute.is_empty());
         Ok(Program {
             method: self.name.to_owned(),
             order,
@@ -177,6 +180,18 @@ impl Method {
         }
         if plan.accumulate > 1 && !self.accumulate {
             return Err(option("accumulation", names(|m| m.accumulate)));
+        }
+        if !plan.recompute.is_empty() && !self.recompute {
+            return Err(ScheduleError::Recompute {
+                method: self.name,
+                known: names(|m| m.recompute),
+            });
+        }
+        if !plan.recompute.is_empty() && plan.recompute.len() != plan.modules {
+            return Err(ScheduleError::Choices {
+                given: plan.recompute.len(),
+                modules: plan.modules,
+            });
         }
         let first = self.orders.first().copied();
         let order = plan

@@ -22,7 +22,7 @@ pub use error::ScheduleError;
 pub use json::JsonError;
 pub use method::Method;
 pub use passes::Predict;
-pub use plan::{Plan, Schedule};
+pub use plan::{Plan, Recompute, Schedule};
 pub use program::{Order, Program};
 pub use slots::Slots;
 pub use text::TextError;

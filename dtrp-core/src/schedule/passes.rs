@@ -45,8 +45,9 @@ pub(super) fn place_messages(workers: Vec<Vec<Action>>, gradients: bool) -> Vec<
     workers.into_iter().enumerate().map(place).collect()
 }
 
-/// Fills in the weight versions and, for predicted forwards, the horizons, by counting the updates of the program.
-pub(super) fn count_versions(workers: &mut [Vec<Action>], predict: Predict) {
+/// Fills in the weight versions and, for predicted forwards, the horizons, by counting the updates of the program. `chosen`: what
+/// modules keep was chosen for each, so a method that predicts does so for whichever forward is the first.
+pub(super) fn count_versions(workers: &mut [Vec<Action>], predict: Predict, chosen: bool) {
     let last = workers.len().saturating_sub(1);
     for (index, actions) in workers.iter_mut().enumerate() {
         let mut updates = 0;
@@ -67,10 +68,13 @@ pub(super) fn count_versions(workers: &mut [Vec<Action>], predict: Predict) {
                     _ => updates,
                 };
             }
+            let (input, kept) = (op == Op::Forward, op == Op::ForwardGraph && index < last);
             let (opens, closes) = match predict {
                 Predict::Never => continue,
-                Predict::ToRecompute => (op == Op::Forward, op == Op::Recompute),
-                Predict::ToBackward => (op == Op::ForwardGraph && index < last, op == Op::Backward),
+                // Of a unit that is recomputed, the recomputation comes before the backward, and closes.
+                _ if chosen => (input || kept, matches!(op, Op::Recompute | Op::Backward)),
+                Predict::ToRecompute => (input, op == Op::Recompute),
+                Predict::ToBackward => (kept, op == Op::Backward),
             };
             if opens {
                 predicted.insert(unit, i);

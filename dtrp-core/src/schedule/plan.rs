@@ -3,6 +3,7 @@
 use super::error::ScheduleError;
 use super::method::Method;
 use super::program::Order;
+use dtrp_text::words;
 
 /// Everything that a method needs to know to lay out its program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,20 @@ pub struct Plan {
     pub micro_batches: u16,
     /// M: one update for so many batches (1: for every batch).
     pub accumulate: u32,
+    /// For each module what it recomputes; empty leaves it to the method. The last module never recomputes.
+    pub recompute: Vec<Recompute>,
 }
+
+/// What a module recomputes between its forward and its backward of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Recompute {
+    /// Everything: it keeps only the input, and its backward differentiates at the weights of the recomputation.
+    Full,
+    /// Nothing: it keeps the graph of its first forward, and the weights that this used.
+    None,
+}
+
+words!(Recompute, "choice for what is recomputed", [Full "full", None "none"]);
 
 impl Plan {
     /// `batches` batches through `modules` modules, everything else by default.
@@ -28,6 +42,7 @@ impl Plan {
             order: None,
             micro_batches: 1,
             accumulate: 1,
+            recompute: Vec::new(),
         }
     }
 
@@ -47,6 +62,14 @@ impl Plan {
     /// The same plan with one update for every `accumulate` batches.
     pub fn accumulate(self, accumulate: u32) -> Self {
         Self { accumulate, ..self }
+    }
+
+    /// The same plan in which each module recomputes this, module 1 first.
+    pub fn recompute(self, recompute: impl Into<Vec<Recompute>>) -> Self {
+        Self {
+            recompute: recompute.into(),
+            ..self
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! at least one module; a method is mostly one call of one of them.
 
 use super::action::{Action, Op, Unit};
-use super::plan::Plan;
+use super::plan::{Plan, Recompute};
 
 /// The computations of one worker, appended one by one.
 #[derive(Debug, Clone)]
@@ -65,6 +65,15 @@ pub enum Keep {
 }
 
 impl Keep {
+    /// What worker `k` keeps, where the plan says so; else this.
+    fn of(self, plan: &Plan, k: usize) -> Self {
+        match plan.recompute.get(k - 1) {
+            Some(Recompute::Full) => Self::Input,
+            Some(Recompute::None) => Self::Graph,
+            None => self,
+        }
+    }
+
     fn first_forward(self, last: bool) -> Op {
         if last || self == Keep::Graph {
             Op::ForwardGraph
@@ -79,7 +88,8 @@ impl Keep {
 }
 
 /// Every worker is `lag(k)` units ahead of its backward: in each step a backward of unit i − lag, and a forward of unit
-/// i, in the order given. All the delayed methods are this with another lag.
+/// i, in the order given. All the delayed methods are this with another lag. Workers keep what the plan says, and `keep` where
+/// it says nothing.
 ///
 /// ```text
 /// lag 2, backward first:   F1 · F2 · B1 F3 · B2 F4 · B3 · B4
@@ -95,6 +105,7 @@ pub fn staggered(
     let worker = |k: usize| {
         let last = k == plan.modules;
         let lag = lag(k);
+        let keep = keep.of(plan, k);
         let mut worker = Computations::new(plan);
         for step in 0..units.len() + lag {
             let due = step.checked_sub(lag).map(|i| units[i]);

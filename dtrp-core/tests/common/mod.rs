@@ -1,6 +1,6 @@
 //! What the scheduler's tests share.
 
-use dtrp_core::schedule::{Method, Order, Plan, Program};
+use dtrp_core::schedule::{Method, Order, Plan, Program, Recompute};
 use proptest::prelude::*;
 
 /// Every method in each of its orders.
@@ -33,8 +33,14 @@ pub(crate) fn programs(
     micro: u16,
 ) -> impl Strategy<Value = (&'static Method, Plan, Program)> {
     let variant = proptest::sample::select(variants());
-    (variant, 1..=modules, 0..=batches, 1..=micro, 1..=3u32).prop_map(|((method, order), k, n, m, accumulate)| {
+    // What each module recomputes, or nothing, which leaves it to the method.
+    let choice = proptest::sample::select(Recompute::ALL.to_vec());
+    let choices = proptest::option::of(proptest::collection::vec(choice, modules));
+    let sizes = (1..=modules, 0..=batches, 1..=micro, 1..=3u32);
+    (variant, sizes, choices).prop_map(|((method, order), (k, n, m, accumulate), choices)| {
         let plan = plan(method, order, k, n, m, accumulate);
+        let choices = choices.filter(|_| method.recompute).unwrap_or_default();
+        let plan = plan.recompute(choices.into_iter().take(k).collect::<Vec<_>>());
         let program = method
             .program(&plan)
             .expect("the plan asks only for what the method has");

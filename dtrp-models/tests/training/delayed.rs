@@ -6,7 +6,7 @@ use crate::exported;
 use crate::reference::{self, BLOCKS, PIECES, Tensors, is_parameter, piece};
 use crate::run::{Run, assert_same_bits, state};
 use dtrp_core::engine::Executor;
-use dtrp_core::schedule::Order;
+use dtrp_core::schedule::{Order, Recompute};
 use dtrp_core::torch::TorchStage;
 use tch::{Reduction, Tensor};
 
@@ -149,7 +149,8 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
             } else {
                 predicted(state, 0, 0.0)
             };
-            let recompute = rules.recompute && behind > 0;
+            let chosen = run.recompute.get(k - 1).map(|choice| *choice == Recompute::Full);
+            let recompute = chosen.unwrap_or(rules.recompute) && behind > 0;
             let first = as_leaves(&weights);
             let leaf = |x: &Tensor| x.detach().set_requires_grad(k > 1 && x.is_floating_point());
             let input: Vec<Tensor> = x.iter().map(leaf).collect();
@@ -397,6 +398,40 @@ fn dsp_and_dtrp_recompute() {
             ..lockstep
         },
     );
+}
+
+/// Each module recomputes, or keeps its graph and the weights of its forward, for itself.
+#[test]
+fn modules_recompute_what_is_chosen() {
+    for (method, order, predict) in [
+        ("dtrp", Order::Lockstep, true),
+        ("dtrp", Order::Eager, true),
+        ("spectrain", Order::Eager, true),
+        ("fdg", Order::Lockstep, false),
+        ("features-replay", Order::Sweep, false),
+    ] {
+        let rules = Rules {
+            lockstep: order == Order::Lockstep,
+            recompute: false,
+            predict,
+        };
+        for choices in 0..8 {
+            let choice = |k: usize| Recompute::ALL[choices >> k & 1];
+            let run = reference::exact(Run {
+                order: Some(order),
+                predictor: if predict { "momentum" } else { "none" },
+                recompute: (0..4).map(choice).collect(),
+                ..Run::new(method, 4)
+            });
+            let what = format!("{method} {order:?} {:?}", run.recompute);
+            assert_same_bits(&what, &run.weights(), &plain_loop(&run, rules));
+            let threads = Run {
+                executor: Executor::Threads,
+                ..run.clone()
+            };
+            assert_same_bits(&what, &run.weights(), &threads.weights());
+        }
+    }
 }
 
 /// Micro-batches with a flush are gradient accumulation.

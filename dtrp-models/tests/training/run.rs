@@ -2,7 +2,7 @@
 //! by hand as the oracle.
 
 use dtrp_core::engine::{self, EngineOptions, Execution, Executor, Stage};
-use dtrp_core::schedule::{Method, Order, Plan, Program, Unit};
+use dtrp_core::schedule::{Method, Order, Plan, Program, Recompute, Unit};
 use dtrp_core::torch::{
     Activation, BlockSpec, CrossEntropy, Curve, Forecaster, Gradients, Input, LearningRate, Loss, Module, Optimizer,
     Precision, Sgd, Source, StageOptions, TorchError, TorchStage, Upload, Warmup, WorkerThread,
@@ -52,6 +52,8 @@ pub(crate) struct Run {
     /// Instead of cross-entropy.
     pub(crate) loss: Option<Arc<dyn Loss>>,
     pub(crate) shortcut: &'static str,
+    /// Of each module; nothing leaves it to the method.
+    pub(crate) recompute: Vec<Recompute>,
     /// Names of the places to cut at; evenly if there are none.
     pub(crate) places: Vec<&'static str>,
     /// Instead of the small ResNet.
@@ -89,6 +91,7 @@ impl Run {
             label_smoothing: 0.0,
             loss: None,
             shortcut: "A",
+            recompute: Vec::new(),
             places: Vec::new(),
             network: None,
             gradient_shrink: 1.0,
@@ -215,6 +218,7 @@ impl Run {
         let mut plan = Plan::new(self.modules, self.batches);
         plan.order = self.order;
         let plan = plan.micro_batches(self.micro_batches).accumulate(self.accumulate);
+        let plan = plan.recompute(self.recompute.clone());
         Method::named(self.method).unwrap().program(&plan).unwrap()
     }
 

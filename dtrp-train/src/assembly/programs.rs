@@ -27,6 +27,7 @@ impl Programs {
             order: section.order,
             micro_batches: section.micro_batches,
             accumulate: section.accumulate,
+            recompute: section.recompute.of(section.modules),
         };
         let fixed = match (given, &section.program) {
             (Some(program), _) => Some(fitting(program.clone(), &plan, None)?),

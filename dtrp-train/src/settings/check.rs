@@ -2,7 +2,7 @@
 
 use super::{
     CheckpointSettings, Cuts, DataSettings, MethodSettings, ModelSettings, OptimizerName, OptimizerSettings,
-    RunSettings, ScheduleName, Settings,
+    Recomputing, RunSettings, ScheduleName, Settings,
 };
 use dtrp_core::schedule::Method;
 use dtrp_core::torch::{Dtype, Precision};
@@ -142,18 +142,50 @@ fn check_cuts(method: &MethodSettings) -> Result<(), SettingError> {
     ] {
         that(!on || compensates, key, on, &expected)?;
     }
+    let able: Vec<_> = Method::all()
+        .into_iter()
+        .filter(|method| method.recompute)
+        .map(|method| method.name)
+        .collect();
+    let can = known.as_ref().map_or(true, |known| known.recompute) || method.program.is_some();
+    let expected = format!("null unless method.name is {}", able.join(", "));
+    let said = || serde_json::Value::from(method.recompute.clone());
+    that(
+        can || method.recompute == Recomputing::Usual,
+        "method.recompute",
+        said(),
+        &expected,
+    )?;
+    if let Recomputing::Each(choices) = &method.recompute {
+        let expected = format!("a list of {}, one for each of method.modules", method.modules);
+        that(choices.len() == method.modules, "method.recompute", said(), &expected)?;
+    }
     let balance = compensation.balance;
     let sound = !balance || !matches!(method.cuts, Cuts::At(_) | Cuts::Before(_));
     let expected = "false where method.cuts is a list";
     that(sound, "method.batch_compensation.balance", balance, expected)?;
-    let auto = method.cuts == Cuts::Auto || balance;
+    let chosen = method.recompute == Recomputing::Auto;
+    let expected = "false where method.recompute is auto";
+    that(
+        !chosen || !balance,
+        "method.batch_compensation.balance",
+        balance,
+        expected,
+    )?;
+    that(
+        !chosen || !compensation.fill,
+        "method.batch_compensation.fill",
+        compensation.fill,
+        expected,
+    )?;
+    let auto = method.goes_by_costs() || balance;
     if let Some(path) = &method.costs {
-        let expected = "null unless method.cuts is auto";
+        let expected = "null unless method.cuts or method.recompute is auto";
         that(auto, "method.costs", path.display(), expected)?;
     }
     if let Some(budget) = method.memory_budget {
         let sound = auto || compensation.fill;
-        let expected = "null unless method.cuts is auto or method.batch_compensation.fill is true";
+        let expected = "null unless method.cuts or method.recompute is auto or method.batch_compensation.fill is true";
         that(sound, "method.memory_budget", budget.0, expected)?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The training method, and the values of its section that have more than one form.
 
 use super::cuts::Cuts;
+use super::recompute::Recomputing;
 use dtrp_core::schedule::Order;
 use dtrp_predictors::{PredictorError, Spec};
 use dtrp_text::words;
@@ -24,10 +25,13 @@ pub struct MethodSettings {
     pub predictor: PredictorSpec,
     /// Where the network is cut.
     pub cuts: Cuts,
-    /// With [`Cuts::Auto`]: a file of measured costs, instead of measuring.
+    /// What modules recompute.
+    pub recompute: Recomputing,
+    /// With [`Cuts::Auto`] or [`Recomputing::Auto`]: a file of measured costs, instead of measuring.
     #[serde(serialize_with = "lossy")]
     pub costs: Option<PathBuf>,
-    /// With [`Cuts::Auto`] or [`BatchCompensation::fill`]: the most bytes that a worker may hold.
+    /// With [`Cuts::Auto`], [`Recomputing::Auto`] or [`BatchCompensation::fill`]: the most bytes that a worker may hold. With
+    /// [`Recomputing::Auto`] and no budget it is what plain backpropagation would hold on one worker.
     pub memory_budget: Option<Bytes>,
     /// What makes up for workers that wait.
     pub batch_compensation: BatchCompensation,
@@ -65,6 +69,7 @@ impl Default for MethodSettings {
             order: None,
             predictor: PredictorSpec(Spec::named("momentum")),
             cuts: Cuts::Even,
+            recompute: Recomputing::Usual,
             costs: None,
             memory_budget: None,
             batch_compensation: BatchCompensation::default(),
@@ -78,6 +83,13 @@ impl Default for MethodSettings {
             rescale_epochs: 0.0,
             auxiliary: "mlp".to_owned(),
         }
+    }
+}
+
+impl MethodSettings {
+    /// Whether something is chosen by what blocks cost.
+    pub fn goes_by_costs(&self) -> bool {
+        self.cuts == Cuts::Auto || self.recompute == Recomputing::Auto
     }
 }
 

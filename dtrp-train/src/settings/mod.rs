@@ -12,6 +12,7 @@ mod looking;
 mod method;
 mod model;
 mod optimizer;
+mod recompute;
 mod run;
 #[cfg(feature = "schemas")]
 mod schema;
@@ -23,6 +24,7 @@ pub use data::DataSettings;
 pub use method::{BatchCompensation, Bytes, MethodSettings, PredictorSpec, RateRule};
 pub use model::ModelSettings;
 pub use optimizer::{OptimizerName, OptimizerSettings, RateSchedule, ScheduleName};
+pub use recompute::Recomputing;
 pub use run::{Devices, RunSettings};
 
 use dtrp_core::schedule::{Method, Order};

@@ -1,7 +1,8 @@
 //! JSON schemas of the settings whose values have more than one form, and of words. The other types derive theirs.
 
-use super::{Bytes, Cuts, Devices, OptimizerName, PredictorSpec, RateRule, ScheduleName};
+use super::{Bytes, Cuts, Devices, OptimizerName, PredictorSpec, RateRule, Recomputing, ScheduleName};
 use dtrp_core::schedule::Order;
+use dtrp_core::schedule::Recompute;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -43,6 +44,11 @@ is! {
         { "type": "string", "enum": ["even", "auto"] },
         { "type": "array", "items": { "type": "integer", "minimum": 0 } },
         { "type": "array", "items": { "type": "string" } },
+    ]});
+    Recomputing => json_schema!({ "anyOf": [
+        { "type": "null" },
+        { "type": "string", "enum": ["full", "none", "auto"] },
+        { "type": "array", "items": { "type": "string", "enum": Recompute::ALL.map(Recompute::name) } },
     ]});
     Devices => json_schema!({ "anyOf": [
         { "type": "string", "pattern": "^(cpu|cuda:[0-9]+)$" },

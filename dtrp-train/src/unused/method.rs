@@ -1,7 +1,7 @@
 //! Of the method: what it predicts, and what it makes of late gradients.
 
 use super::{Facts, List};
-use crate::settings::{OptimizerName, OptimizerSettings, Settings};
+use crate::settings::{Cuts, OptimizerName, OptimizerSettings, Settings};
 use dtrp_core::schedule::Op;
 use dtrp_predictors::{Context, OptimizerState, Rule};
 
@@ -33,11 +33,12 @@ pub(super) fn of_method(list: &mut List<'_>, facts: Facts<'_>) {
         list.add("method.auxiliary", why, |s| s.method.auxiliary.clone());
     }
     if alone {
+        list.add("method.recompute", of_one(), |s| s.method.recompute.clone());
         list.add("method.cuts", of_one(), |s| s.method.cuts.clone());
         list.add("method.order", of_one(), |s| {
             s.method.order.filter(|order| *order != program.order)
         });
-    } else if facts.network.blocks.len() == modules {
+    } else if facts.network.blocks.len() == modules && !matches!(section.cuts, Cuts::Before(_)) {
         let why = format!("the network has {modules} blocks: there is one way to cut it into as many modules");
         list.add("method.cuts", why, |s| s.method.cuts.clone());
     }
@@ -59,6 +60,7 @@ pub(super) fn of_method(list: &mut List<'_>, facts: Facts<'_>) {
             list.add("method.order", why(), |s| s.method.order);
         }
         list.add("method.accumulate", why(), |s| s.method.accumulate);
+        list.add("method.recompute", why(), |s| s.method.recompute.clone());
     } else if section.accumulate > batches {
         let why = format!("an epoch has {batches} batches: there is one update for all of them");
         list.note("method.accumulate", true, why);

@@ -31,6 +31,7 @@ fn varied() -> Changes {
         ("method.order", json!("lockstep")),
         ("method.predictor", json!("difference")),
         ("method.cuts", json!([1, 2])),
+        ("method.recompute", json!("none")),
         ("method.micro_batches", json!(2)),
         ("method.accumulate", json!(2)),
         ("method.gradient_shrink", json!(0.5)),

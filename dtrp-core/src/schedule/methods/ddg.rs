@@ -3,13 +3,16 @@
 
 use crate::schedule::{Action, Method, Order, Plan, shapes};
 
-pub(super) const METHOD: Method = Method::new(
-    "ddg",
-    "delayed gradients: forward through all modules, backward K-k batches late, graphs kept",
-    "Huo, Gu, Yang, Huang, 2018",
-    &[Order::Sweep],
-    compute,
-);
+pub(super) const METHOD: Method = Method {
+    recompute: true,
+    ..Method::new(
+        "ddg",
+        "delayed gradients: forward through all modules, backward K-k batches late, graphs kept",
+        "Huo, Gu, Yang, Huang, 2018",
+        &[Order::Sweep],
+        compute,
+    )
+};
 
 fn compute(plan: &Plan, _: Order) -> Vec<Vec<Action>> {
     shapes::sweep(plan, shapes::Keep::Graph)

@@ -5,6 +5,7 @@ use crate::schedule::{Action, Method, Order, Plan};
 
 pub(super) const METHOD: Method = Method {
     micro_batches: true,
+    recompute: true,
     ..Method::new(
         "dsp",
         "diversely stale parameters: dtrp without prediction",

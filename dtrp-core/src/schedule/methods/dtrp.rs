@@ -15,6 +15,7 @@ pub(super) const METHOD: Method = Method {
     micro_batches: true,
     compensation: true,
     predict: Predict::ToRecompute,
+    recompute: true,
     ..Method::new(
         "dtrp",
         "decoupled training with re-computation and weight prediction",

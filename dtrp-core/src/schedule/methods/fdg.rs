@@ -6,6 +6,7 @@ use crate::schedule::{Action, Method, Order, Plan, shapes};
 pub(super) const METHOD: Method = Method {
     micro_batches: true,
     accumulate: true,
+    recompute: true,
     ..Method::new(
         "fdg",
         "fully decoupled with delayed gradients, graphs kept; with accumulation it is ADL",

@@ -4,13 +4,16 @@
 
 use crate::schedule::{Action, Method, Order, Plan, shapes};
 
-pub(super) const METHOD: Method = Method::new(
-    "features-replay",
-    "like ddg, but inputs are kept and graphs recomputed",
-    "Huo, Gu, Huang, 2018",
-    &[Order::Sweep],
-    compute,
-);
+pub(super) const METHOD: Method = Method {
+    recompute: true,
+    ..Method::new(
+        "features-replay",
+        "like ddg, but inputs are kept and graphs recomputed",
+        "Huo, Gu, Huang, 2018",
+        &[Order::Sweep],
+        compute,
+    )
+};
 
 fn compute(plan: &Plan, _: Order) -> Vec<Vec<Action>> {
     shapes::sweep(plan, shapes::Keep::Input)

@@ -5,6 +5,7 @@ use crate::schedule::{Action, Method, Order, Plan, shapes};
 
 pub(super) const METHOD: Method = Method {
     micro_batches: true,
+    recompute: true,
     ..Method::new(
         "pipedream",
         "one forward, one backward; every batch has its own weight version for both (weight stashing)",

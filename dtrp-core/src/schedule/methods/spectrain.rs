@@ -6,6 +6,7 @@ use crate::schedule::{Action, Method, Order, Plan, Predict, shapes};
 pub(super) const METHOD: Method = Method {
     micro_batches: true,
     predict: Predict::ToBackward,
+    recompute: true,
     ..Method::new(
         "spectrain",
         "like pipedream, but forward with predicted weights, updates on the current ones",

@@ -49,7 +49,7 @@ enum Kind {
 }
 
 /// What the keys that begin so mean; the first that fits. All others hold from here on.
-const KINDS: [(&str, Kind); 29] = [
+const KINDS: [(&str, Kind); 30] = [
     ("run.seed", Kind::Refused),
     ("run.dtype", Kind::Refused),
     ("run.device", Kind::Silent),
@@ -69,6 +69,7 @@ const KINDS: [(&str, Kind); 29] = [
     ("method.modules", Kind::Pipeline),
     ("method.order", Kind::Pipeline),
     ("method.cuts", Kind::Pipeline),
+    ("method.recompute", Kind::Pipeline),
     ("method.predictor", Kind::Pipeline),
     ("method.micro_batches", Kind::Pipeline),
     ("method.accumulate", Kind::Pipeline),
