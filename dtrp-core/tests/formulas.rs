@@ -49,6 +49,9 @@ proptest! {
                 Some(choice) => *choice == Recompute::Full,
                 None => ["dtrp", "dsp", "features-replay"].contains(&method.name),
             };
+            if let Some(own) = method.recompute.filter(|_| plan.recompute.is_empty() && !last) {
+                prop_assert_eq!(own == Recompute::Full, recomputes);
+            }
             let held = match program.order {
                 Order::Lockstep => lag.max(1).min(n),
                 _ => (lag + 1).min(n),

@@ -176,7 +176,7 @@ proptest! {
     ) {
         let modules = 1 + modules % blocks.len();
         let costs = Costs { batch_size: None, blocks };
-        let plans: Vec<_> = plans(modules).into_iter().filter(|(method, _)| method.recompute).collect();
+        let plans: Vec<_> = plans(modules).into_iter().filter(|(method, _)| method.recompute.is_some()).collect();
         let (method, plan) = choice.get(&plans);
         let programs = Recompute::ALL.map(|all| {
             let plan = plan.clone().recompute(vec![all; modules]);

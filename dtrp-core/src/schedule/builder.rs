@@ -173,7 +173,7 @@ mod tests {
                 let mut options: Vec<_> = orders.filter(|_| method.orders.len() > 1).collect();
                 options.extend(method.micro_batches.then_some("micro_batches"));
                 options.extend(method.accumulate.then_some("accumulate"));
-                options.extend(method.recompute.then_some("recompute"));
+                options.extend(method.recompute.map(|_| "recompute"));
                 (method.name, options)
             })
             .collect();

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::error::ScheduleError;
 use super::methods;
 use super::passes::{self, Predict};
-use super::plan::Plan;
+use super::plan::{Plan, Recompute};
 use super::program::{Order, Program};
 
 /// A training method: a name, facts that others go by, and the function that lays out its computations. Whoever wants to
@@ -58,8 +58,9 @@ pub struct Method {
     pub gradients: bool,
     /// Whether the pipeline runs empty after every batch, so that with one micro-batch nothing is gained.
     pub flushes: bool,
-    /// Whether it can be chosen what each module recomputes: where forwards and backwards of a unit lie apart.
-    pub recompute: bool,
+    /// What its modules recompute unless it is chosen; `None` where it cannot be, since forward and backward of a unit do not
+    /// lie apart.
+    pub recompute: Option<Recompute>,
     /// Whether batches can be enlarged to make up for workers that wait (batch compensation).
     pub compensation: bool,
     /// Which weights are predicted.
@@ -90,7 +91,7 @@ impl Method {
             accumulate: false,
             gradients: true,
             flushes: false,
-            recompute: false,
+            recompute: None,
             compensation: false,
             predict: Predict::Never,
             compute,
@@ -181,10 +182,10 @@ impl Method {
         if plan.accumulate > 1 && !self.accumulate {
             return Err(option("accumulation", names(|m| m.accumulate)));
         }
-        if !plan.recompute.is_empty() && !self.recompute {
+        if !plan.recompute.is_empty() && self.recompute.is_none() {
             return Err(ScheduleError::Recompute {
                 method: self.name,
-                known: names(|m| m.recompute),
+                known: names(|m| m.recompute.is_some()),
             });
         }
         if !plan.recompute.is_empty() && plan.recompute.len() != plan.modules {

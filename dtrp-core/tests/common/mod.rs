@@ -39,7 +39,7 @@ pub(crate) fn programs(
     let sizes = (1..=modules, 0..=batches, 1..=micro, 1..=3u32);
     (variant, sizes, choices).prop_map(|((method, order), (k, n, m, accumulate), choices)| {
         let plan = plan(method, order, k, n, m, accumulate);
-        let choices = choices.filter(|_| method.recompute).unwrap_or_default();
+        let choices = choices.filter(|_| method.recompute.is_some()).unwrap_or_default();
         let plan = plan.recompute(choices.into_iter().take(k).collect::<Vec<_>>());
         let program = method
             .program(&plan)

@@ -144,10 +144,10 @@ fn check_cuts(method: &MethodSettings) -> Result<(), SettingError> {
     }
     let able: Vec<_> = Method::all()
         .into_iter()
-        .filter(|method| method.recompute)
+        .filter(|method| method.recompute.is_some())
         .map(|method| method.name)
         .collect();
-    let can = known.as_ref().map_or(true, |known| known.recompute) || method.program.is_some();
+    let can = known.as_ref().map_or(true, |known| known.recompute.is_some()) || method.program.is_some();
     let expected = format!("null unless method.name is {}", able.join(", "));
     let said = || serde_json::Value::from(method.recompute.clone());
     that(

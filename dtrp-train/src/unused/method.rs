@@ -2,7 +2,7 @@
 
 use super::{Facts, List};
 use crate::settings::{Cuts, OptimizerName, OptimizerSettings, Settings};
-use dtrp_core::schedule::Op;
+use dtrp_core::schedule::{Method, Op};
 use dtrp_predictors::{Context, OptimizerState, Rule};
 
 pub(super) fn of_method(list: &mut List<'_>, facts: Facts<'_>) {
@@ -41,6 +41,13 @@ pub(super) fn of_method(list: &mut List<'_>, facts: Facts<'_>) {
     } else if facts.network.blocks.len() == modules && !matches!(section.cuts, Cuts::Before(_)) {
         let why = format!("the network has {modules} blocks: there is one way to cut it into as many modules");
         list.add("method.cuts", why, |s| s.method.cuts.clone());
+    }
+    let own = Method::named(name).ok().and_then(|method| method.recompute);
+    let chosen = section.recompute.of(modules);
+    if !alone && !chosen.is_empty() && chosen.iter().take(modules - 1).all(|choice| Some(*choice) == own) {
+        list.add("method.recompute", format!("{name} does so by itself"), |s| {
+            s.method.recompute.clone()
+        });
     }
     if !section.batch_compensation.fill {
         let why = "method.batch_compensation.fill is false".to_owned();

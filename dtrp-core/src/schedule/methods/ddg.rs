@@ -1,10 +1,10 @@
 //! Decoupled parallel backpropagation with delayed gradients: the forward of a batch runs through all modules, the
 //! backward of module k is that of K−k batches ago, on the graph kept since.
 
-use crate::schedule::{Action, Method, Order, Plan, shapes};
+use crate::schedule::{Action, Method, Order, Plan, Recompute, shapes};
 
 pub(super) const METHOD: Method = Method {
-    recompute: true,
+    recompute: Some(Recompute::None),
     ..Method::new(
         "ddg",
         "delayed gradients: forward through all modules, backward K-k batches late, graphs kept",

@@ -1,11 +1,11 @@
 //! DSP: the program of `dtrp` with forwards on the current weights.
 
 use super::dtrp;
-use crate::schedule::{Action, Method, Order, Plan};
+use crate::schedule::{Action, Method, Order, Plan, Recompute};
 
 pub(super) const METHOD: Method = Method {
     micro_batches: true,
-    recompute: true,
+    recompute: Some(Recompute::Full),
     ..Method::new(
         "dsp",
         "diversely stale parameters: dtrp without prediction",

@@ -9,13 +9,13 @@
 //!    4  R2 B2 U F4   G3 B3 U
 //! ```
 
-use crate::schedule::{Action, Method, Order, Plan, Predict, shapes};
+use crate::schedule::{Action, Method, Order, Plan, Predict, Recompute, shapes};
 
 pub(super) const METHOD: Method = Method {
     micro_batches: true,
     compensation: true,
     predict: Predict::ToRecompute,
-    recompute: true,
+    recompute: Some(Recompute::Full),
     ..Method::new(
         "dtrp",
         "decoupled training with re-computation and weight prediction",

@@ -1,12 +1,12 @@
 //! Fully decoupled training with delayed gradients: the lockstep order with graphs kept 2(K−k) deep and no recomputation.
 //! An update for every M batches (`accumulate`) makes it accumulated decoupled learning (ADL).
 
-use crate::schedule::{Action, Method, Order, Plan, shapes};
+use crate::schedule::{Action, Method, Order, Plan, Recompute, shapes};
 
 pub(super) const METHOD: Method = Method {
     micro_batches: true,
     accumulate: true,
-    recompute: true,
+    recompute: Some(Recompute::None),
     ..Method::new(
         "fdg",
         "fully decoupled with delayed gradients, graphs kept; with accumulation it is ADL",

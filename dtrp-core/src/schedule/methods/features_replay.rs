@@ -2,10 +2,10 @@
 //!
 //! The last module has no delay, so its forward builds the graph at once.
 
-use crate::schedule::{Action, Method, Order, Plan, shapes};
+use crate::schedule::{Action, Method, Order, Plan, Recompute, shapes};
 
 pub(super) const METHOD: Method = Method {
-    recompute: true,
+    recompute: Some(Recompute::Full),
     ..Method::new(
         "features-replay",
         "like ddg, but inputs are kept and graphs recomputed",
