@@ -90,6 +90,15 @@ pub enum ModelError {
         /// Modules asked for.
         modules: usize,
     },
+    /// A parameter or buffer of an exported network is to start anew, but what uses it does not tell how.
+    #[error(
+        "`{name}` cannot start anew: it is known of weights and biases of convolutions, linear layers, norms and embeddings how they \
+         start, not of this; leave it out"
+    )]
+    Anew {
+        /// The parameter or buffer.
+        name: String,
+    },
     /// A weights file cannot be read or written.
     #[error("{}: {message}", path.display())]
     Weights {

@@ -2,6 +2,7 @@
 
 use crate::ModelError;
 use crate::registry::Network;
+use dtrp_core::torch::{Init, Start};
 use dtrp_text::UnknownName;
 
 /// Names in which `*` stands for any characters, as many as there are.
@@ -24,6 +25,39 @@ impl Fresh {
             None => Ok(Self(patterns.to_vec())),
             Some(pattern) => Err(UnknownName::new("parameter", pattern, names).into()),
         }
+    }
+
+    /// The same network whose parameters and running statistics with these names start anew, where their values were given.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Anew`] for one of which it is not known how.
+    pub fn applied(&self, mut network: Network) -> Result<Network, ModelError> {
+        for block in &mut network.blocks {
+            for param in block.params.iter_mut().filter(|param| self.has(&param.name)) {
+                match (&param.init, param.anew.take()) {
+                    (_, Some(init)) => param.init = init,
+                    (Init::Given(_), None) => {
+                        return Err(ModelError::Anew {
+                            name: param.name.clone(),
+                        });
+                    }
+                    _ => {}
+                }
+            }
+            for buffer in block.buffers.iter_mut().filter(|buffer| self.has(&buffer.name)) {
+                match (&buffer.start, buffer.anew.take()) {
+                    (Start::Given(given), Some(value)) => buffer.start = given.filled(value),
+                    (Start::Given(_), None) => {
+                        return Err(ModelError::Anew {
+                            name: buffer.name.clone(),
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(network)
     }
 
     /// Whether what has this name starts anew.

@@ -57,6 +57,7 @@ fn of_model(error: &ModelError) -> Option<String> {
         ModelError::Cuts { .. } | ModelError::Places { .. } => "method.cuts",
         ModelError::Weights { .. } => "model.init_from",
         ModelError::Exported { .. } => "model.file",
+        ModelError::Anew { .. } => "model.fresh",
         _ => return None,
     };
     Some(key.to_owned())

@@ -14,9 +14,9 @@ use crate::trainer::Trainer;
 use dtrp_core::costs::Costs;
 use dtrp_core::engine::Executor;
 use dtrp_core::schedule::{Program, Schedule};
-use dtrp_core::torch::{Dtype, Loss, Optimizer, Precision};
+use dtrp_core::torch::{Dtype, Init, Loss, Optimizer, ParamSpec, Precision};
 use dtrp_core::trace::Recording;
-use dtrp_models::{Network, split_evenly};
+use dtrp_models::{Fresh, Network, split_evenly};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -377,10 +377,31 @@ impl Training {
             recipe.network = recipe.network.cut_inside(places)?;
             recipe.described = Arc::default();
         }
+        let fresh = Fresh::of(&recipe.network, &recipe.settings.model.fresh)?;
+        recipe.network = fresh.applied(recipe.network)?;
+        if !recipe.looking {
+            tell_fresh(&recipe.network);
+        }
         // Before anything is laid out for so many.
         split_evenly(recipe.network.blocks.len(), recipe.settings.method.modules)?;
         recipe.settings = recipe.settings.resolved();
         Ok(recipe)
+    }
+}
+
+/// Says what of a network that comes with its weights starts anew.
+fn tell_fresh(network: &Network) {
+    let params = || network.blocks.iter().flat_map(|block| &block.params);
+    let is_given = |param: &&ParamSpec| matches!(param.init, Init::Given(_));
+    let fresh: Vec<&str> = params()
+        .filter(|param| !is_given(param))
+        .map(|param| param.name.as_str())
+        .collect();
+    if !fresh.is_empty() && params().any(|param| is_given(&param)) {
+        tracing::warn!(
+            "model.file: {} start anew: the file is for another number of classes, or model.fresh names them",
+            fresh.join(", ")
+        );
     }
 }
 

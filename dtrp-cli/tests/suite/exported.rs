@@ -1,15 +1,17 @@
 //! Networks that PyTorch has exported, in configurations and in `dtrp models show`.
 
 use crate::support::{Place, Ran};
-use dtrp_models::weights::WeightsFile;
+use dtrp_models::weights::{self, WeightsFile};
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use tch::Tensor;
 
 /// A place with the small exported network of dtrp-models' tests.
 fn place() -> Place {
     let place = Place::new();
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dtrp-models/tests/exported/files");
-    for name in ["toy.pt2", "two.pt2", "evaluation.pt2"] {
+    for name in ["toy.pt2", "two.pt2", "evaluation.pt2", "functional.pt2"] {
         fs::copy(files.join(name), place.file(name)).unwrap();
     }
     place
@@ -74,6 +76,74 @@ fn it_trains_goes_on_and_gives_its_weights_back() {
     assert!(place.weights("a") == place.weights("rest"));
 }
 
+/// The weights with which a run starts, by name: at learning rate 0 they are those with which it ends.
+fn start(place: &Place, name: &str, more: &[&str]) -> (Ran, HashMap<String, Tensor>) {
+    let still = ["optimizer.lr=0", "run.max_steps=1"];
+    let ran = train(place, name, &[&still[..], more].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let tensors = weights::load(&place.file(&format!("runs/{name}/weights.safetensors"))).unwrap();
+    (ran, tensors)
+}
+
+#[test]
+fn a_head_for_other_classes_starts_anew() {
+    let place = place();
+    let (ran, own) = start(&place, "own", &[]);
+    assert!(!ran.stderr.contains("anew"), "{}", ran.stderr);
+    let (ran, other) = start(&place, "other", &["data.classes=7"]);
+    assert!(ran.stderr.contains("fc.weight, fc.bias start anew"), "{}", ran.stderr);
+    assert_eq!(other["fc.weight"].size(), [7, 6]);
+    assert_eq!(other["fc.bias"].size(), [7]);
+    let bound = 1.0 / 6f64.sqrt();
+    let most = other["fc.weight"].abs().max().double_value(&[]);
+    assert!(most <= bound && most > bound / 2.0, "{most}");
+    for (name, tensor) in &own {
+        let learns = !name.contains("running") && !["mean", "passes"].contains(&name.as_str());
+        assert!(
+            name.starts_with("fc.") || !learns || tensor.equal(&other[name]),
+            "{name}"
+        );
+    }
+    // What comes of it is used like any other run.
+    let ran = train(&place, "trained", &["data.classes=7", "checkpoint.every_steps=2"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for args in [
+        &["eval", "runs/trained"][..],
+        &["export", "runs/trained", "-o", "trained.safetensors"],
+        &[
+            "train",
+            "--resume",
+            "runs/trained/checkpoints/step-00000002",
+            "--name",
+            "rest",
+        ],
+    ] {
+        let ran = place.dtrp(args);
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
+    }
+    assert!(place.weights("trained") == place.weights("rest"));
+}
+
+#[test]
+fn what_is_named_starts_anew() {
+    let place = place();
+    let (_, own) = start(&place, "own", &[]);
+    let (ran, fresh) = start(
+        &place,
+        "fresh",
+        &["model.fresh=[shared.*, blocks.0.bn1.*, stem.weight]"],
+    );
+    assert!(ran.stderr.contains("stem.weight"), "{}", ran.stderr);
+    for name in ["stem.weight", "shared.weight", "shared.bias"] {
+        assert!(!own[name].equal(&fresh[name]), "{name}");
+    }
+    for name in ["fc.weight", "stem.bias", "blocks.1.conv1.weight"] {
+        assert!(own[name].equal(&fresh[name]), "{name}");
+    }
+    assert_eq!(fresh["blocks.0.bn1.weight"].min().double_value(&[]), 1.0);
+    assert_eq!(fresh["blocks.0.bn1.num_batches_tracked"].int64_value(&[]), 1);
+}
+
 #[test]
 fn its_blocks_are_shown() {
     let place = place();
@@ -94,7 +164,12 @@ fn what_does_not_fit_is_an_error_of_the_model() {
             &["data.shape=[1,8,8]"][..],
             "exported for 3 x 8 x 8, and the data has 1 x 8 x 8",
         ),
-        (&["data.classes=7"], "gives 5 numbers"),
+        (
+            &["model.file=functional.pt2", "data.shape=[3,2,2]"],
+            "gives 2 numbers for each, but the data has 5 classes, and its last operator is not a linear layer",
+        ),
+        (&["model.fresh=[unread]"], "`unread` cannot start anew"),
+        (&["model.fresh=[shared.wait]"], "did you mean `shared.weight`?"),
         (&["model.file=nothing.pt2"], "nothing.pt2 cannot be read"),
         (&["model.file=~somebody/net.pt2"], "not expanded"),
         (&["model.file=3"], "the path of a file"),

@@ -1,5 +1,6 @@
 //! The block that runs a part of a graph.
 
+use super::anew;
 use super::cuts::told;
 use super::expression::Expression;
 use super::graph::{Argument, Graph, HeldRole, Node, Output, Source, ValueId};
@@ -40,7 +41,7 @@ pub(super) fn block(
     [inputs, outputs]: [&[ValueId]; 2],
     more: &[usize],
 ) -> BlockSpec {
-    BlockSpec::build(name, |scope| {
+    let mut spec = BlockSpec::build(name, |scope| {
         let part = &graph.nodes[nodes.clone()];
         let read: HashSet<ValueId> = part.iter().flat_map(Node::inputs).collect();
         let stored: Vec<(ValueId, ValueId)> = graph
@@ -66,13 +67,12 @@ pub(super) fn block(
             let (shape, given) = (&held.stored.shape, held.stored.given.clone());
             match held.role {
                 HeldRole::Parameter => {
-                    let id = scope.tied_param(
-                        &held.name,
-                        held.also.clone(),
-                        shape,
-                        role(&held.name, shape),
-                        Init::Given(given),
-                    );
+                    let start = match anew::init(graph, held) {
+                        Some(init) if held.fresh => init,
+                        _ => Init::Given(given),
+                    };
+                    let role = role(&held.name, shape);
+                    let id = scope.tied_param(&held.name, held.also.clone(), shape, role, start);
                     params.extend(here.iter().map(|value| (*value, id)));
                 }
                 HeldRole::Buffer(keep) => {
@@ -109,7 +109,15 @@ pub(super) fn block(
             buffers,
             nodes,
         }
-    })
+    });
+    let held = |name: &str| graph.held.iter().find(|held| held.name == name);
+    for param in &mut spec.params {
+        param.anew = held(&param.name).and_then(|held| anew::init(graph, held));
+    }
+    for buffer in &mut spec.buffers {
+        buffer.anew = held(&buffer.name).and_then(|held| anew::start(graph, held));
+    }
+    spec
 }
 
 /// Weight decay is for the weights of layers: not for biases, norms, tokens and tables of positions.

@@ -22,6 +22,5 @@ fn build(options: &Options<'_>, input: &ModelInput) -> Result<Vec<BlockSpec>, Mo
     let file =
         file.ok_or_else(|| options.invalid("file", "the path of a .pt2 file, which `torch.export.save` writes"))?;
     let exported = Exported::open(&file, output)?;
-    exported.check(options.owner(), input)?;
-    Ok(exported.natural_blocks())
+    Ok(exported.fitted(options.owner(), input)?.natural_blocks())
 }

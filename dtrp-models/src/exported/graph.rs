@@ -60,6 +60,8 @@ pub(super) struct Held {
     pub(super) values: Vec<ValueId>,
     /// Whether a pass in training changes it.
     pub(super) changes: bool,
+    /// Whether it has another shape than in the file, and starts anew.
+    pub(super) fresh: bool,
 }
 
 /// What a tensor of the network is to training.

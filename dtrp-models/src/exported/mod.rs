@@ -3,6 +3,7 @@
 //! A block is a run of consecutive operators, so such a network can be cut nearly anywhere. The natural blocks are the modules
 //! that its author made; [`Exported::places`] lists all places, with what crosses each of them.
 
+mod anew;
 mod archive;
 mod arguments;
 mod block;
@@ -41,6 +42,8 @@ use std::sync::Arc;
 /// A PyTorch network that has been read: its graph, its weights, and where it can be cut.
 pub struct Exported {
     path: PathBuf,
+    /// Which of several outputs the logits are.
+    output: Option<usize>,
     graph: Arc<Graph>,
     places: Vec<Place>,
 }
@@ -57,12 +60,16 @@ impl Exported {
             path: path.to_owned(),
             message,
         })?;
-        let places = cuts::places(&graph);
-        Ok(Self {
-            path: path.to_owned(),
+        Ok(Self::of(path.to_owned(), output, graph))
+    }
+
+    fn of(path: PathBuf, output: Option<usize>, graph: Graph) -> Self {
+        Self {
+            path,
+            output,
+            places: cuts::places(&graph),
             graph: Arc::new(graph),
-            places,
-        })
+        }
     }
 
     /// The images and the number of classes that it was exported for.
@@ -100,12 +107,13 @@ impl Exported {
         })
     }
 
-    /// Whether it takes such images, and gives as many logits as there are classes.
+    /// The same network for such images and classes. For another number of classes than it was exported for its last linear layer
+    /// starts anew.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Input`] with what it was exported for.
-    pub fn check(&self, model: &str, input: &ModelInput) -> Result<(), ModelError> {
+    /// [`ModelError::Input`] with what it was exported for, where it takes other images, or does not end in a linear layer.
+    pub fn fitted(self, model: &str, input: &ModelInput) -> Result<Self, ModelError> {
         let own = self.input()?;
         let file = self.path.display();
         let image = |input: &ModelInput| format!("{} x {} x {}", input.channels, input.height, input.width);
@@ -117,14 +125,19 @@ impl Exported {
             );
             return Err(input.misfit(model, &reason));
         }
-        if own.classes != input.classes {
+        if own.classes == input.classes {
+            return Ok(self);
+        }
+        let mut graph = read(&self.path, self.output).map_err(|message| self.error(message))?;
+        anew::for_classes(&mut graph, input.classes as i64).map_err(|problem| {
             let reason = format!(
-                "{file} gives {} numbers for each, but the data has {} classes: export it with as many",
+                "{file} gives {} numbers for each, but the data has {} classes, and {problem}, which could start anew: export it \
+                 with as many classes",
                 own.classes, input.classes
             );
-            return Err(input.misfit(model, &reason));
-        }
-        Ok(())
+            input.misfit(model, &reason)
+        })?;
+        Ok(Self::of(self.path, self.output, graph))
     }
 
     /// Every place between two operators, with what crosses it, and why no cut can be there where none can.

@@ -287,6 +287,7 @@ fn held(name: &str, role: HeldRole, stored: &Stored) -> Held {
         stored: stored.clone(),
         values: Vec::new(),
         changes: false,
+        fresh: false,
     }
 }
 

@@ -64,14 +64,27 @@ fn data_that_does_not_fit() {
     let options = option_values([("file", path.to_str().unwrap().into())]);
     assert_eq!(build("exported", &options, &fits).unwrap().blocks.len(), 5);
     let grey = ModelInput { channels: 1, ..fits };
+    let error = build("exported", &options, &grey).err().unwrap().to_string();
+    assert!(
+        error.contains("exported for 3 x 8 x 8, and the data has 1 x 8 x 8"),
+        "{error}"
+    );
+    // Its last layer can have another number of rows, but not where that is no linear layer.
     let more = ModelInput { classes: 10, ..fits };
-    for (input, says) in [
-        (grey, "exported for 3 x 8 x 8, and the data has 1 x 8 x 8"),
-        (more, "gives 5 numbers"),
-    ] {
-        let error = build("exported", &options, &input).err().unwrap().to_string();
-        assert!(error.contains(says), "{error}");
-    }
+    let network = build("exported", &options, &more).unwrap();
+    assert_eq!(network.describe(&more).unwrap().last().unwrap().output_shape(), [10]);
+    let small = ModelInput {
+        height: 2,
+        width: 2,
+        ..more
+    };
+    let path = file("functional.pt2");
+    let options = option_values([("file", path.to_str().unwrap().into())]);
+    let error = build("exported", &options, &small).err().unwrap().to_string();
+    assert!(
+        error.contains("gives 2 numbers for each, but the data has 10 classes"),
+        "{error}"
+    );
     let error = build("exported", &option_values([]), &fits).err().unwrap().to_string();
     assert!(error.contains("option `file` is missing"), "{error}");
 }

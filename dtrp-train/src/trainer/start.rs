@@ -12,6 +12,9 @@ use tch::Tensor;
 /// Element types of weights, as the format calls them.
 const WEIGHTS: [&str; 4] = ["F64", "F32", "F16", "BF16"];
 
+/// How PyTorch calls the number of batches that a normalisation has seen.
+const COUNTER: &str = "num_batches_tracked";
+
 /// Names that a message shows.
 const SHOWN: usize = 4;
 
@@ -21,6 +24,8 @@ struct Needed {
     shape: Vec<i64>,
     /// Whether it belongs to the last layer, whose rows are the classes.
     classifier: bool,
+    /// Whether it is of floating-point numbers; an exported network may keep others too.
+    floating: bool,
 }
 
 /// A file of weights to start from, and what of it is wanted.
@@ -66,12 +71,21 @@ pub(crate) fn load_weights(stages: &mut [TorchStage], start: &Start<'_>) -> Resu
         needed.extend(needed_by(stage, index + 1 == stages.len()));
     }
     needed.retain(|needed| !fresh.has(&needed.name));
+    // Files of weights that do not come from PyTorch lack its counters.
+    let counters = needed.extract_if(.., |needed| needed.name.ends_with(COUNTER));
+    let counters: Vec<Needed> = counters.collect();
     let names: Vec<&str> = needed.iter().map(|needed| needed.name.as_str()).collect();
     let found = match_names(&names, file.names());
     check_names(&names, &found, &file, fresh).map_err(wrong)?;
     let anew = check_forms(&needed, &found.prefix, &file, other_classes).map_err(wrong)?;
     let mut tensors: HashMap<String, Tensor> = HashMap::new();
-    for name in names.into_iter().filter(|name| !anew.names.contains(name)) {
+    let counters = counters.iter().map(|counter| counter.name.as_str());
+    let counters = counters.filter(|name| file.element_type(&format!("{}{name}", found.prefix)) == Some("I64"));
+    for name in names
+        .into_iter()
+        .filter(|name| !anew.names.contains(name))
+        .chain(counters)
+    {
         let tensor = file.tensor(&format!("{}{name}", found.prefix)).map_err(of_model)?;
         tensors.insert(name.to_owned(), tensor);
     }
@@ -137,11 +151,13 @@ fn needed_by(stage: &TorchStage, last: bool) -> Vec<Needed> {
         name: spec.name.clone(),
         shape: spec.shape.clone(),
         classifier: last && index >= first_of_last_layer,
+        floating: true,
     });
-    let buffers = module.buffers().map(|(spec, _)| Needed {
+    let buffers = module.buffers().map(|(spec, tensor)| Needed {
         name: spec.name.clone(),
         shape: spec.shape.clone(),
         classifier: false,
+        floating: tensor.is_floating_point(),
     });
     params.chain(buffers).collect()
 }
@@ -217,9 +233,14 @@ fn check_forms<'a>(
             misfits.push((needed, found));
         }
         let element = file.element_type(&stored).unwrap_or_default();
-        if !WEIGHTS.contains(&element) {
+        if WEIGHTS.contains(&element) != needed.floating {
+            let expected = if needed.floating {
+                "weights are F32, F64, F16 or BF16"
+            } else {
+                "this network keeps integers or truth values there"
+            };
             return Err(format!(
-                "`{stored}` has type {element}, but weights are F32, F64, F16 or BF16: convert it before"
+                "`{stored}` has type {element}, but {expected}: convert it before"
             ));
         }
     }

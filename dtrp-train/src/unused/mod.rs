@@ -11,6 +11,7 @@ mod tests;
 use crate::assembly::Length;
 use crate::settings::Settings;
 use dtrp_core::schedule::Program;
+use dtrp_core::torch::Init;
 use dtrp_models::Network;
 use std::borrow::Cow;
 
@@ -154,7 +155,9 @@ fn of_model(list: &mut List<'_>, facts: Facts<'_>) {
             partly: false,
         });
     }
-    if settings.init_from.is_none() {
+    let params = facts.network.blocks.iter().flat_map(|block| &block.params);
+    let mut with_weights = params.filter(|param| matches!(param.init, Init::Given(_)));
+    if settings.init_from.is_none() && with_weights.next().is_none() {
         let why = "without model.init_from all of the network starts anew".to_owned();
         list.add("model.fresh", why, |s| s.model.fresh.clone());
     }

@@ -126,6 +126,8 @@ pub struct ParamSpec {
     pub role: Role,
     /// How it starts.
     pub init: Init,
+    /// How it starts anew, where `init` is given values and that is known.
+    pub anew: Option<Init>,
 }
 
 impl ParamSpec {
@@ -151,6 +153,8 @@ pub struct BufferSpec {
     pub start: Start,
     /// What it is kept with.
     pub keep: Keep,
+    /// What it starts anew with everywhere, where `start` is given values and that is known.
+    pub anew: Option<f64>,
 }
 
 /// What a buffer starts with.
@@ -290,6 +294,7 @@ impl Scope<'_> {
             shape: shape.to_vec(),
             role,
             init,
+            anew: None,
         });
         ParamId(self.declared.params.len() - 1)
     }
@@ -307,6 +312,7 @@ impl Scope<'_> {
             shape: shape.to_vec(),
             start,
             keep,
+            anew: None,
         });
         BufferId(self.declared.buffers.len() - 1)
     }

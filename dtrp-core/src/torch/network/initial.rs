@@ -1,7 +1,7 @@
 //! How parameters start. Every value is drawn from a stream keyed by the run's seed and the parameter's name, so a network
 //! starts the same however it is cut.
 
-use super::block::ParamSpec;
+use super::block::{ParamSpec, Start};
 use crate::random;
 use crate::torch::TorchError;
 use rand_chacha::rand_core::Rng;
@@ -40,6 +40,17 @@ impl Given {
     pub fn new(kind: Kind, bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
         Self { kind, bytes }
+    }
+
+    /// As many of one value: floating-point numbers in the element type of the parameters, integers of this one, rounded down.
+    pub fn filled(&self, value: f64) -> Start {
+        if self.is_floating_point() {
+            return Start::Constant(value);
+        }
+        let size = self.kind.elt_size_in_bytes();
+        let element = (value as i64).to_le_bytes();
+        let bytes: Vec<u8> = element[..size].repeat(self.bytes.len() / size);
+        Start::Given(Self::new(self.kind, bytes))
     }
 
     /// Their element type.
