@@ -13,6 +13,7 @@ fn specs(shapes: &[(Vec<i64>, Role)]) -> Vec<ParamSpec> {
         name: format!("p{index}"),
         shape: shape.clone(),
         role: *role,
+        anew: None,
         init: Init::Constant(0.0),
     };
     shapes.iter().enumerate().map(spec).collect()

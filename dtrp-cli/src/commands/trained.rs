@@ -81,7 +81,7 @@ pub(super) fn weights(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// The configuration of the run that weights belong to: beside them, or, of `RUN/checkpoints/step-…/`, in the run's folder.
-fn config_of(weights: &Path) -> Option<PathBuf> {
+pub(super) fn config_of(weights: &Path) -> Option<PathBuf> {
     // `latest` is a link to a folder beside it, and `.` has no parent by name.
     let place = weights.parent()?;
     let place = if place.as_os_str().is_empty() {

@@ -125,6 +125,56 @@ fn a_head_for_other_classes_starts_anew() {
 }
 
 #[test]
+fn it_is_written_back_with_its_weights() {
+    let place = place();
+    for (name, classes) in [("same", "data.classes=5"), ("other", "data.classes=7")] {
+        let ran = train(&place, name, &[classes]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let (run, file) = (format!("runs/{name}"), format!("{name}.pt2"));
+        let ran = place.dtrp(&["export", &run, "-o", &file]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        // Read again it is the network with these weights.
+        let file = format!("model.file={file}");
+        let (ran, back) = start(&place, &format!("{name}-back"), &[classes, &file]);
+        assert!(!ran.stderr.contains("anew"), "{}", ran.stderr);
+        let trained = weights::load(&place.file(&format!("runs/{name}/weights.safetensors"))).unwrap();
+        for (tensor, trained) in trained
+            .iter()
+            .filter(|(tensor, _)| !tensor.contains("running") && !tensor.contains("batches"))
+        {
+            let counts = ["mean", "passes"].contains(&tensor.as_str());
+            assert!(counts || back[tensor].equal(trained), "{tensor}");
+        }
+    }
+    // Weights of another network, another type, and a network of ours.
+    for (args, code, says) in [
+        (
+            &["export", "runs/same", "-o", "x.pt2", "--dtype", "bf16"][..],
+            5,
+            "--dtype is not for pt2",
+        ),
+        (
+            &["export", "runs/zoo", "-o", "x.pt2"],
+            5,
+            "did not come from a .pt2 file",
+        ),
+        (
+            &["export", "runs/same", "-o", "x.onnx"],
+            5,
+            ".safetensors, .npz or .pt2",
+        ),
+    ] {
+        if args[1] == "runs/zoo" {
+            place.tiny("zoo", &["run.max_steps=1"]);
+        }
+        let ran = place.dtrp(args);
+        assert_eq!(ran.code, code, "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{args:?}: {}", ran.stderr);
+        assert!(!place.file("x.pt2").exists());
+    }
+}
+
+#[test]
 fn what_is_named_starts_anew() {
     let place = place();
     let (_, own) = start(&place, "own", &[]);

@@ -30,6 +30,11 @@ fn on_the_page(name: &str) -> String {
 /// A network of torchvision's, trained for some steps on pictures of 64 x 64 pixels, and one of the pictures.
 fn trained(model: &str) -> Place {
     let place = Place::new();
+    train(&place, model);
+    place
+}
+
+fn train(place: &Place, model: &str) {
     for part in ["train", "test"] {
         for (label, class) in ["a", "b", "c"].into_iter().enumerate() {
             let folder = place.file("photos").join(part).join(class);
@@ -54,7 +59,6 @@ fn trained(model: &str) -> Place {
         "run.name=a",
     ]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    place
 }
 
 /// What `dtrp predict` gives for the picture.
@@ -94,6 +98,38 @@ fn peers_pytorch_computes_the_same_logits() {
             assert!(apart <= 1e-5, "{theirs} {dtype}: {apart:e}");
         }
     }
+}
+
+/// An exported network is trained, with a head for other classes, and written back: PyTorch loads it, with the run's weights, and it
+/// computes what the network with these weights does.
+#[test]
+#[ignore = "needs Python packages: cargo xtask test --peers"]
+fn peers_pytorch_loads_exported_networks_back() {
+    let place = Place::new();
+    let export = r#"
+import torch, torchvision
+from torch.export import Dim
+net = torchvision.models.resnet18().train()
+x = torch.randn(2, 3, 64, 64)
+torch.export.save(torch.export.export(net, (x,), dynamic_shapes=({0: Dim("batch", min=2)},)), "net.pt2")
+"#;
+    python(&place, export);
+    train(&place, "model={name: exported, file: net.pt2}");
+    let ran = place.dtrp(&["export", "runs/a", "-o", "back.pt2"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let check = r#"
+import torch, torchvision
+from safetensors.torch import load_file
+weights = load_file("runs/a/weights.safetensors")
+program = torch.export.load("back.pt2")
+assert set(program.state_dict) == set(weights)
+assert all(torch.equal(program.state_dict[name], weights[name]) for name in weights)
+net = torchvision.models.resnet18(num_classes=3).train()
+net.load_state_dict(weights, strict=True)
+x = torch.randn(5, 3, 64, 64)
+print((program.module()(x) - net(x)).abs().max().item())
+"#;
+    assert_eq!(python(&place, check).trim(), "0.0");
 }
 
 #[test]

@@ -66,6 +66,18 @@ impl Archive {
         Ok(archive)
     }
 
+    /// The folder that everything lies in, with its slash.
+    pub(super) fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// The names of the entries in that folder.
+    pub(super) fn names(&self) -> Vec<String> {
+        let own = |name: &str| name.strip_prefix(&self.folder).map(str::to_owned);
+        let names = self.zip.file_names().filter_map(own);
+        names.filter(|name| !name.is_empty() && !name.ends_with('/')).collect()
+    }
+
     /// The whole of an entry.
     pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
         let full = format!("{}{name}", self.folder);

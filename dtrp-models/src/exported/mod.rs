@@ -22,11 +22,13 @@ mod pieces;
 mod reading;
 mod report;
 mod results;
+mod rewrite;
 mod schema;
 mod semantics;
 mod stored;
 
 pub use cuts::{Crossing, Place};
+pub use rewrite::rewritten;
 
 use crate::ModelError;
 use crate::registry::ModelInput;

@@ -1,4 +1,5 @@
-//! Networks of torchvision, as `peers.py` has exported them. `DTRP_PEERS` names the folder; `DTRP_PEERS_ONLY` one of them.
+//! Networks of torchvision, as `peers.py` exports them: with the Python that `DTRP_PEERS_PYTHON` names, one after the other, or once
+//! for all into a folder that `DTRP_PEERS` names. `DTRP_PEERS_ONLY` is one of them.
 
 use super::run::{Net, distance, with_prefix};
 use dtrp_core::torch::Mode;
@@ -7,33 +8,43 @@ use dtrp_models::weights;
 use std::collections::HashMap;
 use std::env::var_os;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 use tch::{Kind, Tensor};
 
+const NAMES: [&str; 10] = [
+    "resnet18",
+    "densenet121",
+    "mobilenet_v2",
+    "efficientnet_b0",
+    "googlenet",
+    "vit_b_16",
+    "convnext_tiny",
+    "swin_t",
+    "regnet_y_400mf",
+    "shufflenet_v2_x1_0",
+];
+
 #[test]
-#[ignore = "needs the folder that tests/exported/peers.py writes, in DTRP_PEERS"]
+#[ignore = "needs PyTorch: cargo xtask test --peers"]
 fn torchvision_computes_the_same() {
     // Sums in f32 depend on how they are shared out.
     tch::set_num_threads(1);
-    let folder = var_os("DTRP_PEERS").expect("DTRP_PEERS names the folder");
     let only = var_os("DTRP_PEERS_ONLY");
-    let mut names: Vec<String> = std::fs::read_dir(&folder)
-        .unwrap()
-        .filter_map(|entry| {
-            entry
-                .unwrap()
-                .file_name()
-                .to_str()?
-                .strip_suffix(".safetensors")
-                .map(str::to_owned)
-        })
-        .filter(|name| only.as_ref().is_none_or(|only| only == name.as_str()))
-        .collect();
-    names.sort();
     let mut wrong = Vec::new();
-    for name in names {
+    for name in NAMES
+        .into_iter()
+        .filter(|name| only.as_ref().is_none_or(|only| only == name))
+    {
         let began = Instant::now();
-        let found = std::panic::catch_unwind(|| compare(Path::new(&folder), &name));
+        let found = std::panic::catch_unwind(|| match var_os("DTRP_PEERS") {
+            Some(folder) => compare(Path::new(&folder), name),
+            None => {
+                let folder = tempfile::tempdir().unwrap();
+                export(folder.path(), name);
+                compare(folder.path(), name)
+            }
+        });
         match found {
             Ok(problems) => wrong.extend(problems),
             Err(_) => wrong.push(format!("{name} panics")),
@@ -41,6 +52,13 @@ fn torchvision_computes_the_same() {
         println!("{name}: {:.1} s", began.elapsed().as_secs_f64());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn export(folder: &Path, name: &str) {
+    let python = var_os("DTRP_PEERS_PYTHON").expect("DTRP_PEERS_PYTHON names a Python with torch and torchvision");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exported/peers.py");
+    let ran = Command::new(python).arg(script).arg(folder).arg(name).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 fn compare(folder: &Path, name: &str) -> Vec<String> {

@@ -21,7 +21,7 @@ const PACKAGES: [&str; 8] = [
 ];
 
 /// Where such tests are. Their names hold `peers`, and they are ignored otherwise.
-const CRATES: [&str; 1] = ["dtrp-cli"];
+const CRATES: [&str; 2] = ["dtrp-cli", "dtrp-models"];
 
 /// Names the Python to the tests.
 const VARIABLE: &str = "DTRP_PEERS_PYTHON";
