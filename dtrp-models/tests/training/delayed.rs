@@ -30,8 +30,9 @@ struct History {
     part: Part,
 }
 
-/// What a module computes from weights and tensors in the batch with this number; running statistics are updated only if asked for.
-pub(crate) type Part = Box<dyn Fn(&Tensors, &[Tensor], bool, usize) -> Vec<Tensor>>;
+/// What a module computes from weights and tensors in this batch and micro-batch, from 1 (0 for none); running statistics are
+/// updated only if asked for.
+pub(crate) type Part = Box<dyn Fn(&Tensors, &[Tensor], bool, (usize, usize)) -> Vec<Tensor>>;
 
 /// Consecutive pieces of the network that is written out by hand.
 fn by_hand(pieces: std::ops::Range<usize>) -> Part {
@@ -154,7 +155,7 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
             let first = as_leaves(&weights);
             let leaf = |x: &Tensor| x.detach().set_requires_grad(k > 1 && x.is_floating_point());
             let input: Vec<Tensor> = x.iter().map(leaf).collect();
-            let output = (history.part)(&first, &input, !recompute, b);
+            let output = (history.part)(&first, &input, !recompute, (b, 0));
             x = output.iter().map(Tensor::detach).collect();
             passes.push((input, first, output, recompute));
         }
@@ -162,7 +163,7 @@ fn plain_loop(run: &Run, rules: Rules) -> Tensors {
         for (history, (input, first, output, recompute)) in histories.iter_mut().zip(passes).rev() {
             let (leaves, output) = if recompute {
                 let leaves = as_leaves(&history.newest().0);
-                let output = (history.part)(&leaves, &input, true, b);
+                let output = (history.part)(&leaves, &input, true, (b, 0));
                 (leaves, output)
             } else {
                 (first, output)
@@ -451,13 +452,40 @@ fn gpipe_and_1f1b_are_accumulated_gradients() {
             assert_same_bits(&what, &gpipe, &accumulated(&run("gpipe")));
         }
     }
+    // An exported network, cut anywhere, whose dropout draws for each micro-batch; the last batch is smaller.
+    for places in [&[][..], &["blocks.0/conv2"], &["blocks.0", "blocks.1/conv2", "fc"]] {
+        for m in [1, 2, 3] {
+            let run = |method| {
+                reference::exact(Run {
+                    micro_batches: m,
+                    network: Some(exported::toy),
+                    places: places.to_vec(),
+                    ..Run::new(method, places.len() + 1)
+                })
+            };
+            let what = format!("exported, cuts {places:?} m={m}");
+            let gpipe = run("gpipe").weights();
+            assert_same_bits(&what, &gpipe, &run("1f1b").weights());
+            assert_same_bits(&what, &gpipe, &accumulated(&run("gpipe")));
+        }
+    }
 }
 
 /// The unsplit network, micro-batch by micro-batch, gradients weighted by size and added up.
 fn accumulated(run: &Run) -> Tensors {
     reference::enter();
-    let start: Tensors = state(&run.stages());
-    let mut history = History::new(start, by_hand(0..PIECES.len()));
+    let (start, part) = match run.network {
+        None => (state(&run.stages()), by_hand(0..PIECES.len())),
+        Some(_) => {
+            let whole = Run {
+                modules: 1,
+                places: Vec::new(),
+                ..run.clone()
+            };
+            exported::parts(&whole).remove(0)
+        }
+    };
+    let mut history = History::new(start, part);
     for b in 1..=run.batches {
         let (images, labels) = run.data(b);
         let (total, m) = (images.size()[0], i64::from(run.micro_batches));
@@ -465,7 +493,8 @@ fn accumulated(run: &Run) -> Tensors {
         for j in 0..m {
             let (from, to) = (j * total / m, (j + 1) * total / m);
             let leaves = as_leaves(&history.newest().0);
-            let logits = (history.part)(&leaves, &[images.narrow(0, from, to - from)], true, 0).remove(0);
+            let micro = (b as usize, if m > 1 { j as usize + 1 } else { 0 });
+            let logits = (history.part)(&leaves, &[images.narrow(0, from, to - from)], true, micro).remove(0);
             let labels = labels.narrow(0, from, to - from);
             let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
             let loss = if m > 1 {

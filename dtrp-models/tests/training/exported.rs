@@ -34,7 +34,7 @@ pub(crate) fn parts(run: &Run) -> Vec<(Tensors, Part)> {
             .buffers()
             .map(|(spec, buffer)| (spec.name.clone(), buffer.shallow_clone()));
         let weights: Tensors = params.chain(buffers).collect();
-        let part: Part = Box::new(move |weights, inputs, statistics, batch| {
+        let part: Part = Box::new(move |weights, inputs, statistics, (batch, micro)| {
             let leaves = module.params().map(|spec| weights[&spec.name].shallow_clone());
             let arena = Arena {
                 flat: Tensor::zeros([0], (Kind::Float, Device::Cpu)),
@@ -48,7 +48,7 @@ pub(crate) fn parts(run: &Run) -> Vec<(Tensors, Part)> {
             let pass = Pass {
                 mode,
                 seed,
-                batch: (batch as u64) << 16,
+                batch: (batch as u64) << 16 | micro as u64,
                 block: 0,
             };
             module.forward(&arena, inputs, pass).unwrap()
