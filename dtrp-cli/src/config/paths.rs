@@ -36,6 +36,17 @@ impl Config {
         paths.map(|(key, path)| (key, &**path))
     }
 
+    /// The model's options that are paths, by their keys.
+    pub(crate) fn files_of_model(&self) -> impl Iterator<Item = (String, &Path)> {
+        let model = &self.settings.model;
+        let declared = dtrp_models::find(&model.name).map_or(&[][..], |family| family.options);
+        let paths = declared.iter().filter(|option| option.kind == OptionKind::Path);
+        paths.filter_map(|option| {
+            let path = model.options.get(option.name)?.as_str()?;
+            Some((format!("model.{}", option.name), Path::new(path)))
+        })
+    }
+
     /// Puts the home folder in the place of a leading `~`.
     pub(super) fn expand_home(&mut self, origin: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
         for (key, path) in self.paths() {

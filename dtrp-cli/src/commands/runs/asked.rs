@@ -50,9 +50,13 @@ impl Asked {
     /// [`Error::Config`] where it cannot be written.
     pub(crate) fn of(config: &Config, marks: &mut Marks) -> Result<Self, Error> {
         let mut config = config.clone();
-        let files = config.files();
-        let files = files.map(|(key, path)| format!("{key} {}", marks.of(path)));
-        let files = files.collect();
+        let mut files: Vec<String> = Vec::new();
+        files.extend(config.files().map(|(key, path)| format!("{key} {}", marks.of(path))));
+        files.extend(
+            config
+                .files_of_model()
+                .map(|(key, path)| format!("{key} {}", marks.of(path))),
+        );
         let costs = config.program.method.clone();
         config.program = ProgramKeys {
             method: costs,
@@ -165,15 +169,20 @@ mod tests {
         assert!(matches!(asked.earlier(&folder), Earlier::Begun));
         assert!(matches!(other.earlier(&folder), Earlier::Other));
         let start = place.path().join("start");
-        std::fs::write(&start, "weights").unwrap();
-        let named = || {
-            let set = format!("model.init_from={}", start.display());
-            self::asked(&[set.as_str()])
-        };
-        named().keep(&folder);
-        assert!(matches!(named().earlier(&folder), Earlier::Begun));
-        std::fs::write(&start, "WEIGHTS").unwrap();
-        assert!(matches!(named().earlier(&folder), Earlier::Changed(key) if key == "model.init_from"));
+        for key in ["model.init_from", "model.file"] {
+            std::fs::write(&start, "weights").unwrap();
+            let named = || {
+                let set = format!("{key}={}", start.display());
+                match key {
+                    "model.file" => self::asked(&["model.name=exported", &set]),
+                    _ => self::asked(&[&set]),
+                }
+            };
+            named().keep(&folder);
+            assert!(matches!(named().earlier(&folder), Earlier::Begun));
+            std::fs::write(&start, "WEIGHTS").unwrap();
+            assert!(matches!(named().earlier(&folder), Earlier::Changed(changed) if changed == key));
+        }
         assert!(matches!(asked.earlier(&folder), Earlier::Other));
         asked.keep(&folder);
         // Half a summary is none.
