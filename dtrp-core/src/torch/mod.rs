@@ -6,6 +6,7 @@
 //! | `operators` | any operator of libtorch, by name |
 //! | `saved` | tensors and numbers as files keep them |
 //! | `device` | streams, messages and backward threads of a GPU; on a CPU they are nothing |
+//! | `group` | workers in several processes: how they meet, what they send each other, how all end together |
 //! | `optimizer` | optimizers on flat tensors, and learning-rate schedules |
 //! | `prediction` | predicted weights, and probes of what they are worth |
 //! | `stage` | [`TorchStage`], which ties it together as the engine's [`Stage`](crate::engine::Stage); losses, evaluation, saving |
@@ -15,6 +16,7 @@
 
 mod device;
 mod error;
+pub mod group;
 mod network;
 mod operators;
 mod optimizer;
