@@ -14,11 +14,15 @@ use dtrp_core::torch::group::{Carried, Meeting, Parcel, Peers};
 use exact::{Exact, Failure};
 use ranks::{Ended, Ranks};
 use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// How soon all others end after one has failed.
 const SOON: Duration = Duration::from_secs(2);
+
+/// Whether many zeros travel with every number, so that some are on their way at every moment.
+static LARGE: AtomicBool = AtomicBool::new(false);
 
 /// A number that travels as a tensor.
 #[derive(Debug)]
@@ -26,14 +30,16 @@ struct Number(u64);
 
 impl Carried for Number {
     fn pack(self) -> Result<Parcel, TorchError> {
+        let large = LARGE.load(Ordering::Relaxed);
+        let zeros = large.then(|| Tensor::zeros([1 << 23], (Kind::Float, Device::Cpu)));
         Ok(Parcel {
-            tensors: vec![None, Some(Tensor::from_slice(&[self.0 as i64]))],
+            tensors: vec![zeros, Some(Tensor::from_slice(&[self.0 as i64]))],
             share: 1.0,
             parts: 1,
         })
     }
     fn unpack(parcel: Parcel) -> Result<Self, TorchError> {
-        assert!(parcel.tensors[0].is_none());
+        assert_eq!(parcel.tensors[0].is_some(), LARGE.load(Ordering::Relaxed));
         let number = parcel.tensors[1].as_ref().unwrap().int64_value(&[0]);
         Ok(Self(number as u64))
     }
@@ -170,6 +176,7 @@ fn a_rank() {
         watchdog: Duration::from_secs(if own.is("stall") { 1 } else { 60 }),
         ..EngineOptions::default()
     };
+    LARGE.store(own.is("large"), Ordering::Relaxed);
     let mine = placement.own(own.rank);
     if own.is("all") {
         for (name, program) in programs(modules) {
@@ -252,11 +259,15 @@ fn all_methods_give_the_bits_of_threads() {
 /// Runs a long program on these ranks until one of them ends by itself or by this signal, and checks that all others end soon, with the
 /// same text.
 fn all_end(placement: &[usize], what: &str, signal: Option<(usize, &str)>, wanted: &str) {
+    all_end_after(Duration::from_millis(300), placement, what, signal, wanted);
+}
+
+fn all_end_after(moment: Duration, placement: &[usize], what: &str, signal: Option<(usize, &str)>, wanted: &str) {
     let size = placement.iter().max().unwrap() + 1;
     let mut ranks = Ranks::start("a_rank", placement, size, what);
     if let Some((rank, name)) = signal {
         ranks.until_all_say("begins");
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(moment);
         ranks.signal(rank, name);
     }
     let begin = Instant::now();
@@ -306,6 +317,29 @@ fn a_rank_that_is_killed_ends_all_with_one_text() {
         }
         let wanted = format!("rank {victim} on {}: {workers} gone without a word", host.trim());
         all_end(placement, "kill", Some((victim, "-KILL")), &wanted);
+    }
+}
+
+/// `DTRP_TEST_KILLS` says how many, each at another moment.
+#[test]
+fn whenever_a_rank_is_killed_all_end() {
+    let kills = std::env::var("DTRP_TEST_KILLS").map_or(6, |kills| kills.parse().unwrap());
+    let mut state = u64::from(std::process::id());
+    for kill in 0..kills {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let (victim, moment) = (
+            (state >> 33) as usize % 3,
+            Duration::from_micros((state >> 35) % 400_000),
+        );
+        // In the middle of a transfer, and between them.
+        let what = if kill % 2 == 0 { "large" } else { "kill" };
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let wanted = format!(
+            "rank {victim} on {}: worker {} is gone without a word",
+            host.trim(),
+            victim + 1
+        );
+        all_end_after(moment, &[0, 1, 2], what, Some((victim, "-KILL")), &wanted);
     }
 }
 

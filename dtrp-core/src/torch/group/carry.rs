@@ -218,3 +218,157 @@ fn place(tensor: &Tensor) -> Result<Option<(Tensor, Option<Tensor>)>, TorchError
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::gloo::Device as Way;
+    use super::super::store::Store;
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Two ends of a way, both in this process; each test has a tag of its own.
+    fn routes(tag: i32) -> [Route; 2] {
+        static GROUPS: OnceLock<[Group; 2]> = OnceLock::new();
+        let groups = GROUPS.get_or_init(|| {
+            let store = Store::open("127.0.0.1", 0, "test", SOON).unwrap();
+            let join = |rank| {
+                let store = store.another(SOON).unwrap();
+                Group::new(&store, rank, 2, &Way::Address("127.0.0.1".to_owned()), SOON).unwrap()
+            };
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| join(1));
+                [join(0), other.join().unwrap()]
+            })
+        });
+        [0, 1].map(|own| Route {
+            group: groups[own].clone(),
+            what: What::Up,
+            program: 1,
+            own,
+            peer: 1 - own,
+            tag,
+        })
+    }
+
+    /// A tensor of whatever form.
+    fn tensor() -> impl Strategy<Value = Tensor> {
+        let kinds = [
+            Kind::Float,
+            Kind::Double,
+            Kind::BFloat16,
+            Kind::Half,
+            Kind::Int64,
+            Kind::Int,
+            Kind::Uint8,
+            Kind::Bool,
+            Kind::ComplexFloat,
+        ];
+        let sizes = proptest::collection::vec(0i64..5, 4);
+        (proptest::sample::select(kinds.to_vec()), sizes, 0..9).prop_map(|(kind, size, form)| {
+            let count: i64 = size.iter().product();
+            let x = Tensor::arange(count, (Kind::Int64, Device::Cpu))
+                .to_kind(kind)
+                .view(&size[..]);
+            match form {
+                0 => x,
+                1 => x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]),
+                2 => x.transpose(1, 2),
+                3 => x.narrow(1, 0, size[1] / 2),
+                4 => x.narrow(0, size[0] / 2, size[0] - size[0] / 2),
+                5 => x.narrow(3, size[3] / 2, size[3] - size[3] / 2),
+                6 => x.unsqueeze(0).expand([3, size[0], size[1], size[2], size[3]], false),
+                7 => x.flatten(0, -1),
+                _ => Tensor::ones([0i64; 0], (kind, Device::Cpu)),
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn tensors_arrive_as_they_lay(
+            tensors in proptest::collection::vec(proptest::option::of(tensor()), 0..5),
+            share in 0.0..=1.0f64,
+            parts in 1..=9u16,
+            batch in 0..=u32::MAX,
+        ) {
+            let [from, to] = routes(1);
+            let unit = Unit { batch, micro: 3 };
+            let parcel = Parcel { tensors, share, parts };
+            let ((sent, parcel), received) = std::thread::scope(|scope| {
+                let sent = scope.spawn(move || (from.send(unit, &parcel).map_err(|error| error.to_string()), parcel));
+                let received = to.receive().map_err(|error| error.to_string());
+                (sent.join().unwrap(), received)
+            });
+            sent.unwrap();
+            let (found, arrived) = received.unwrap().unwrap();
+            prop_assert_eq!(found, unit);
+            prop_assert_eq!((arrived.share.to_bits(), arrived.parts), (share.to_bits(), parts));
+            prop_assert_eq!(arrived.tensors.len(), parcel.tensors.len());
+            for (arrived, sent) in arrived.tensors.iter().zip(&parcel.tensors) {
+                prop_assert_eq!(arrived.is_some(), sent.is_some());
+                let (Some(arrived), Some(sent)) = (arrived, sent) else { continue };
+                prop_assert_eq!(arrived.kind(), sent.kind());
+                prop_assert_eq!(Lying::of(arrived).size, Lying::of(sent).size);
+                prop_assert_eq!(Lying::of(arrived).stride, Lying::of(sent).stride);
+                prop_assert!(sent.numel() == 0 || Lying::of(arrived) == Lying::of(sent));
+                prop_assert!(arrived.equal(sent));
+            }
+        }
+    }
+
+    #[test]
+    fn what_should_not_come_is_named() {
+        let [from, to] = routes(2);
+        // A transfer is done when it is received.
+        let told = |from: &Route, to: &Route| {
+            std::thread::scope(|scope| {
+                let sent = scope.spawn(|| from.end().map_err(|error| error.to_string()));
+                let told = to.receive().unwrap_err().to_string();
+                sent.join().unwrap().unwrap();
+                told
+            })
+        };
+        let other = Route {
+            program: 2,
+            ..from.clone()
+        };
+        assert_eq!(
+            told(&other, &to),
+            "what has come is End of program 2 from rank 0, but Up of program 1 from rank 0 should come"
+        );
+        let stranger = Route { own: 5, ..from.clone() };
+        assert!(told(&stranger, &to).contains("from rank 5"));
+        let error = std::thread::scope(|scope| {
+            let sent = scope.spawn(|| {
+                let garbage = Tensor::from_slice(&[7i64; WORDS]);
+                from.group.send(&garbage, 1, from.tag).unwrap().wait()
+            });
+            let error = to.receive().unwrap_err().to_string();
+            sent.join().unwrap().unwrap();
+            error
+        });
+        assert!(
+            error.starts_with("what has come is no message: it does not begin as"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_abort_ends_what_waits_and_what_would_wait() {
+        let store = Store::open("127.0.0.1", 0, "test", SOON).unwrap();
+        let group = Group::new(&store, 0, 1, &Way::Address("127.0.0.1".to_owned()), SOON).unwrap();
+        let [_, to] = routes(3);
+        let mut place = Tensor::zeros([4], (Kind::Float, Device::Cpu));
+        let work = to.group.receive(&mut place, 0, 99).unwrap();
+        drop(work);
+        group.abort();
+        let ended = group.receive(&mut place, 0, 1).err();
+        assert_eq!(ended, Some(TransferError::Aborted));
+    }
+}
