@@ -342,13 +342,13 @@ impl Member {
     /// In what it differs from rank 0 that all must have the same.
     fn differs(&self, first: &Self) -> Option<String> {
         let what = [
-            ("dtrp", &self.dtrp, &first.dtrp),
-            ("libtorch", &self.libtorch, &first.libtorch),
+            ("runs dtrp", &self.dtrp, &first.dtrp),
+            ("runs libtorch", &self.libtorch, &first.libtorch),
         ];
-        for (program, own, theirs) in what {
+        for (runs, own, theirs) in what {
             if own != theirs {
                 return Some(format!(
-                    "runs {program} {own}, but rank 0 on {} runs {program} {theirs}: run the same everywhere",
+                    "{runs} {own}, but rank 0 on {} {runs} {theirs}: run the same everywhere",
                     first.host
                 ));
             }
