@@ -192,6 +192,22 @@ fn a_rank() {
         peers.close().unwrap();
         return;
     }
+    if own.is("gather") {
+        println!("begins");
+        loop {
+            let mine = Tensor::full([1 << 20], own.rank as f64, (Kind::Float, Device::Cpu));
+            match peers.gather(vec![(format!("of {}", own.rank), mine)]) {
+                Ok(None) => assert!(own.rank > 0),
+                Ok(Some(all)) => {
+                    for (rank, (name, tensor)) in all.iter().enumerate() {
+                        assert_eq!((name, tensor.double_value(&[7])), (&format!("of {rank}"), rank as f64));
+                    }
+                    assert_eq!(all.len(), peers.members().len());
+                }
+                Err(failure) => own.end(&failure.to_string()),
+            }
+        }
+    }
     // A long run, in which something happens to one of them.
     let program = Method::named("dtrp")
         .unwrap()
@@ -332,7 +348,7 @@ fn whenever_a_rank_is_killed_all_end() {
             Duration::from_micros((state >> 35) % 400_000),
         );
         // In the middle of a transfer, and between them.
-        let what = if kill % 2 == 0 { "large" } else { "kill" };
+        let what = ["large", "kill", "gather"][kill % 3];
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         let wanted = format!(
             "rank {victim} on {}: worker {} is gone without a word",

@@ -49,6 +49,12 @@ pub struct PeerFailure {
     pub text: String,
 }
 
+impl fmt::Display for PeerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rank {} on {}: {}", self.rank, self.host, self.text)
+    }
+}
+
 /// Whose failure counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {

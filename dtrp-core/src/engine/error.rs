@@ -38,7 +38,7 @@ pub enum EngineError<E: std::error::Error + 'static> {
     #[error("a worker's thread has ended, and its stage with it")]
     Lost,
     /// The run failed in another process, or with it.
-    #[error("rank {} on {}: {}", .0.rank, .0.host, .0.text)]
+    #[error("{0}")]
     Peer(PeerFailure),
     /// A worker failed.
     #[error("worker {worker} failed at {action}: {failure}\n{around}")]

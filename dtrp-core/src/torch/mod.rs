@@ -39,5 +39,5 @@ pub use shim::{build_information, flush_denormals, parallel_information};
 pub use stage::{
     Activation, ActivationFacts, CrossEntropy, Evaluation, FlightFacts, GradientFacts, Gradients, GraphFacts, Input,
     Loss, LossEvent, ModuleFacts, OnOutput, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics,
-    StageOptions, TorchStage, WorkerThread, evaluate, evaluate_with,
+    StageOptions, TorchStage, WorkerThread, evaluate, evaluate_among, evaluate_with,
 };

@@ -4,9 +4,9 @@ use crate::exported;
 use crate::ranks::{self, Ranks};
 use crate::run::Run;
 use dtrp_core::engine::{EngineOptions, Executor, Placement};
-use dtrp_core::schedule::Method;
-use dtrp_core::torch::TorchStage;
+use dtrp_core::schedule::{Method, Plan, Program};
 use dtrp_core::torch::group::{Meeting, Peers};
+use dtrp_core::torch::{Evaluation, TorchStage, evaluate, evaluate_among};
 use std::time::Duration;
 use tch::Tensor;
 
@@ -57,10 +57,28 @@ fn runs(modules: usize) -> Vec<(String, Run)> {
     all
 }
 
-/// One line for each parameter and statistic of these stages.
-fn lines(name: &str, stages: &[TorchStage]) -> Vec<String> {
-    let state = stages.iter().flat_map(|stage| stage.state().unwrap());
+/// The program that evaluates.
+fn looking(run: &Run) -> Program {
+    let plan = Plan::new(run.modules, run.batches);
+    Method::named("local").unwrap().program(&plan).unwrap()
+}
+
+fn seen(name: &str, looked: Evaluation) -> String {
+    let Evaluation {
+        loss,
+        accuracy,
+        samples,
+    } = looked;
+    format!(
+        "result {name}: loss {:016x} accuracy {accuracy} of {samples}",
+        loss.to_bits()
+    )
+}
+
+/// One line for each parameter and statistic.
+fn lines(name: &str, state: impl IntoIterator<Item = (String, Tensor)>) -> Vec<String> {
     state
+        .into_iter()
         .map(|(parameter, tensor)| format!("result {name}: {parameter} {:?} {:016x}", tensor.size(), bits(&tensor)))
         .collect()
 }
@@ -91,7 +109,23 @@ fn a_rank() {
         peers
             .run(&run.program(), &mut stages, &options)
             .unwrap_or_else(|error| own.end(&format!("{name}: {error}")));
-        for line in lines(&name, &stages) {
+        let looked = {
+            let source = mine.contains(&0).then(|| run.source());
+            let ignore = Box::new(|_: &Tensor, _: &Tensor| Ok(()));
+            evaluate_among(&peers, &mut stages, &looking(&run), source, &options, ignore).unwrap()
+        };
+        // Who has the last module knows what was seen.
+        assert_eq!(looked.is_some(), mine.contains(&(own.placement.len() - 1)));
+        if let Some(looked) = looked {
+            println!("{}", seen(&name, looked));
+        }
+        let state = stages.iter().flat_map(|stage| stage.state().unwrap()).collect();
+        for line in peers
+            .gather(state)
+            .unwrap()
+            .into_iter()
+            .flat_map(|state| lines(&name, state))
+        {
             println!("{line}");
         }
     }
@@ -109,7 +143,9 @@ fn processes_train_to_the_bits_of_threads() {
             let mut stages = run.stages();
             stages[0].begin(0, Some(run.source()));
             run.train(&mut stages);
-            wanted.extend(lines(&name, &stages));
+            let looked = evaluate(&mut stages, &looking(&run), run.source(), &EngineOptions::default()).unwrap();
+            wanted.push(seen(&name, looked));
+            wanted.extend(lines(&name, stages.iter().flat_map(|stage| stage.state().unwrap())));
         }
         let mut found: Vec<String> = Vec::new();
         for (rank, ended) in ranks.wait(Duration::from_secs(240)).into_iter().enumerate() {

@@ -125,7 +125,7 @@ pub enum MeetError {
     #[error("rank 0, which held the run together, is gone: {0}")]
     Store(#[from] StoreError),
     /// One of them does not fit, or has failed.
-    #[error("rank {} on {}: {}", .0.rank, .0.host, .0.text)]
+    #[error("{0}")]
     Refused(PeerFailure),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]

@@ -8,6 +8,7 @@ mod carry;
 mod control;
 mod ferry;
 mod ffi;
+mod gather;
 mod gloo;
 mod hello;
 mod peers;

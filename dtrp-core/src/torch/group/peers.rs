@@ -104,7 +104,7 @@ impl Peers {
         &self.placement
     }
 
-    /// The store in which they have met, for what else they want to tell each other. `failure`, and keys that begin with `hello/`, `at/`, `done/` and
+    /// The store in which they have met, for what else they want to tell each other. `failure`, and keys that begin with `hello/`, `at/`, `gather/`, `done/` and
     /// `left/`, are taken.
     pub fn store(&self) -> &Store {
         &self.store
@@ -131,7 +131,7 @@ impl Peers {
             let stages = self.placement.ranks().len();
             return Err(EngineError::Stages { stages, modules });
         }
-        let number = self.programs.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_program();
         let notes = self.notes.clone();
         let elsewhere = Elsewhere::new(
             modules,
@@ -171,7 +171,7 @@ impl Peers {
         state(&self.shared).leave();
         if let Some(failure) = self.failure().filter(|_| ran.is_err()) {
             // All hear of it before the store goes.
-            hello::part(&self.meeting, &self.store, &failure);
+            self.part(&failure);
         }
         ran
     }
@@ -212,7 +212,33 @@ impl Peers {
         Ok(())
     }
 
-    fn own_failure(&self, text: String) -> PeerFailure {
+    /// The number of the program that begins, the same in all processes.
+    pub(super) fn next_program(&self) -> u64 {
+        self.programs.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn group(&self) -> &Group {
+        &self.group
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Tells who looks after the run.
+    pub(super) fn tell(&self, note: Option<Note>) {
+        if let Some(note) = note {
+            // Nobody listens any more where the run has ended.
+            let _ = self.notes.send(note);
+        }
+    }
+
+    /// Leaves after a failure.
+    pub(super) fn part(&self, failure: &PeerFailure) {
+        hello::part(&self.meeting, &self.store, failure);
+    }
+
+    pub(super) fn own_failure(&self, text: String) -> PeerFailure {
         let own = &self.members[self.rank];
         PeerFailure {
             rank: self.rank,
