@@ -147,7 +147,9 @@ fn a_rank() {
     let modules = own.placement.len();
     let mut meeting = Meeting::new(own.rank, placement.clone(), "127.0.0.1", own.port);
     meeting.patience = Duration::from_secs(20);
-    meeting.beat = Duration::from_millis(200);
+    if !own.is("wait") {
+        meeting.beat = Duration::from_millis(200);
+    }
     meeting.silence = Duration::from_secs(if own.is("quiet") { 1 } else { 20 });
     if own.is("late") {
         meeting.patience = Duration::from_secs(1);
@@ -172,8 +174,9 @@ fn a_rank() {
         Ok(peers) => peers,
         Err(error) => own.end(&error.to_string()),
     };
+    let stalls = own.is("stall") || own.is("hang");
     let options = EngineOptions {
-        watchdog: Duration::from_secs(if own.is("stall") { 1 } else { 60 }),
+        watchdog: Duration::from_secs(if stalls { 1 } else { 60 }),
         ..EngineOptions::default()
     };
     LARGE.store(own.is("large"), Ordering::Relaxed);
@@ -213,13 +216,18 @@ fn a_rank() {
         .unwrap()
         .program(&Plan::new(modules, 2000))
         .unwrap();
-    let (fails, panics, stalls) = (own.is("fail"), own.is("panic"), own.is("stall"));
+    let (fails, panics) = (own.is("fail"), own.is("panic"));
+    let pause = Duration::from_secs(if own.is("hang") { 3600 } else { 3 });
+    let waits = own.is("wait");
     let mut stages = Ranked::network(modules, &mine, move |k, unit| {
+        if waits && k == 1 && unit.batch == 20 {
+            std::thread::sleep(Duration::from_secs(3600));
+        }
         std::thread::sleep(Duration::from_millis(5));
         if unit.batch == 40 && k == 2 {
             assert!(!panics, "this stage panics");
             if stalls {
-                std::thread::sleep(Duration::from_secs(5));
+                std::thread::sleep(pause);
             }
             if fails {
                 return Err(Failure("this stage fails".to_owned()));
@@ -360,6 +368,25 @@ fn whenever_a_rank_is_killed_all_end() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_rank_that_waits_leaves_the_processor_alone() {
+    let time = Duration::from_secs(3);
+    let ranks = Ranks::start("a_rank", &[0, 1, 2], 3, "wait");
+    ranks.until_all_say("begins");
+    std::thread::sleep(Duration::from_secs(1));
+    let before: Vec<f64> = (0..3).map(|rank| ranks.computed(rank)).collect();
+    std::thread::sleep(time);
+    for (rank, before) in before.into_iter().enumerate() {
+        let share = (ranks.computed(rank) - before) / time.as_secs_f64();
+        println!(
+            "rank {rank} uses {:.2} % of a processor while all wait for rank 0",
+            100.0 * share
+        );
+        assert!(share < 0.02, "rank {rank} uses {share} of a processor while it waits");
+    }
+}
+
+#[test]
 fn a_rank_that_is_stopped_is_given_up() {
     let wanted = |text: &str| {
         format!(
@@ -385,7 +412,10 @@ fn a_rank_that_is_stopped_is_given_up() {
         None,
         &wanted("worker 2 failed at F40@38+1: panic: this stage panics"),
     );
-    all_end(&[0, 1, 2], "stall", None, "rank ");
+    for what in ["stall", "hang"] {
+        let wanted = wanted("worker 2 failed at F40@38+1: nothing happened for 1 s, so the run is given up");
+        all_end(&[0, 1, 2], what, None, &wanted);
+    }
 }
 
 #[test]

@@ -127,6 +127,16 @@ impl Ranks {
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
+    /// Seconds of a processor that a rank has used, to a hundredth.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn computed(&self, rank: usize) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0[rank].child.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        // In user and in system mode: fields 14 and 15, and these begin at the third.
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        ticks.map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
+    }
+
     /// Waits until all have ended, but this one.
     pub(crate) fn until_ended_but(&mut self, other: Option<usize>, limit: Duration) {
         let begin = Instant::now();

@@ -23,7 +23,7 @@ pub(super) const FAILURE: &str = "failure";
 /// What threads of this process tell the one that looks after the others.
 #[derive(Debug)]
 pub(super) enum Note {
-    /// A worker of this process has failed: the worker from 1, and a line.
+    /// A worker has failed, as seen from this process: the worker from 1, and a line.
     Failed(usize, String),
     /// The connection to this rank has ended.
     Gone(usize),
@@ -190,10 +190,15 @@ impl Monitor {
     /// Follows a note, and looks whether another process has failed.
     fn hear(&self, note: Option<Note>) -> Result<(), StoreError> {
         let claim = match note {
-            Some(Note::Failed(worker, text)) => Some(Claim {
-                worker: Some(worker),
-                ..Claim::new(self.own, &self.members[self.own], text)
-            }),
+            Some(Note::Failed(worker, text)) => {
+                // The watchdog of this process may blame a worker of another one.
+                let has = |member: &&Member| member.workers.contains(&worker);
+                let member = self.members.iter().find(has).unwrap_or(&self.members[self.own]);
+                Some(Claim {
+                    worker: Some(worker),
+                    ..Claim::new(self.own, member, text)
+                })
+            }
             // A process that has done all its part closes its connections.
             Some(Note::Gone(rank)) if self.store.has(&done(rank))? => None,
             Some(Note::Gone(rank)) => Some(self.claim_of(rank, gone(&self.members[rank]))),

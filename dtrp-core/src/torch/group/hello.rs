@@ -456,4 +456,22 @@ mod tests {
         assert!(told(0, 2, &[0, 0], here).starts_with("rank 1 has no worker: 2 workers"));
         assert!(told(0, 2, &[0, 1], "no such host").starts_with("the host `no such host`"));
     }
+
+    #[test]
+    fn rank_0_that_is_not_there_is_named() {
+        // A port that was free a moment ago.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let mut meeting = Meeting::new(1, Placement::even(2, 2), "127.0.0.1", port);
+        meeting.patience = Duration::from_millis(300);
+        let error = meet(&meeting).err().unwrap().to_string();
+        assert!(
+            error.starts_with(&format!("rank 1 cannot reach rank 0 at 127.0.0.1:{port} (")),
+            "{error}"
+        );
+        assert!(error.ends_with("is it running, and is the address right?"), "{error}");
+    }
 }

@@ -161,7 +161,10 @@ impl Peers {
                     // Whatever is under way is for nobody.
                     self.group.abort();
                 }
-                ferries.join();
+                // A worker that hangs keeps its ends, and who carries from and to them hangs with it.
+                if !stages.is_empty() {
+                    ferries.join();
+                }
                 ran
             }
             Err(error) => Err(EngineError::Peer(
