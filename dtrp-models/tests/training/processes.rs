@@ -4,11 +4,12 @@ use crate::exported;
 use crate::ranks::{self, Ranks};
 use crate::run::Run;
 use dtrp_core::engine::{EngineOptions, Executor, Placement};
-use dtrp_core::schedule::{Method, Plan, Program};
+use dtrp_core::schedule::{Method, Plan, Program, Unit};
 use dtrp_core::torch::group::{Meeting, Peers};
-use dtrp_core::torch::{Evaluation, TorchStage, evaluate, evaluate_among};
-use std::time::Duration;
-use tch::Tensor;
+use dtrp_core::torch::{Evaluation, Input, Source, TorchError, TorchStage, evaluate, evaluate_among};
+use dtrp_models::{ModelInput, build, option_values};
+use std::time::{Duration, Instant};
+use tch::{Device, Kind, Tensor};
 
 /// Every method in every order, with micro-batches where it has them; both layouts, other element types, and cuts that several tensors
 /// cross, among them integers.
@@ -35,7 +36,7 @@ fn runs(modules: usize) -> Vec<(String, Run)> {
             ..Run::new(method, modules)
         };
         let double = Run {
-            kind: tch::Kind::Double,
+            kind: Kind::Double,
             ..run.clone()
         };
         all.push((format!("{method} in double precision"), double));
@@ -85,7 +86,7 @@ fn lines(name: &str, state: impl IntoIterator<Item = (String, Tensor)>) -> Vec<S
 
 /// A number that all bits of a tensor make.
 fn bits(tensor: &Tensor) -> u64 {
-    let values = Vec::<f64>::try_from(tensor.to_kind(tch::Kind::Double).flatten(0, -1)).unwrap();
+    let values = Vec::<f64>::try_from(tensor.to_kind(Kind::Double).flatten(0, -1)).unwrap();
     let mix = |hash: u64, value: f64| (hash ^ value.to_bits()).wrapping_mul(0x0100_0000_01b3);
     values.into_iter().fold(0xcbf2_9ce4_8422_2325, mix)
 }
@@ -99,6 +100,27 @@ fn a_rank() {
     meeting.patience = Duration::from_secs(30);
     let peers = Peers::meet(&meeting).unwrap_or_else(|error| own.end(&error.to_string()));
     let mine = placement.own(own.rank);
+    if own.is("speed") {
+        let (run, mut stages) = large();
+        stages = stages
+            .into_iter()
+            .enumerate()
+            .filter(|(k, _)| mine.contains(k))
+            .map(|(_, stage)| stage)
+            .collect();
+        if mine.contains(&0) {
+            stages[0].begin(0, Some(Box::new(Same)));
+        }
+        // All begin together.
+        peers.gather(Vec::new()).unwrap();
+        let begin = Instant::now();
+        peers
+            .run(&run.program(), &mut stages, &EngineOptions::default())
+            .unwrap();
+        println!("seconds {}", begin.elapsed().as_secs_f64());
+        peers.close().unwrap();
+        return;
+    }
     for (name, run) in runs(own.placement.len()) {
         let all = run.stages().into_iter().enumerate();
         let mut stages: Vec<TorchStage> = all.filter(|(k, _)| mine.contains(k)).map(|(_, stage)| stage).collect();
@@ -130,6 +152,63 @@ fn a_rank() {
         }
     }
     peers.close().unwrap();
+}
+
+/// A ResNet-20 for images of 32 x 32, and its stages.
+fn large() -> (Run, Vec<TorchStage>) {
+    let run = Run {
+        batches: 12,
+        executor: Executor::Threads,
+        channels_last: true,
+        network: Some(|| {
+            let input = ModelInput {
+                channels: 3,
+                height: 32,
+                width: 32,
+                classes: 10,
+            };
+            build("resnet-cifar", &option_values([("depth", 20.into())]), &input)
+                .unwrap()
+                .blocks
+        }),
+        ..Run::new("dtrp", 2)
+    };
+    let stages = run.stages();
+    (run, stages)
+}
+
+/// The same batch of 128 again and again.
+struct Same;
+
+impl Source for Same {
+    fn next(&mut self, _: Unit) -> Result<Input, TorchError> {
+        let images = Tensor::ones([128, 32, 32, 3], (Kind::Float, Device::Cpu));
+        Ok(Input {
+            images: images.permute([0, 3, 1, 2]),
+            labels: Tensor::zeros([128], (Kind::Int64, Device::Cpu)),
+            share: 1.0,
+            parts: 1,
+        })
+    }
+}
+
+/// How often the speed is measured, with threads and with processes in turn.
+const ROUNDS: usize = 3;
+
+#[test]
+#[ignore = "measures the speed, for which the machine must be idle"]
+fn processes_are_as_fast_as_threads() {
+    for _ in 0..ROUNDS {
+        let (run, mut stages) = large();
+        stages[0].begin(0, Some(Box::new(Same)));
+        let begin = Instant::now();
+        run.train(&mut stages);
+        println!("threads {:.3} s", begin.elapsed().as_secs_f64());
+        let ended = Ranks::start("processes::a_rank", &[0, 1], 2, "speed").wait(Duration::from_secs(300));
+        for line in ended[0].stdout.lines().filter(|line| line.contains("seconds ")) {
+            println!("processes: {line}");
+        }
+    }
 }
 
 #[test]
