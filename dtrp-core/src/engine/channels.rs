@@ -33,6 +33,22 @@ impl<Up, Down> Channels<Up, Down> {
         }
         row
     }
+
+    /// Ends that whoever carries messages to another process has the other sides of; `None` for those that lead out of the
+    /// network.
+    pub fn new(
+        send_up: Option<Sender<Message<Up>>>,
+        receive_up: Option<Receiver<Message<Up>>>,
+        send_down: Option<Sender<Message<Down>>>,
+        receive_down: Option<Receiver<Message<Down>>>,
+    ) -> Self {
+        Self {
+            send_up,
+            receive_up,
+            send_down,
+            receive_down,
+        }
+    }
 }
 
 impl<Up, Down> Default for Channels<Up, Down> {

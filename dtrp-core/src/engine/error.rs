@@ -1,5 +1,6 @@
 //! How a run can fail.
 
+use super::elsewhere::PeerFailure;
 use super::paused::PausedError;
 use crate::analysis::Fault;
 use crate::schedule::Action;
@@ -36,6 +37,9 @@ pub enum EngineError<E: std::error::Error + 'static> {
     /// A thread ended without handing back its stage: a bug.
     #[error("a worker's thread has ended, and its stage with it")]
     Lost,
+    /// The run failed in another process, or with it.
+    #[error("{0}")]
+    Peer(PeerFailure),
     /// A worker failed.
     #[error("worker {worker} failed at {action}: {failure}\n{around}")]
     Worker {
@@ -75,6 +79,7 @@ impl<E: std::error::Error + 'static> EngineError<E> {
     pub fn worker(&self) -> Option<usize> {
         match self {
             EngineError::Worker { worker, .. } => Some(*worker),
+            EngineError::Peer(peer) => peer.worker,
             _ => None,
         }
     }

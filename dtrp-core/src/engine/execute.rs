@@ -1,6 +1,7 @@
 //! What all ways to run a program have in common, whether it begins or goes on, and whatever it runs over.
 
 use super::channels::Channels;
+use super::elsewhere::Elsewhere;
 use super::error::EngineError;
 use super::link::Link;
 use super::mail::Mail;
@@ -23,6 +24,8 @@ pub(super) struct Work<S: Stage> {
     pub(super) clock: Clock,
     /// Where the run can pause, if it can.
     pub(super) gate: Option<Gate>,
+    /// Which workers other processes execute, if any.
+    pub(super) elsewhere: Option<Elsewhere>,
 }
 
 /// What the workers of a run come back with.
@@ -89,6 +92,7 @@ pub(super) fn execute<S: Stage, L: Link<S::Up, S::Down> + 'static>(
         },
         clock,
         gate: pause.map(|pause| Gate::new(pause.clone(), Arc::clone(&prepared.cuts), batch)),
+        elsewhere: None,
     };
     let ended = match (links, options.executor) {
         (Some(links), _) => threads::run(work, stages, links, options),
@@ -129,6 +133,48 @@ pub(super) fn execute<S: Stage, L: Link<S::Up, S::Down> + 'static>(
         after,
         begin,
     }))
+}
+
+/// Runs the workers of a program that this process executes.
+pub(super) fn placed<S: Stage, L: Link<S::Up, S::Down> + 'static>(
+    program: &Program,
+    stages: &mut Vec<S>,
+    links: &mut Vec<L>,
+    elsewhere: &Elsewhere,
+    options: &EngineOptions,
+) -> Result<Execution, EngineError<S::Error>> {
+    let own = elsewhere.own();
+    let (modules, given) = (own.len(), stages.len());
+    if given != modules || own.last().is_some_and(|last| *last >= program.modules()) {
+        return Err(EngineError::Stages { stages: given, modules });
+    }
+    if links.len() != modules {
+        let links = links.len();
+        return Err(EngineError::Links { links, modules });
+    }
+    let prepared = Prepared::new(program, options.capacity, false)?;
+    let clock = Clock::from(Duration::ZERO);
+    let work = Work {
+        program: Arc::clone(&prepared.program),
+        positions: vec![0; program.modules()],
+        mail: (0..program.modules()).map(|_| Mail::default()).collect(),
+        recorders: vec![Recorder::new(options.recording); program.modules()],
+        clock,
+        gate: None,
+        elsewhere: Some(elsewhere.clone()),
+    };
+    let Ended { recorders, .. } = threads::run(work, stages, links, options)?;
+    // Of the others this process knows nothing.
+    let lists = program.workers.iter().map(Vec::len).enumerate();
+    let begin: Vec<usize> = lists.map(|(k, all)| if own.contains(&k) { 0 } else { all }).collect();
+    let trace = Trace::new(recorders, clock.now());
+    trace.check_against(program, &begin).map_err(EngineError::Trace)?;
+    Ok(Execution {
+        trace,
+        report: prepared.report,
+        after: 0,
+        begin,
+    })
 }
 
 /// What a run that nobody can pause came to.

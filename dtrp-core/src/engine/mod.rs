@@ -8,6 +8,7 @@ mod channels;
 mod crew;
 mod cuts;
 mod doing;
+mod elsewhere;
 mod error;
 mod execute;
 mod link;
@@ -24,6 +25,7 @@ mod worker;
 pub use channels::Channels;
 pub use crew::{Crew, left_behind};
 pub use doing::{Busy, Doing};
+pub use elsewhere::{Elsewhere, PeerFailure, Placement, Verdict};
 pub use error::{EngineError, StageFailure};
 pub use link::{Broken, Link, Unsent};
 pub use mail::Mail;
@@ -35,7 +37,7 @@ use crate::analysis::{self, ProgramReport};
 use crate::schedule::Program;
 use crate::trace::{Recording, Trace};
 use dtrp_text::words;
-use execute::{execute, inside, unpaused};
+use execute::{execute, inside, placed, unpaused};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -142,6 +144,26 @@ pub fn run_over<S: Stage, L: Link<S::Up, S::Down> + 'static>(
 ) -> Result<Execution, EngineError<S::Error>> {
     let begin = Paused::beginning(program.modules());
     unpaused(execute(program, stages, begin, Some(&mut links), options, None)?)
+}
+
+/// Runs those workers of a program that this process executes ([`Elsewhere::own`]), a thread for each, while other processes
+/// execute the others. There is one stage and one link for each of them, in order. Links that lead to other processes must
+/// hold [`EngineOptions::capacity`] messages in each direction.
+///
+/// The trace has the actions of these workers; for the others [`Execution::begin`] is the end of their lists. The watchdog
+/// counts what is heard of the others.
+///
+/// # Errors
+///
+/// As [`run`]; and [`EngineError::Peer`] where another process has failed first.
+pub fn run_placed<S: Stage, L: Link<S::Up, S::Down> + 'static>(
+    program: &Program,
+    stages: &mut Vec<S>,
+    mut links: Vec<L>,
+    elsewhere: &Elsewhere,
+    options: &EngineOptions,
+) -> Result<Execution, EngineError<S::Error>> {
+    placed(program, stages, &mut links, elsewhere, options)
 }
 
 /// Runs a program as [`run`] does, until it ends or pauses.

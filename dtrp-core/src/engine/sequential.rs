@@ -53,6 +53,7 @@ pub(super) fn run<S: Stage>(
         recorders,
         clock,
         gate,
+        elsewhere: _,
     } = work;
     let doing = stages.iter().map(Stage::doing).collect();
     let watch = Arc::new(Watch::new(&program, &positions, doing, true, gate));

@@ -38,15 +38,28 @@ pub(super) fn run<S: Stage, L: Link<S::Up, S::Down> + 'static>(
         recorders,
         clock,
         gate,
+        elsewhere,
     } = work;
-    let modules = program.modules();
-    let doing = stages.iter().map(Stage::doing).collect();
-    let watch = Arc::new(Watch::new(&program, &positions, doing, false, gate));
+    let (workers, watch) = match &elsewhere {
+        None => {
+            let doing = stages.iter().map(Stage::doing).collect();
+            let watch = Watch::new(&program, &positions, doing, false, gate);
+            ((0..program.modules()).collect(), watch)
+        }
+        Some(elsewhere) => {
+            let doing = elsewhere.doing(stages);
+            (elsewhere.own().to_vec(), Watch::placed(&program, doing, elsewhere))
+        }
+    };
+    let watch = Arc::new(watch);
     let (hand_back, results) = unbounded();
     let mut given = 0;
     let own = std::mem::take(stages).into_iter().zip(std::mem::take(links));
-    let lying = mail.into_iter().zip(recorders);
-    for (index, ((stage, link), (mail, recorder))) in own.zip(lying).enumerate() {
+    let mut lying: Vec<_> = mail.into_iter().zip(recorders).map(Some).collect();
+    for (index, (stage, link)) in workers.iter().copied().zip(own) {
+        let Some((mail, recorder)) = lying[index].take() else {
+            continue;
+        };
         let (watch, hand_back, positions) = (Arc::clone(&watch), hand_back.clone(), positions.clone());
         let work = {
             let watch = Arc::clone(&watch);
@@ -65,25 +78,30 @@ pub(super) fn run<S: Stage, L: Link<S::Up, S::Down> + 'static>(
     drop(hand_back);
     let mut back = watch.gather(&results, given, options.watchdog);
     back.sort_by_key(|done| done.index);
-    for lost in (0..modules).filter(|index| back.iter().all(|done| done.index != *index)) {
-        options.crew.lose(lost);
+    let is_back = |worker: &usize| back.iter().any(|done| done.index == *worker);
+    for lost in workers.iter().filter(|worker| !is_back(worker)) {
+        options.crew.lose(*lost);
     }
-    if back.len() < modules {
+    if back.len() < workers.len() {
         drop_aside(back);
         watch.outcome()?;
         return Err(EngineError::Lost);
     }
-    let mut recorders = Vec::with_capacity(modules);
-    let mut kept = Vec::with_capacity(modules);
+    let mut recorders: Vec<_> = lying
+        .into_iter()
+        .map(|left| left.map(|(_, recorder)| recorder))
+        .collect();
+    let mut kept = Vec::with_capacity(workers.len());
     for done in back {
         stages.push(done.stage);
-        recorders.push(done.recorder);
+        recorders[done.index] = Some(done.recorder);
         kept.extend(done.paused);
     }
+    let recorders = recorders.into_iter().flatten().collect();
     watch.outcome()?;
     let mut paused = None;
     if let Some(batch) = watch.gate.as_ref().and_then(|gate| gate.stop()) {
-        if kept.len() < modules {
+        if kept.len() < workers.len() {
             let all = "not all workers have paused";
             return Err(EngineError::Trace(format!("{all} after batch {batch}")));
         }

@@ -2,6 +2,7 @@
 //! them: a run in which nothing happens any more is given up, even if a worker never comes back from what it is doing.
 
 use super::doing::Doing;
+use super::elsewhere::{Elsewhere, Verdict};
 use super::error::{EngineError, StageFailure};
 use super::pause::Gate;
 use crate::analysis::around;
@@ -27,15 +28,17 @@ pub(super) struct Watch<E: std::error::Error + 'static> {
     /// Where the run can pause, if it can.
     pub(super) gate: Option<Gate>,
     /// Index of the action that each worker is at; past the end when it has finished or paused.
-    at: Vec<AtomicUsize>,
+    at: Arc<[AtomicUsize]>,
     /// The worker whose action has begun last; with one thread for all, the only one that does anything.
     last: AtomicUsize,
     one_thread: bool,
     /// What each worker is busy with inside its action.
     doing: Vec<Doing>,
     /// Grows with everything that happens.
-    happened: AtomicU64,
+    happened: Arc<AtomicU64>,
     cancelled: AtomicBool,
+    /// The workers that other processes execute, if there are any.
+    elsewhere: Option<Elsewhere>,
     first: Mutex<Option<Failed<E>>>,
 }
 
@@ -62,9 +65,21 @@ impl<E: std::error::Error + 'static> Watch<E> {
             program: Arc::clone(program),
             gate,
             at: positions.iter().map(|at| AtomicUsize::new(*at)).collect(),
-            happened: AtomicU64::new(0),
+            happened: Arc::default(),
             cancelled: AtomicBool::new(false),
+            elsewhere: None,
             first: Mutex::new(None),
+        }
+    }
+
+    /// For the threads of workers of which other processes execute some.
+    pub(super) fn placed(program: &Arc<Program>, doing: Vec<Doing>, elsewhere: &Elsewhere) -> Self {
+        let (at, happened) = elsewhere.counters();
+        Self {
+            at,
+            happened,
+            elsewhere: Some(elsewhere.clone()),
+            ..Self::new(program, &[], doing, false, None)
         }
     }
 
@@ -103,19 +118,32 @@ impl<E: std::error::Error + 'static> Watch<E> {
 
     /// Whether everyone is to stop.
     pub(super) fn cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Acquire)
+        self.cancelled.load(Ordering::Acquire) || self.elsewhere.as_ref().is_some_and(Elsewhere::cancelled)
     }
 
     /// Keeps the failure if it is the first, and tells everyone to stop.
     pub(super) fn fail(&self, worker: usize, at: usize, failure: StageFailure<E>) {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = match (&*first, &self.elsewhere) {
+            (None, Some(elsewhere)) => {
+                let action = self.program.workers[worker].get(at);
+                let action = action.map_or(String::new(), |action| format!(" at {action}"));
+                Some((elsewhere, format!("worker {} failed{action}: {failure}", worker + 1)))
+            }
+            _ => None,
+        };
         first.get_or_insert(Failed { worker, at, failure });
         self.cancelled.store(true, Ordering::Release);
+        drop(first);
+        if let Some((elsewhere, text)) = told {
+            elsewhere.tell(worker + 1, text);
+        }
     }
 
     /// What the run came to.
     pub(super) fn outcome(&self) -> Result<(), EngineError<E>> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let first = self.first_of_all(first)?;
         match first {
             None => Ok(()),
             Some(Failed { worker, at, failure }) => Err(EngineError::Worker {
@@ -124,6 +152,33 @@ impl<E: std::error::Error + 'static> Watch<E> {
                 failure: Box::new(failure),
                 around: around(&self.program, worker + 1, at),
             }),
+        }
+    }
+
+    /// The failure that counts, given that of this process: the first one of all processes.
+    fn first_of_all(&self, first: Option<Failed<E>>) -> Result<Option<Failed<E>>, EngineError<E>> {
+        let Some(elsewhere) = &self.elsewhere else {
+            return Ok(first);
+        };
+        let own = elsewhere.own().iter().copied();
+        let at = |worker: usize| self.at[worker].load(Ordering::Acquire);
+        // A worker that stops without a failure of its own does so because of one that another process tells.
+        let stopped = own
+            .clone()
+            .find(|worker| at(*worker) < self.program.workers[*worker].len());
+        match elsewhere.verdict(first.is_some() || stopped.is_some()) {
+            Some(Verdict::Peer(peer)) => Err(EngineError::Peer(peer)),
+            Some(Verdict::Here) => Ok(first),
+            None => Ok(first.or_else(|| {
+                stopped.map(|worker| Failed {
+                    worker,
+                    at: at(worker),
+                    failure: StageFailure::Stalled(format!(
+                        "a neighbour in another process has stopped, and nobody has said why for {} s",
+                        elsewhere.patience().as_secs_f64()
+                    )),
+                })
+            })),
         }
     }
 

@@ -6,6 +6,7 @@
 //! | `operators` | any operator of libtorch, by name |
 //! | `saved` | tensors and numbers as files keep them |
 //! | `device` | streams, messages and backward threads of a GPU; on a CPU they are nothing |
+//! | `group` | workers in several processes: how they meet, what they send each other, how all end together |
 //! | `optimizer` | optimizers on flat tensors, and learning-rate schedules |
 //! | `prediction` | predicted weights, and probes of what they are worth |
 //! | `stage` | [`TorchStage`], which ties it together as the engine's [`Stage`](crate::engine::Stage); losses, evaluation, saving |
@@ -15,6 +16,7 @@
 
 mod device;
 mod error;
+pub mod group;
 mod network;
 mod operators;
 mod optimizer;
@@ -37,5 +39,5 @@ pub use shim::{build_information, flush_denormals, parallel_information};
 pub use stage::{
     Activation, ActivationFacts, CrossEntropy, Evaluation, FlightFacts, GradientFacts, Gradients, GraphFacts, Input,
     Loss, LossEvent, ModuleFacts, OnOutput, OptimizerFacts, SavedStage, SavedTensors, Source, StageFacts, StageMetrics,
-    StageOptions, TorchStage, WorkerThread, evaluate, evaluate_with,
+    StageOptions, TorchStage, WorkerThread, evaluate, evaluate_among, evaluate_with,
 };

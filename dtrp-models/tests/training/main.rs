@@ -8,6 +8,12 @@ mod lasting;
 mod losses;
 mod methods;
 mod oracle;
+#[cfg(unix)]
+mod processes;
+#[cfg(unix)]
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../../../dtrp-core/tests/common/ranks.rs"]
+mod ranks;
 mod rates;
 mod reference;
 mod resumed;

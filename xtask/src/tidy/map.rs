@@ -54,7 +54,7 @@ const METHODS: &[&str] = &[
 ];
 
 /// The column *knows nothing of*. What the packages must not need at all is in `dependencies`.
-const ROOMS: [Room; 14] = [
+const ROOMS: [Room; 15] = [
     Room {
         path: "dtrp-core/",
         except: &["dtrp-core/src/torch/", "dtrp-core/tests/torch", "dtrp-core/build.rs"],
@@ -118,6 +118,12 @@ const ROOMS: [Room; 14] = [
             ("crate::schedule", &["Action", "Op", "Program", "Unit"]),
         ],
         never: &[METHODS],
+    },
+    Room {
+        path: "dtrp-core/src/torch/group/",
+        except: &[],
+        only: &[("crate::torch", &["TorchError", "saved", "shim"])],
+        never: &[],
     },
     Room {
         path: "dtrp-models/src/",
@@ -225,6 +231,7 @@ mod tests {
             ),
             ("dtrp-core/src/torch/stage/mod.rs", "const NAME: &str = \"local\";"),
             ("dtrp-core/src/torch/stage/mod.rs", "use crate::partition::partition;"),
+            ("dtrp-core/src/torch/group/ferry.rs", "use crate::torch::Activation;"),
             ("dtrp-models/src/cuts.rs", "use dtrp_core::schedule::Plan;"),
             ("dtrp-models/src/lib.rs", "use dtrp_data::Split;"),
             ("dtrp-train/src/fit.rs", "fn f() { eprintln!() }"),

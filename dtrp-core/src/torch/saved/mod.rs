@@ -2,9 +2,11 @@
 //! that `serde` writes.
 
 mod exact;
+mod lying;
 mod tensor;
 
 pub use exact::Exact;
 pub use tensor::{SavedTensor, Tensors};
 
+pub(super) use lying::{Lying, flat, once};
 pub(super) use tensor::{find, host, take};

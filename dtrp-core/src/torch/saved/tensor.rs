@@ -1,5 +1,6 @@
 //! Tensors that survive a file, with the way in which they lie in memory.
 
+use super::lying::{Lying, once};
 use crate::torch::TorchError;
 use crate::torch::network::copy;
 use serde::{Deserialize, Serialize};
@@ -8,9 +9,6 @@ use tch::{Device, Kind, Tensor};
 
 /// Tensors by name, contiguous and in host memory.
 pub type Tensors = BTreeMap<String, Tensor>;
-
-/// Bytes from whose multiples libtorch's memory begins, on every device.
-const ALIGNMENT: usize = 64;
 
 /// A tensor among [`Tensors`], and how it lay in memory.
 ///
@@ -33,9 +31,7 @@ pub struct SavedTensor {
 impl SavedTensor {
     /// Copies a tensor to `tensors` under this name. What computes it must be done.
     pub(crate) fn save(name: String, tensor: &Tensor, tensors: &mut Tensors) -> Result<Self, TorchError> {
-        let (size, stride) = (tensor.size(), tensor.stride());
-        let element = tensor.kind().elt_size_in_bytes().max(1);
-        let offset = (tensor.data_ptr() as usize % ALIGNMENT / element) as i64;
+        let Lying { size, stride, offset } = Lying::of(tensor);
         tensors.insert(name.clone(), host(&once(tensor)?)?);
         Ok(Self {
             name,
@@ -49,11 +45,9 @@ impl SavedTensor {
     pub(crate) fn restore(&self, tensors: &Tensors, device: Device) -> Result<Tensor, TorchError> {
         let values = find(tensors, &self.name)?;
         let kind = values.f_kind()?;
-        let total = self.extent().ok_or_else(|| TorchError::Unfit {
+        let tensor = self.lying().zeros(kind, device)?.ok_or_else(|| TorchError::Unfit {
             what: format!("`{}` cannot lie as the checkpoint says that it does", self.name),
         })?;
-        let flat = Tensor::f_zeros([total], (kind, device))?;
-        let tensor = flat.f_as_strided(&self.size, &self.stride, self.offset)?;
         let mut place = once(&tensor)?;
         if place.size() != values.size() {
             return Err(TorchError::Shape {
@@ -66,35 +60,13 @@ impl SavedTensor {
         Ok(tensor)
     }
 
-    /// Elements from the boundary to the end of the last one; `None` where the numbers make no sense.
-    fn extent(&self) -> Option<i64> {
-        let sane = |numbers: &[i64]| numbers.iter().all(|n| *n >= 0);
-        if self.size.len() != self.stride.len() || !sane(&self.size) || !sane(&self.stride) {
-            return None;
-        }
-        if !(0..ALIGNMENT as i64).contains(&self.offset) {
-            return None;
-        }
-        if self.size.contains(&0) {
-            return Some(self.offset);
-        }
-        let places = self.size.iter().zip(&self.stride);
-        places.into_iter().try_fold(self.offset + 1, |sum, (size, stride)| {
-            sum.checked_add((size - 1).checked_mul(*stride)?)
-        })
-    }
-}
-
-/// The tensor with size 1 where a dimension only repeats.
-fn once(tensor: &Tensor) -> Result<Tensor, TorchError> {
-    let mut once = tensor.shallow_clone();
-    let places = tensor.size().into_iter().zip(tensor.stride());
-    for (dimension, (size, stride)) in (0..).zip(places) {
-        if stride == 0 && size > 1 {
-            once = once.f_narrow(dimension, 0, 1)?;
+    fn lying(&self) -> Lying {
+        Lying {
+            size: self.size.clone(),
+            stride: self.stride.clone(),
+            offset: self.offset,
         }
     }
-    Ok(once)
 }
 
 /// A contiguous copy in host memory, with storage of its own.
@@ -135,6 +107,7 @@ pub(in crate::torch) fn take(tensors: &Tensors, name: &str, place: &Tensor) -> R
 
 #[cfg(test)]
 mod tests {
+    use super::super::lying::ALIGNMENT;
     use super::*;
 
     /// Saves and restores a tensor.

@@ -3,6 +3,7 @@
 use crate::schedule::Unit;
 use crate::torch::TorchError;
 use crate::torch::device::Message;
+use crate::torch::group::{Carried, Parcel};
 use crate::torch::saved::{Exact, SavedTensor, Tensors};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -112,6 +113,33 @@ impl Activation {
     }
 }
 
+impl Carried for Activation {
+    /// Its tensors, then the labels.
+    fn pack(self) -> Result<Parcel, TorchError> {
+        let mut tensors = self.receive(Device::Cpu)?;
+        tensors.push(self.labels.receive(Device::Cpu)?);
+        Ok(Parcel {
+            tensors: tensors.into_iter().map(Some).collect(),
+            share: self.share,
+            parts: self.parts,
+        })
+    }
+
+    fn unpack(parcel: Parcel) -> Result<Self, TorchError> {
+        let unfit = || TorchError::Unfit {
+            what: "an activation has come without its tensors or labels".to_owned(),
+        };
+        let mut tensors: Vec<Tensor> = parcel.tensors.into_iter().collect::<Option<_>>().ok_or_else(unfit)?;
+        let labels = Message::new(tensors.pop().ok_or_else(unfit)?)?;
+        Ok(Self {
+            tensors: tensors.into_iter().map(Message::new).collect::<Result<_, _>>()?,
+            labels,
+            share: parcel.share,
+            parts: parcel.parts,
+        })
+    }
+}
+
 /// An [`Activation`] that has been saved, without the elements of its tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -163,6 +191,28 @@ impl Gradients {
             message.transpose()
         });
         Ok(Self(restored.collect::<Result<_, _>>()?))
+    }
+}
+
+impl Carried for Gradients {
+    fn pack(self) -> Result<Parcel, TorchError> {
+        let tensors = self.0.iter().map(|message| {
+            let received = message.as_ref().map(|message| message.receive(Device::Cpu));
+            received.transpose()
+        });
+        Ok(Parcel {
+            tensors: tensors.collect::<Result<_, _>>()?,
+            share: 1.0,
+            parts: 1,
+        })
+    }
+
+    fn unpack(parcel: Parcel) -> Result<Self, TorchError> {
+        let tensors = parcel
+            .tensors
+            .into_iter()
+            .map(|tensor| tensor.map(Message::new).transpose());
+        Ok(Self(tensors.collect::<Result<_, _>>()?))
     }
 }
 

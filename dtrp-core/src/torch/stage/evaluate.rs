@@ -6,10 +6,11 @@
 use super::batch::READING;
 use super::passes::single;
 use super::{Activation, Gradients, Source, TorchStage};
-use crate::engine::{self, Doing, EngineError, EngineOptions, Stage};
+use crate::engine::{self, Doing, EngineError, EngineOptions, Execution, Stage};
 use crate::schedule::{Program, Unit};
 use crate::torch::TorchError;
 use crate::torch::device::Readback;
+use crate::torch::group::Peers;
 use tch::{Kind, Tensor};
 
 /// The result of an evaluation.
@@ -54,31 +55,62 @@ pub fn evaluate_with(
     options: &EngineOptions,
     on_output: OnOutput,
 ) -> Result<Evaluation, EngineError<TorchError>> {
-    let modules = stages.len();
-    let mut source = Some(source);
-    let mut on_output = Some(on_output);
-    let mut observers: Vec<Observer> = std::mem::take(stages)
-        .into_iter()
-        .enumerate()
-        .map(|(index, stage)| Observer {
-            stage,
-            source: source.take_if(|_| index == 0),
-            last: index + 1 == modules,
-            on_output: on_output.take_if(|_| index + 1 == modules),
+    let run = |observers: &mut Vec<Observer>| engine::run(program, observers, options);
+    observe(stages, Some(source), Some(on_output), run).map(Option::unwrap_or_default)
+}
+
+/// As [`evaluate_with`], where several processes execute the workers: all of them call this, each with its own stages. Only the
+/// process that has module 1 needs a source, and only that of the last module is told the result, and calls `on_output`.
+///
+/// # Errors
+///
+/// As [`evaluate_with`], and [`EngineError::Peer`].
+pub fn evaluate_among(
+    peers: &Peers,
+    stages: &mut Vec<TorchStage>,
+    program: &Program,
+    source: Option<Box<dyn Source>>,
+    options: &EngineOptions,
+    on_output: OnOutput,
+) -> Result<Option<Evaluation>, EngineError<TorchError>> {
+    let run = |observers: &mut Vec<Observer>| peers.run(program, observers, options);
+    observe(stages, source, Some(on_output), run)
+}
+
+/// Has the stages look while a program runs; what the last module has seen, if it is among them.
+fn observe(
+    stages: &mut Vec<TorchStage>,
+    mut source: Option<Box<dyn Source>>,
+    mut on_output: Option<OnOutput>,
+    run: impl FnOnce(&mut Vec<Observer>) -> Result<Execution, EngineError<TorchError>>,
+) -> Result<Option<Evaluation>, EngineError<TorchError>> {
+    let observer = |stage: TorchStage| {
+        let (first, last) = (stage.options.module == 1, stage.is_last());
+        Observer {
+            source: source.take_if(|_| first),
+            last,
+            on_output: on_output.take_if(|_| last),
             sums: Evaluation::default(),
             readback: Readback::default(),
-        })
-        .collect();
-    let result = engine::run(program, &mut observers, options);
-    let sums = observers.last().map(|o| o.sums).unwrap_or_default();
+            stage,
+        }
+    };
+    let mut observers: Vec<Observer> = std::mem::take(stages).into_iter().map(observer).collect();
+    let result = run(&mut observers);
+    let sums = observers
+        .last()
+        .filter(|observer| observer.last)
+        .map(|observer| observer.sums);
     stages.extend(observers.into_iter().map(|observer| observer.stage));
     result?;
-    let samples = sums.samples.max(1) as f64;
-    Ok(Evaluation {
-        loss: sums.loss / samples,
-        accuracy: sums.accuracy / samples,
-        samples: sums.samples,
-    })
+    Ok(sums.map(|sums| {
+        let samples = sums.samples.max(1) as f64;
+        Evaluation {
+            loss: sums.loss / samples,
+            accuracy: sums.accuracy / samples,
+            samples: sums.samples,
+        }
+    }))
 }
 
 /// A stage that forwards and changes nothing.

@@ -14,7 +14,7 @@ mod versions;
 mod worker;
 
 pub use batch::{Activation, ActivationFacts, GradientFacts, Gradients, Input, LossEvent, Source};
-pub use evaluate::{Evaluation, OnOutput, evaluate, evaluate_with};
+pub use evaluate::{Evaluation, OnOutput, evaluate, evaluate_among, evaluate_with};
 pub use loss::{CrossEntropy, Loss};
 pub use saved::{FlightFacts, GraphFacts, ModuleFacts, OptimizerFacts, SavedStage, SavedTensors, StageFacts};
 pub use worker::WorkerThread;
