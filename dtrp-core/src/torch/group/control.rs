@@ -3,7 +3,7 @@
 
 use super::ferry::CONTROL;
 use super::gloo::{Group, TransferError};
-use super::hello::{Member, workers};
+use super::member::{Member, workers};
 use super::store::{Store, StoreError};
 use crate::engine::{Elsewhere, PeerFailure, Verdict};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};

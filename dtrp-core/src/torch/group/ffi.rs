@@ -7,8 +7,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 unsafe extern "C" {
     pub(super) fn dtrp_store(
         host: *const c_char,
-        port: *mut u16,
-        serves: c_int,
+        port: u16,
+        listener: c_int,
         timeout: i64,
         out: *mut *mut c_void,
     ) -> *mut c_char;

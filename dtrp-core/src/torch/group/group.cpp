@@ -55,21 +55,20 @@ extern "C" {
 // The version of libtorch that this was compiled with.
 const char* dtrp_group_version() { return TORCH_VERSION; }
 
-// Opens a store (`serves`), or a connection to one. `port` 0 takes a free one; `port` is the one in use afterwards. No call
-// waits longer than `timeout`, ms.
-char* dtrp_store(const char* host, uint16_t* port, int serves, int64_t timeout, void** out) {
+// Opens a store on a socket that listens at this port, or (`listener` -1) a connection to one. No call waits longer than
+// `timeout`, ms.
+char* dtrp_store(const char* host, uint16_t port, int listener, int64_t timeout, void** out) {
   return guarded([&] {
     // c10d tells of connections that end with a C++ stack each; who asked is told by an error.
     FLAGS_caffe2_log_level = 3;
     setenv("GLOO_LOG_LEVEL", "FATAL", 0);
     c10d::TCPStoreOptions options;
-    options.port = *port;
-    options.isServer = serves != 0;
+    options.port = port;
+    options.isServer = listener >= 0;
+    if (listener >= 0) options.masterListenFd = listener;
     options.waitWorkers = false;
     options.timeout = Milliseconds(timeout);
-    auto store = c10::make_intrusive<c10d::TCPStore>(host, options);
-    *port = store->getPort();
-    *out = new Store(store);
+    *out = new Store(c10::make_intrusive<c10d::TCPStore>(host, options));
   });
 }
 

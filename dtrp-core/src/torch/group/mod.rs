@@ -11,13 +11,15 @@ mod ffi;
 mod gather;
 mod gloo;
 mod hello;
+mod member;
 mod peers;
 mod store;
 mod wire;
 
 pub use carry::{Carried, Parcel};
 pub use gloo::{Device, Group, TransferError, Work};
-pub use hello::{MeetError, Meeting, Member};
+pub use hello::{MeetError, Meeting};
+pub use member::Member;
 pub use peers::Peers;
 pub use store::{Store, StoreError};
 pub use wire::WireError;

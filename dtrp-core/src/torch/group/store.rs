@@ -2,6 +2,9 @@
 
 use super::ffi::{self, Handle, bytes, checked};
 use std::ffi::CString;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,24 +28,41 @@ pub struct StoreError {
     pub what: String,
     /// The answer.
     pub message: String,
+    in_use: bool,
 }
 
 impl StoreError {
     /// Whether a port was asked for that another program has.
     pub fn is_port_in_use(&self) -> bool {
-        self.message.contains("EADDRINUSE") || self.message.contains("already in use")
+        self.in_use
     }
 }
 
 impl Store {
-    /// Opens the store on a port of this machine; 0 takes a free one. It is there until the last connection of this process is
-    /// dropped.
+    /// Opens the store on a port of this machine; 0 takes a free one. Where `host` is an address of this machine, nobody can
+    /// reach it at another one; where it is a name, it can be reached at all. It is there until the last connection of this
+    /// process is dropped.
     ///
     /// # Errors
     ///
     /// [`StoreError`]: another program has the port.
     pub fn open(host: &str, port: u16, prefix: &str, timeout: Duration) -> Result<Self, StoreError> {
-        Self::new(host, port, prefix, timeout, true)
+        let listen = || -> io::Result<_> {
+            let listener = listen(host, port)?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, address) = listen().map_err(|error| StoreError {
+            what: format!("the store at {host}:{port}"),
+            in_use: error.kind() == io::ErrorKind::AddrInUse,
+            message: error.to_string(),
+        })?;
+        // This process is a client of its store too.
+        let way = match address.ip() {
+            all if all.is_unspecified() => "localhost".to_owned(),
+            one => one.to_string(),
+        };
+        Self::new(&way, address.port(), prefix, timeout, Some(listener))
     }
 
     /// Connects to the store that another process opens, or is to open within `timeout`.
@@ -51,20 +71,24 @@ impl Store {
     ///
     /// [`StoreError`]: nobody did.
     pub fn connect(host: &str, port: u16, prefix: &str, timeout: Duration) -> Result<Self, StoreError> {
-        Self::new(host, port, prefix, timeout, false)
+        Self::new(host, port, prefix, timeout, None)
     }
 
-    fn new(host: &str, mut port: u16, prefix: &str, timeout: Duration, serves: bool) -> Result<Self, StoreError> {
+    fn new(
+        host: &str,
+        port: u16,
+        prefix: &str,
+        timeout: Duration,
+        listener: Option<TcpListener>,
+    ) -> Result<Self, StoreError> {
         let what = || format!("the store at {host}:{port}");
         let name = CString::new(host).map_err(|_| told(what(), "the name of the host has a NUL in it".to_owned()))?;
-        let mut used = port;
-        // SAFETY: a NUL-terminated text, and places for the port and the store.
+        let listener = listener.map_or(-1, IntoRawFd::into_raw_fd);
+        // SAFETY: a NUL-terminated text, a socket that the store takes over, and a place for the store.
         let handle = Handle::new(ffi::dtrp_store_free, |out| unsafe {
-            ffi::dtrp_store(name.as_ptr(), &raw mut used, serves.into(), millis(timeout), out)
+            ffi::dtrp_store(name.as_ptr(), port, listener, millis(timeout), out)
         });
-        let handle = handle.map_err(|message| told(what(), message))?;
-        port = used;
-        let handle = Arc::new(handle);
+        let handle = Arc::new(handle.map_err(|message| told(what(), message))?);
         Ok(Self {
             first: Arc::clone(&handle),
             handle,
@@ -173,7 +197,30 @@ impl Store {
 }
 
 fn told(what: String, message: String) -> StoreError {
-    StoreError { what, message }
+    StoreError {
+        what,
+        message,
+        in_use: false,
+    }
+}
+
+/// Listens at an address that is given as one, else at all of this machine.
+fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+    let address = match host {
+        "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        host => host.parse().ok(),
+    };
+    match address.map(|address| TcpListener::bind((address, port))) {
+        // An address that leads here from elsewhere, but is not this machine's own.
+        Some(Err(error)) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+        Some(bound) => return bound,
+        None => {}
+    }
+    TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).or_else(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Err(error),
+        // A machine without IPv6.
+        _ => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)),
+    })
 }
 
 pub(super) fn millis(time: Duration) -> i64 {
@@ -212,6 +259,18 @@ mod tests {
         assert!(store.has("key").unwrap());
         drop(store);
         assert!(other.has("key").is_err());
+    }
+
+    #[test]
+    fn the_store_is_reached_where_it_was_opened() {
+        let can = |store: &Store, host: &str| std::net::TcpStream::connect((host, store.port())).is_ok();
+        let own = Store::open("127.0.0.1", 0, "test", SOON).unwrap();
+        assert!(can(&own, "127.0.0.1") && !can(&own, "127.0.0.2"));
+        // No address, and one that is not of this machine.
+        for host in ["any name", "192.0.2.1"] {
+            let all = Store::open(host, 0, "test", SOON).unwrap();
+            assert!(can(&all, "127.0.0.1") && can(&all, "127.0.0.2"), "{host}");
+        }
     }
 
     #[test]
