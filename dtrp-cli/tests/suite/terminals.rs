@@ -168,7 +168,8 @@ fn a_run_shows_what_each_worker_does() {
         command.env("TERM", "xterm").env("NO_COLOR", "1");
         let text = shown_by(command, columns);
         let all = plain(&text);
-        for part in ["epoch 2/2  step 1", " left"].iter().chain(&parts) {
+        // A fast machine may draw an epoch once, at its end.
+        for part in ["epoch 2/2  step ", " left"].iter().chain(&parts) {
             assert!(all.contains(part), "{columns}: {part}\n{all}");
         }
         let has_row = |worker: &str| all.lines().any(|line| line.starts_with(worker) && line.contains("B  "));
